@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { adopt, defineManaged, dropPolicy, referable, sqlName } from './common.ts';
+import type { Managed } from './kind.ts';
+
+const setting = z.object({
+  name: z.string().min(1).describe('Name of the setting, e.g. search_path.'),
+  value: z.string().describe('Its value, as one would write it in postgresql.conf without quotes.'),
+});
+
+const forProvider = z.object({
+  ...referable('owner', 'Role', 'Role that owns the database. PostgreSQL and CockroachDB; by default the administrator.'),
+  encoding: z.string().min(1).optional().describe('PostgreSQL: character encoding, e.g. UTF8. Cannot be changed later.'),
+  collation: z.string().min(1).optional().describe('PostgreSQL: LC_COLLATE; MySQL and MariaDB: collation, e.g. utf8mb4_0900_ai_ci.'),
+  characterClassification: z.string().min(1).optional().describe('PostgreSQL: LC_CTYPE; by default the same as collation.'),
+  localeProvider: z.enum(['libc', 'icu', 'builtin']).optional().describe('PostgreSQL ≥15 (builtin ≥17): who compares text.'),
+  locale: z.string().min(1).optional().describe('PostgreSQL: locale of the icu or builtin provider.'),
+  icuRules: z.string().min(1).optional().describe('PostgreSQL ≥16: additional collation rules of the icu provider.'),
+  template: sqlName('PostgreSQL: database that is copied; template0 when encoding or a locale is given, else template1.').optional(),
+  tablespace: sqlName('PostgreSQL: default tablespace.').optional(),
+  strategy: z.enum(['WAL_LOG', 'FILE_COPY']).optional().describe('PostgreSQL ≥15: how the template is copied.'),
+  characterSet: z.string().min(1).optional().describe('MySQL and MariaDB: character set; utf8mb4 when not given.'),
+  comment: z.string().optional().describe('MariaDB: comment of the database.'),
+  allowConnections: z.boolean().optional().describe('PostgreSQL: whether anybody may connect.'),
+  connectionLimit: z.int().min(-1).optional().describe('PostgreSQL: sessions at a time; -1 means no limit.'),
+  isTemplate: z.boolean().optional().describe('PostgreSQL: whether roles with CREATEDB may copy it.'),
+  settings: z.array(setting).optional().describe('PostgreSQL: settings of new sessions in this database (ALTER DATABASE … SET).'),
+  initSQL: z
+    .string()
+    .max(65536)
+    .optional()
+    .describe('SQL that runs once, inside the new database, as its owner. The outcome is recorded; it never runs again.'),
+  adopt,
+  dropPolicy,
+});
+
+const atProvider = z.object({
+  owner: z.string().optional().describe('Role that owns the database.'),
+  encoding: z.string().optional().describe('Character encoding or character set.'),
+  collation: z.string().optional().describe('Collation.'),
+  initSQL: z.enum(['Succeeded', 'Failed']).optional().describe('Outcome of initSQL.'),
+});
+
+export const DatabaseKind = defineManaged({
+  group: 'sql',
+  kind: 'Database',
+  plural: 'databases',
+  description: 'Database is one database on a server. Its name on the server is the external name.',
+  forProvider,
+  atProvider,
+  references: [{ field: 'owner', kind: 'Role' }],
+  immutable: ['template', 'strategy'],
+});
+
+export type DatabaseParameters = z.infer<typeof forProvider>;
+export type DatabaseObservation = z.infer<typeof atProvider>;
+export type Database = Managed<DatabaseParameters, DatabaseObservation>;

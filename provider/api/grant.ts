@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { defineManaged, referable, sqlName } from './common.ts';
+import type { Managed } from './kind.ts';
+
+const names = (what: string) => z.array(sqlName('One name, or * for all.')).min(1).optional().describe(what);
+
+const routine = z.object({
+  name: sqlName('Name of the function, procedure or aggregate, or * for all.'),
+  args: z.array(z.string()).optional().describe('Types of the arguments, to choose one of several routines of that name.'),
+});
+
+const forProvider = z.object({
+  privileges: z
+    .array(z.string().regex(/^[A-Za-z][A-Za-z_ ]*$/))
+    .optional()
+    .describe('Privileges to grant, e.g. SELECT; ALL means every privilege that the server has for that object.'),
+  withOption: z.boolean().optional().describe('WITH GRANT OPTION: whether the grantee may pass the privileges on.'),
+  ...referable('role', 'Role', 'Role that receives the privileges; PUBLIC means everybody.'),
+  ...referable('database', 'Database', 'Database that is granted on, or that holds what is granted on.'),
+  ...referable('schema', 'Schema', 'Schema that is granted on, or that holds what is granted on.'),
+  tables: names('Tables, views, materialized views, partitioned and foreign tables of the schema; * is all of them, those to come included.'),
+  columns: z.array(sqlName('Name of a column.')).min(1).optional().describe('Columns of the one table in tables.'),
+  sequences: names('Sequences of the schema; * is all of them.'),
+  routines: z.array(routine).min(1).optional().describe('Functions, procedures and aggregates of the schema.'),
+  types: names('Types and domains of the schema.'),
+  languages: names('Procedural languages of the database.'),
+  foreignDataWrappers: names('Foreign-data wrappers of the database.'),
+  foreignServers: names('Foreign servers of the database.'),
+  tablespaces: names('Tablespaces of the server.'),
+  parameters: names('PostgreSQL ≥15: configuration parameters of the server.'),
+  largeObjects: z.array(z.string().regex(/^[0-9]+$/)).min(1).optional().describe('Large objects of the database, by oid.'),
+  ...referable('memberOf', 'Role', 'Group that the role becomes a member of.'),
+  withInherit: z.boolean().optional().describe('memberOf on PostgreSQL ≥16: WITH INHERIT.'),
+  withSet: z.boolean().optional().describe('memberOf on PostgreSQL ≥16: WITH SET.'),
+  system: z.boolean().optional().describe('MySQL and MariaDB: on *.*; CockroachDB: system privileges.'),
+  ...referable('grantor', 'Role', 'Role whose rights are used; by default the owner of the object.'),
+  exclusive: z
+    .boolean()
+    .optional()
+    .describe('Also removes what others granted to this role on these objects. By default only what this resource granted is ever revoked.'),
+});
+
+const atProvider = z.object({
+  granted: z.array(z.string()).optional().describe('What this resource granted, in words; the first 20.'),
+  objects: z.int().optional().describe('How many objects the grant covers.'),
+});
+
+const object = (self: string) => `[has(${self}.tables), has(${self}.sequences), has(${self}.routines), has(${self}.types), has(${self}.languages), has(${self}.foreignDataWrappers), has(${self}.foreignServers), has(${self}.tablespaces), has(${self}.parameters), has(${self}.largeObjects), has(${self}.memberOf) || has(${self}.memberOfRef) || has(${self}.memberOfSelector), has(${self}.system) && ${self}.system]`;
+
+export const GrantKind = defineManaged({
+  group: 'sql',
+  kind: 'Grant',
+  plural: 'grants',
+  description: 'Grant gives privileges on one kind of object to one role, and takes back exactly what it gave.',
+  forProvider,
+  atProvider,
+  references: [
+    { field: 'role', kind: 'Role' },
+    { field: 'database', kind: 'Database' },
+    { field: 'schema', kind: 'Schema' },
+    { field: 'memberOf', kind: 'Role' },
+    { field: 'grantor', kind: 'Role' },
+  ],
+  immutable: ['role', 'database', 'schema', 'memberOf'],
+  rules: [
+    {
+      rule: 'has(self.forProvider.role) || has(self.forProvider.roleRef) || has(self.forProvider.roleSelector)',
+      message: 'forProvider.role, roleRef or roleSelector is required (role: PUBLIC means everybody)',
+    },
+    {
+      rule: `${object('self.forProvider')}.filter(x, x).size() <= 1`,
+      message:
+        'forProvider takes one of tables, sequences, routines, types, languages, foreignDataWrappers, foreignServers, tablespaces, parameters, largeObjects, memberOf and system: use one Grant for each',
+    },
+    {
+      rule: '(has(self.forProvider.memberOf) || has(self.forProvider.memberOfRef) || has(self.forProvider.memberOfSelector)) != (has(self.forProvider.privileges))',
+      message: 'forProvider takes either privileges or memberOf',
+    },
+    {
+      rule: '!has(self.forProvider.columns) || (has(self.forProvider.tables) && self.forProvider.tables.size() == 1)',
+      message: 'forProvider.columns needs exactly one table in tables',
+    },
+  ],
+});
+
+export type GrantParameters = z.infer<typeof forProvider>;
+export type GrantObservation = z.infer<typeof atProvider>;
+export type Grant = Managed<GrantParameters, GrantObservation>;
