@@ -1,0 +1,57 @@
+/** What an engine owes the rest of the provider. Dialects differ by implementing this, never by an `if` elsewhere. */
+import type { ReadKind, Reads, Step } from '../resources/model.ts';
+import type { Secret } from '../resources/secret.ts';
+
+export type EngineName = 'postgres' | 'mysql' | 'mariadb' | 'cockroachdb';
+
+export interface ServerInfo {
+  engine: EngineName;
+  /** Product and version as the server says it, e.g. "PostgreSQL 18.4". */
+  product: string;
+  /** e.g. 180004 for PostgreSQL 18.4, 90704 for MySQL 9.7.4. */
+  versionNumber: number;
+  major: number;
+  /** The administrator that we are logged in as, and what it may do. */
+  admin: { name: string; superUser: boolean; createRole: boolean; createDb: boolean };
+  /** Identifies the server behind several addresses, where it can be read. */
+  systemIdentifier?: string;
+}
+
+export interface ConnectionSettings {
+  engine: EngineName;
+  host: string;
+  port: number;
+  username: string;
+  password?: Secret;
+  database: string;
+  tls: {
+    mode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
+    ca?: string;
+    cert?: string;
+    key?: Secret;
+  };
+  /** The most sessions that may be open at one time, over all databases of the server. */
+  connectionLimit: number;
+}
+
+/** One statement as `xdb plan` prints it: `text` holds no secret. */
+export interface Statement {
+  text: string;
+  database: string;
+}
+
+export interface Engine {
+  info(signal?: AbortSignal): Promise<ServerInfo>;
+  /** Answers all queries with one statement per database that they need. Order of results = order of queries. */
+  read<K extends ReadKind>(
+    kind: K,
+    queries: readonly Reads[K]['query'][],
+    signal?: AbortSignal,
+  ): Promise<Reads[K]['result'][]>;
+  /** SQL for people: what `run` would send, with secrets hidden. */
+  compile(steps: readonly Step[], info: ServerInfo): Statement[];
+  /** Runs the steps in order; consecutive steps of one database that may share a transaction do. */
+  run(steps: readonly Step[], signal?: AbortSignal): Promise<void>;
+  checkPassword(name: string, host: string | undefined, password: Secret): Promise<'match' | 'mismatch' | 'unknown'>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,60 @@
+/**
+ * One planner per kind: spec → desired, observe, desired + observed → steps. Planners are pure but for the reads
+ * that they ask of the `Reader`; they know no engine and no Kubernetes API.
+ */
+import type { KindDefinition, Managed } from '../api/kind.ts';
+import type { ServerInfo } from '../engines/engine.ts';
+import type { Mark, ReadKind, Reads, Step } from './model.ts';
+import type { Secret } from './secret.ts';
+
+/** Reads from the server. Calls of one moment are answered together by one statement. */
+export interface Reader {
+  readonly server: ServerInfo;
+  read<K extends ReadKind>(kind: K, query: Reads[K]['query']): Promise<Reads[K]['result']>;
+  /** Whether `password` logs `name` in; `unknown` when there is no way to tell. */
+  checkPassword(name: string, host: string | undefined, password: Secret): Promise<'match' | 'mismatch' | 'unknown'>;
+}
+
+export interface PlanContext {
+  reader: Reader;
+  /** Name on the server. */
+  externalName: string;
+  /** The mark that objects of this resource carry. */
+  mark: Mark;
+  /** Whether this resource made or adopted the object already (its annotations say so). */
+  owned: boolean;
+  /** What this resource applied earlier, as `Plan.applied` gave it; undefined before the first time. */
+  applied: unknown;
+  /** Password of a Role: from its Secret, from its connection Secret, or freshly generated. */
+  password?: { value: Secret; generated: boolean; changedAt?: string };
+  /** Names on the server of roles that memberOf refers to are resolved in the spec already. */
+  now: Date;
+}
+
+export interface Plan {
+  /** Whether the external object exists (for a Grant: whether everything it wants is granted, and it applied it). */
+  exists: boolean;
+  /** The changes that make observed equal to desired; empty = up to date. */
+  steps: Step[];
+  /** Differences that no step can remove (e.g. encoding): shown in UpToDate, never retried in a loop. */
+  unchangeable: string[];
+  /** Set when the object is there but not usable yet or any more. */
+  unready?: { reason: string; message: string };
+  /** Recorded on the resource before the steps run (the union of old and new) and after them (the new). JSON. */
+  applied?: unknown;
+  atProvider: Record<string, unknown>;
+  /** Non-secret and secret connection details to publish, beyond endpoint and port. */
+  connectionDetails?: Record<string, string | Secret>;
+  /** Things worth an event, e.g. what dropPolicy kept. */
+  notes?: { reason: string; message: string }[];
+}
+
+export interface Planner<M extends Managed = Managed> {
+  readonly kind: KindDefinition;
+  /** External name when the annotation is not set; default metadata.name. */
+  externalName?(resource: M): string;
+  /** Reads and compares. Throws ResourceError for an unusable spec or a refusal (NotYours, AlreadyExists…). */
+  plan(resource: M, context: PlanContext): Promise<Plan>;
+  /** What deletion takes; `exists: false` = nothing of ours is left. */
+  planDelete(resource: M, context: PlanContext): Promise<Plan>;
+}
