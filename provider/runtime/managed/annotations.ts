@@ -1,0 +1,55 @@
+/** Annotations and finalizers of the Crossplane managed resource contract, and our own. */
+import type { KubeObject, Managed } from '../../api/kind.ts';
+
+export const ANNOTATION = {
+  externalName: 'crossplane.io/external-name',
+  createPending: 'crossplane.io/external-create-pending',
+  createSucceeded: 'crossplane.io/external-create-succeeded',
+  createFailed: 'crossplane.io/external-create-failed',
+  paused: 'crossplane.io/paused',
+  pollInterval: 'crossplane.io/poll-interval',
+  reconcileRequestedAt: 'crossplane.io/reconcile-requested-at',
+  /** JSON of what this resource applied to the server: exactly that, and no more, is ever taken back. */
+  applied: 'xdatabase.dev/applied',
+} as const;
+
+export const FINALIZER = 'finalizer.managedresource.crossplane.io';
+
+export const annotation = (object: KubeObject, name: string): string | undefined => object.metadata.annotations?.[name];
+
+/**
+ * The name on the server: the annotation, else the name of the object, as Crossplane initialises it.
+ */
+export const externalNameOf = (resource: KubeObject): string =>
+  annotation(resource, ANNOTATION.externalName) || resource.metadata.name;
+
+export const isPaused = (resource: KubeObject): boolean => annotation(resource, ANNOTATION.paused) === 'true';
+
+export const isDeleted = (resource: KubeObject): boolean => resource.metadata.deletionTimestamp !== undefined;
+
+/**
+ * Whether this resource has made, or begun to make, its external object. `create-pending` is written only after a
+ * successful observe found nothing, so an object that appears afterwards is ours: SQL names are deterministic. A create
+ * that failed proves nothing: somebody else may have been faster.
+ */
+export function hasCreated(resource: Managed): boolean {
+  if (annotation(resource, ANNOTATION.createSucceeded) !== undefined) return true;
+  const pending = annotation(resource, ANNOTATION.createPending);
+  if (pending === undefined) return annotation(resource, ANNOTATION.applied) !== undefined;
+  const failed = annotation(resource, ANNOTATION.createFailed);
+  return failed === undefined || Date.parse(failed) < Date.parse(pending);
+}
+
+/** Seconds precision, as crossplane-runtime writes and parses it. */
+export const timestamp = (now: Date): string => now.toISOString().replace(/\.\d{3}Z$/, 'Z');
+
+/** What was recorded as applied; undefined when nothing was, or when somebody broke the annotation. */
+export function appliedOf(resource: KubeObject): unknown {
+  const text = annotation(resource, ANNOTATION.applied);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

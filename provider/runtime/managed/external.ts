@@ -1,0 +1,44 @@
+/**
+ * What the managed reconciler asks of a kind: connect, observe, and make the change that the observation calls for.
+ * Errors with a `reason` (ResourceError) give the Synced condition that reason; others give ReconcileError.
+ */
+import type { Managed } from '../../api/kind.ts';
+import type { Secret } from '../../resources/secret.ts';
+
+export type Details = Record<string, string | Secret>;
+
+export interface Observation {
+  exists: boolean;
+  /** Lines that say what differs, without secrets; empty = up to date. */
+  differences: string[];
+  /** Differences that nothing can remove; reported in UpToDate, never acted on. */
+  unchangeable: string[];
+  /** Set when the object exists but is not usable. */
+  unready?: { reason: string; message: string };
+  atProvider: Record<string, unknown>;
+  /** Connection details to publish after the change that this observation calls for, or at once when there is none. */
+  connectionDetails: Details;
+  /** What to record as applied before a change begins, and once it has succeeded (JSON text; null removes). */
+  appliedBefore: string | null;
+  appliedAfter: string | null;
+  notes: { reason: string; message: string }[];
+}
+
+export interface ExternalClient {
+  observe(resource: Managed, signal: AbortSignal): Promise<Observation>;
+  create(resource: Managed, signal: AbortSignal): Promise<void>;
+  update(resource: Managed, signal: AbortSignal): Promise<void>;
+  delete(resource: Managed, signal: AbortSignal): Promise<void>;
+}
+
+export interface ConnectOptions {
+  signal: AbortSignal;
+  /** Observations may be answered by a read that began after this moment (ms since the epoch). */
+  notBefore: number;
+}
+
+export interface ExternalConnector {
+  connect(resource: Managed, options: ConnectOptions): Promise<ExternalClient>;
+  /** When this resource should be looked at again if nothing happens, in ms from now. */
+  pollAfter(resource: Managed): number;
+}
