@@ -1,6 +1,15 @@
 /** Pieces of schema that several kinds share. */
 import { z } from 'zod';
-import { type CelRule, GROUPS, type GroupName, type KindDefinition, type PrinterColumn, type Reference, VERSION } from './kind.ts';
+import {
+  type CelRule,
+  GROUPS,
+  type GroupName,
+  type KindDefinition,
+  type PrinterColumn,
+  type Reference,
+  VERSION,
+} from './kind.ts';
+import { objectName } from './text.ts';
 
 /** A name on an SQL server; the byte limit of each engine is checked by its driver, which counts bytes. */
 export const sqlName = (what: string) => z.string().min(1).max(128).describe(what);
@@ -8,7 +17,7 @@ export const sqlName = (what: string) => z.string().min(1).max(128).describe(wha
 export const secretKeyRef = (what: string) =>
   z
     .object({
-      name: z.string().min(1).describe('Name of the Secret, in the namespace of this object.'),
+      name: objectName('Name of the Secret, in the namespace of this object.'),
       key: z.string().min(1).default('password').describe('Key in the Secret.'),
     })
     .describe(what);
@@ -18,7 +27,9 @@ const refPolicy = z
     resolve: z
       .enum(['Always', 'IfNotPresent'])
       .optional()
-      .describe('When the reference is resolved. IfNotPresent (the default) resolves it once; Always at every reconcile.'),
+      .describe(
+        'When the reference is resolved. IfNotPresent (the default) resolves it once; Always at every reconcile.',
+      ),
     resolution: z
       .enum(['Required', 'Optional'])
       .optional()
@@ -29,7 +40,7 @@ const refPolicy = z
 
 export const reference = (kind: string) =>
   z
-    .object({ name: z.string().min(1).describe(`Name of the ${kind}.`), policy: refPolicy })
+    .object({ name: objectName(`Name of the ${kind}.`), policy: refPolicy })
     .optional()
     .describe(`A ${kind} in the same namespace whose external name is used.`);
 
@@ -47,7 +58,12 @@ export const selector = (kind: string) =>
     .describe(`Selects a ${kind} in the same namespace whose external name is used.`);
 
 /** The three spellings of a reference: `x`, `xRef`, `xSelector`. */
-export function referable<N extends string>(field: N, kind: string, what: string, value: z.ZodType = sqlName(what).optional()) {
+export function referable<N extends string>(
+  field: N,
+  kind: string,
+  what: string,
+  value: z.ZodType = sqlName(what).optional(),
+) {
   return { [field]: value, [`${field}Ref`]: reference(kind), [`${field}Selector`]: selector(kind) } as unknown as {
     [K in N]: z.ZodOptional<z.ZodString>;
   } & { [K in `${N}Ref`]: ReturnType<typeof reference> } & { [K in `${N}Selector`]: ReturnType<typeof selector> };
@@ -68,15 +84,19 @@ export const immutable = (field: string): CelRule => ({
 export const adopt = z
   .boolean()
   .default(false)
-  .describe('Whether an object that already exists on the server, and was not made by this resource, may be taken over. An adopted object is not dropped when this resource is deleted, unless dropPolicy is Always.');
+  .describe(
+    'Whether an object that already exists on the server, and was not made by this resource, may be taken over. An adopted object is not dropped when this resource is deleted, unless dropPolicy is Always.',
+  );
 
 export const dropPolicy = z
   .enum(['WhenEmpty', 'Always', 'Never'])
   .default('WhenEmpty')
-  .describe('What deletion does: WhenEmpty (the default) drops the object only when it holds nothing, Always drops it with all it holds, Never leaves it on the server.');
+  .describe(
+    'What deletion does: WhenEmpty (the default) drops the object only when it holds nothing, Always drops it with all it holds, Never leaves it on the server.',
+  );
 
 const connectionSecret = z
-  .object({ name: z.string().min(1).describe('Name of the Secret.') })
+  .object({ name: objectName('Name of the Secret.') })
   .optional()
   .describe('Secret in this namespace that receives the connection details.');
 
@@ -86,7 +106,7 @@ export const providerConfigRef = z
       .enum(['ProviderConfig', 'ClusterProviderConfig'])
       .default('ClusterProviderConfig')
       .describe('Kind of the configuration: ProviderConfig (in this namespace) or ClusterProviderConfig.'),
-    name: z.string().min(1).default('default').describe('Name of the configuration.'),
+    name: z.string().min(1).max(253).default('default').describe('Name of the configuration.'),
   })
   .prefault({})
   .describe('The server this resource belongs to.');
@@ -94,7 +114,30 @@ export const providerConfigRef = z
 const managementPolicies = z
   .array(z.enum(['Observe', 'Create', 'Update', 'Delete', 'LateInitialize', '*']))
   .default(['*'])
-  .describe('What the provider may do with the external object. ["*"] is everything; ["Observe"] never writes; [] pauses.');
+  .describe(
+    'What the provider may do with the external object. ["*"] is everything; ["Observe"] never writes; [] pauses.',
+  );
+
+/** A field without its default. Under initProvider a default would speak for the user, who said nothing. */
+function withoutDefault(field: z.ZodType): z.ZodType {
+  if (field instanceof z.ZodDefault || field instanceof z.ZodPrefault)
+    return withoutDefault(field.unwrap() as z.ZodType);
+  return field;
+}
+
+function partial<F extends z.ZodRawShape>(object: z.ZodObject<F>): z.ZodObject {
+  const fields = Object.entries(object.shape as unknown as Record<string, z.ZodType>);
+  return z.object(
+    Object.fromEntries(
+      fields.map(([name, field]) => [
+        name,
+        withoutDefault(field)
+          .optional()
+          .describe(field.description ?? ''),
+      ]),
+    ),
+  );
+}
 
 const condition = z.object({
   type: z.string().describe('Type of the condition.'),
@@ -105,14 +148,21 @@ const condition = z.object({
   observedGeneration: z.int().optional().describe('The generation of the spec this speaks of.'),
 });
 
-export const conditions = z.array(condition).optional().describe('Conditions of the resource.');
+export const conditions = z
+  .array(condition)
+  .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+  .optional()
+  .describe('Conditions of the resource.');
 
 const managedStatus = (atProvider: z.ZodObject) =>
   z.object({
     atProvider: atProvider.optional().describe('What the server says.'),
     conditions,
     observedGeneration: z.int().optional().describe('The last generation that was reconciled.'),
-    lastHandledReconcileAt: z.string().optional().describe('The last token of crossplane.io/reconcile-requested-at that was handled.'),
+    lastHandledReconcileAt: z
+      .string()
+      .optional()
+      .describe('The last token of crossplane.io/reconcile-requested-at that was handled.'),
   });
 
 const MANAGED_COLUMNS: PrinterColumn[] = [
@@ -145,18 +195,24 @@ export interface ManagedKind<F extends z.ZodRawShape = z.ZodRawShape, A extends 
 }
 
 /** Defines a managed kind with the standard Crossplane shape around `forProvider` and `atProvider`. */
-export function defineManaged<F extends z.ZodRawShape, A extends z.ZodRawShape>(options: ManagedOptions<F, A>): ManagedKind<F, A> {
+export function defineManaged<F extends z.ZodRawShape, A extends z.ZodRawShape>(
+  options: ManagedOptions<F, A>,
+): ManagedKind<F, A> {
   const spec = z.object({
     forProvider: options.forProvider.describe(`What the ${options.kind} should be.`),
-    initProvider: options.forProvider
-      .partial()
+    initProvider: partial(options.forProvider)
       .optional()
       .describe('Fields that are used only when the object is created, and are ignored afterwards.'),
     providerConfigRef,
     managementPolicies,
     writeConnectionSecretToRef: connectionSecret,
   });
-  const [head = MANAGED_COLUMNS[0]!, synced = MANAGED_COLUMNS[1]!, external = MANAGED_COLUMNS[2]!, age = MANAGED_COLUMNS[3]!] = MANAGED_COLUMNS;
+  const [
+    head = MANAGED_COLUMNS[0]!,
+    synced = MANAGED_COLUMNS[1]!,
+    external = MANAGED_COLUMNS[2]!,
+    age = MANAGED_COLUMNS[3]!,
+  ] = MANAGED_COLUMNS;
   return {
     group: GROUPS[options.group],
     version: VERSION,

@@ -8,14 +8,35 @@ const setting = z.object({
 });
 
 const forProvider = z.object({
-  ...referable('owner', 'Role', 'Role that owns the database. PostgreSQL and CockroachDB; by default the administrator.'),
-  encoding: z.string().min(1).optional().describe('PostgreSQL: character encoding, e.g. UTF8. Cannot be changed later.'),
-  collation: z.string().min(1).optional().describe('PostgreSQL: LC_COLLATE; MySQL and MariaDB: collation, e.g. utf8mb4_0900_ai_ci.'),
-  characterClassification: z.string().min(1).optional().describe('PostgreSQL: LC_CTYPE; by default the same as collation.'),
-  localeProvider: z.enum(['libc', 'icu', 'builtin']).optional().describe('PostgreSQL ≥15 (builtin ≥17): who compares text.'),
+  ...referable(
+    'owner',
+    'Role',
+    'Role that owns the database. PostgreSQL and CockroachDB; by default the administrator.',
+  ),
+  encoding: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('PostgreSQL: character encoding, e.g. UTF8. Cannot be changed later.'),
+  collation: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('PostgreSQL: LC_COLLATE; MySQL and MariaDB: collation, e.g. utf8mb4_0900_ai_ci.'),
+  characterClassification: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('PostgreSQL: LC_CTYPE; by default the same as collation.'),
+  localeProvider: z
+    .enum(['libc', 'icu', 'builtin'])
+    .optional()
+    .describe('PostgreSQL ≥15 (builtin ≥17): who compares text.'),
   locale: z.string().min(1).optional().describe('PostgreSQL: locale of the icu or builtin provider.'),
   icuRules: z.string().min(1).optional().describe('PostgreSQL ≥16: additional collation rules of the icu provider.'),
-  template: sqlName('PostgreSQL: database that is copied; template0 when encoding or a locale is given, else template1.').optional(),
+  template: sqlName(
+    'PostgreSQL: database that is copied; template0 when encoding or a locale is given, else template1.',
+  ).optional(),
   tablespace: sqlName('PostgreSQL: default tablespace.').optional(),
   strategy: z.enum(['WAL_LOG', 'FILE_COPY']).optional().describe('PostgreSQL ≥15: how the template is copied.'),
   characterSet: z.string().min(1).optional().describe('MySQL and MariaDB: character set; utf8mb4 when not given.'),
@@ -23,12 +44,17 @@ const forProvider = z.object({
   allowConnections: z.boolean().optional().describe('PostgreSQL: whether anybody may connect.'),
   connectionLimit: z.int().min(-1).optional().describe('PostgreSQL: sessions at a time; -1 means no limit.'),
   isTemplate: z.boolean().optional().describe('PostgreSQL: whether roles with CREATEDB may copy it.'),
-  settings: z.array(setting).optional().describe('PostgreSQL: settings of new sessions in this database (ALTER DATABASE … SET).'),
+  settings: z
+    .array(setting)
+    .optional()
+    .describe('PostgreSQL: settings of new sessions in this database (ALTER DATABASE … SET).'),
   initSQL: z
     .string()
     .max(65536)
     .optional()
-    .describe('SQL that runs once, inside the new database, as its owner. The outcome is recorded; it never runs again.'),
+    .describe(
+      'SQL that runs once, inside the new database, as its owner. The outcome is recorded; it never runs again.',
+    ),
   adopt,
   dropPolicy,
 });

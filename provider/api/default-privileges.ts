@@ -12,7 +12,9 @@ const forProvider = z.object({
     .describe('Objects that the privileges are for. largeObject needs PostgreSQL ≥18.'),
   privileges: z
     .array(z.string().regex(/^[A-Za-z][A-Za-z_ ]*$/))
-    .describe('Privileges that new objects get; ALL means every privilege; [] for PUBLIC takes away what the server gives by default.'),
+    .describe(
+      'Privileges that new objects get; ALL means every privilege; [] for PUBLIC takes away what the server gives by default.',
+    ),
   withOption: z.boolean().optional().describe('WITH GRANT OPTION.'),
 });
 

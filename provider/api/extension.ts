@@ -5,7 +5,11 @@ import type { Managed } from './kind.ts';
 const forProvider = z.object({
   ...referable('database', 'Database', 'Database that gets the extension.'),
   extension: sqlName('Name of the extension, e.g. pgcrypto.'),
-  version: z.string().min(1).optional().describe('Version to install or to update to; by default the one the server offers.'),
+  version: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Version to install or to update to; by default the one the server offers.'),
   ...referable('schema', 'Schema', 'Schema that receives the objects of the extension.'),
   cascade: z.boolean().optional().describe('Whether extensions that this one needs are installed too.'),
   adopt,

@@ -6,7 +6,10 @@ const names = (what: string) => z.array(sqlName('One name, or * for all.')).min(
 
 const routine = z.object({
   name: sqlName('Name of the function, procedure or aggregate, or * for all.'),
-  args: z.array(z.string()).optional().describe('Types of the arguments, to choose one of several routines of that name.'),
+  args: z
+    .array(z.string())
+    .optional()
+    .describe('Types of the arguments, to choose one of several routines of that name.'),
 });
 
 const forProvider = z.object({
@@ -18,7 +21,9 @@ const forProvider = z.object({
   ...referable('role', 'Role', 'Role that receives the privileges; PUBLIC means everybody.'),
   ...referable('database', 'Database', 'Database that is granted on, or that holds what is granted on.'),
   ...referable('schema', 'Schema', 'Schema that is granted on, or that holds what is granted on.'),
-  tables: names('Tables, views, materialized views, partitioned and foreign tables of the schema; * is all of them, those to come included.'),
+  tables: names(
+    'Tables, views, materialized views, partitioned and foreign tables of the schema; * is all of them, those to come included.',
+  ),
   columns: z.array(sqlName('Name of a column.')).min(1).optional().describe('Columns of the one table in tables.'),
   sequences: names('Sequences of the schema; * is all of them.'),
   routines: z.array(routine).min(1).optional().describe('Functions, procedures and aggregates of the schema.'),
@@ -28,7 +33,11 @@ const forProvider = z.object({
   foreignServers: names('Foreign servers of the database.'),
   tablespaces: names('Tablespaces of the server.'),
   parameters: names('PostgreSQL ≥15: configuration parameters of the server.'),
-  largeObjects: z.array(z.string().regex(/^[0-9]+$/)).min(1).optional().describe('Large objects of the database, by oid.'),
+  largeObjects: z
+    .array(z.string().regex(/^[0-9]+$/))
+    .min(1)
+    .optional()
+    .describe('Large objects of the database, by oid.'),
   ...referable('memberOf', 'Role', 'Group that the role becomes a member of.'),
   withInherit: z.boolean().optional().describe('memberOf on PostgreSQL ≥16: WITH INHERIT.'),
   withSet: z.boolean().optional().describe('memberOf on PostgreSQL ≥16: WITH SET.'),
@@ -37,7 +46,9 @@ const forProvider = z.object({
   exclusive: z
     .boolean()
     .optional()
-    .describe('Also removes what others granted to this role on these objects. By default only what this resource granted is ever revoked.'),
+    .describe(
+      'Also removes what others granted to this role on these objects. By default only what this resource granted is ever revoked.',
+    ),
 });
 
 const atProvider = z.object({
@@ -45,7 +56,8 @@ const atProvider = z.object({
   objects: z.int().optional().describe('How many objects the grant covers.'),
 });
 
-const object = (self: string) => `[has(${self}.tables), has(${self}.sequences), has(${self}.routines), has(${self}.types), has(${self}.languages), has(${self}.foreignDataWrappers), has(${self}.foreignServers), has(${self}.tablespaces), has(${self}.parameters), has(${self}.largeObjects), has(${self}.memberOf) || has(${self}.memberOfRef) || has(${self}.memberOfSelector), has(${self}.system) && ${self}.system]`;
+const object = (self: string) =>
+  `[has(${self}.tables), has(${self}.sequences), has(${self}.routines), has(${self}.types), has(${self}.languages), has(${self}.foreignDataWrappers), has(${self}.foreignServers), has(${self}.tablespaces), has(${self}.parameters), has(${self}.largeObjects), has(${self}.memberOf) || has(${self}.memberOfRef) || has(${self}.memberOfSelector), has(${self}.system) && ${self}.system]`;
 
 export const GrantKind = defineManaged({
   group: 'sql',

@@ -49,6 +49,8 @@ export interface KindDefinition {
   /** First sentence is the one-line description. */
   description: string;
   spec: z.ZodObject;
+  /** Whether the fields of `spec` stand at the top level of the object, which then has no `spec`. */
+  topLevel?: boolean;
   status: z.ZodObject | undefined;
   specRules: CelRule[];
   columns: PrinterColumn[];

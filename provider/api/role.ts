@@ -9,7 +9,10 @@ const membership = z.object({
   roleRef: reference('Role'),
   roleSelector: selector('Role'),
   admin: z.boolean().optional().describe('WITH ADMIN OPTION: may add others to the group.'),
-  inherit: z.boolean().optional().describe('PostgreSQL ≥16, WITH INHERIT: whether the rights of the group apply without SET ROLE.'),
+  inherit: z
+    .boolean()
+    .optional()
+    .describe('PostgreSQL ≥16, WITH INHERIT: whether the rights of the group apply without SET ROLE.'),
   set: z.boolean().optional().describe('PostgreSQL ≥16, WITH SET: whether SET ROLE to the group is allowed.'),
 });
 
@@ -25,7 +28,9 @@ const forProvider = z.object({
       bypassRls: z.boolean().optional().describe('BYPASSRLS.'),
     })
     .default({})
-    .describe('Attributes of the role. An attribute that is not given is not managed; a new role logs in unless login is false.'),
+    .describe(
+      'Attributes of the role. An attribute that is not given is not managed; a new role logs in unless login is false.',
+    ),
   connectionLimit: z.int().min(-1).optional().describe('Sessions of this role at a time; -1 means no limit.'),
   configurationParameters: z
     .array(
@@ -35,8 +40,13 @@ const forProvider = z.object({
       }),
     )
     .optional()
-    .describe('Settings of new sessions of this role (ALTER ROLE … SET). When given, settings that are not listed are reset.'),
-  memberOf: z.array(membership).optional().describe('Group roles that this role joins. Memberships made by others are left alone.'),
+    .describe(
+      'Settings of new sessions of this role (ALTER ROLE … SET). When given, settings that are not listed are reset.',
+    ),
+  memberOf: z
+    .array(membership)
+    .optional()
+    .describe('Group roles that this role joins. Memberships made by others are left alone.'),
   validUntil: z.string().optional().describe('When the password stops working (RFC 3339, or "infinity").'),
   host: z.string().optional().describe('MySQL and MariaDB: host part of the account; % when not given.'),
   require: z
@@ -82,7 +92,9 @@ const forProvider = z.object({
       revokeGrants: z.boolean().default(true).describe('Revokes the privileges of this role before it is dropped.'),
     })
     .prefault({})
-    .describe('What becomes of objects that the role owns. By default a role that owns something is not dropped, and the condition names what it owns.'),
+    .describe(
+      'What becomes of objects that the role owns. By default a role that owns something is not dropped, and the condition names what it owns.',
+    ),
   adopt,
 });
 
@@ -97,13 +109,14 @@ export const RoleKind = defineManaged({
   group: 'sql',
   kind: 'Role',
   plural: 'roles',
-  description: 'Role is a login or a group on a server (a user on MySQL and MariaDB). Its name on the server is the external name.',
+  description:
+    'Role is a login or a group on a server (a user on MySQL and MariaDB). Its name on the server is the external name.',
   forProvider,
   atProvider,
   references: [{ field: 'connectionDatabase', kind: 'Database' }],
   rules: [
     {
-      rule: "!has(self.forProvider.onDelete) || [has(self.forProvider.onDelete.reassignOwnedTo), has(self.forProvider.onDelete.reassignOwnedToAdmin) && self.forProvider.onDelete.reassignOwnedToAdmin, has(self.forProvider.onDelete.dropOwned) && self.forProvider.onDelete.dropOwned].filter(x, x).size() <= 1",
+      rule: '!has(self.forProvider.onDelete) || [has(self.forProvider.onDelete.reassignOwnedTo), has(self.forProvider.onDelete.reassignOwnedToAdmin) && self.forProvider.onDelete.reassignOwnedToAdmin, has(self.forProvider.onDelete.dropOwned) && self.forProvider.onDelete.dropOwned].filter(x, x).size() <= 1',
       message: 'forProvider.onDelete takes one of reassignOwnedTo, reassignOwnedToAdmin and dropOwned',
     },
     {

@@ -5,10 +5,7 @@ import type { Managed } from './kind.ts';
 const forProvider = z.object({
   ...referable('database', 'Database', 'Database that holds the schema.'),
   ...referable('owner', 'Role', 'Role that owns the schema; by default the administrator.'),
-  revokePublicOnSchema: z
-    .boolean()
-    .optional()
-    .describe('Takes from PUBLIC every privilege on this schema.'),
+  revokePublicOnSchema: z.boolean().optional().describe('Takes from PUBLIC every privilege on this schema.'),
   adopt,
   dropPolicy,
 });
@@ -19,7 +16,8 @@ export const SchemaKind = defineManaged({
   group: 'sql',
   kind: 'Schema',
   plural: 'schemas',
-  description: 'Schema is a namespace of tables inside a PostgreSQL or CockroachDB database. Its name is the external name.',
+  description:
+    'Schema is a namespace of tables inside a PostgreSQL or CockroachDB database. Its name is the external name.',
   forProvider,
   atProvider,
   references: [

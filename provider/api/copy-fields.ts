@@ -1,0 +1,28 @@
+/** What Copy and CopySchedule have in common. */
+import { z } from 'zod';
+import { referable } from './common.ts';
+import { targetFields } from './restore-fields.ts';
+import { objectName } from './text.ts';
+
+export const copyFields = {
+  ...referable('sourceDatabase', 'Database', 'Database that is copied. It is only read, in one snapshot.'),
+  sourceProviderConfigRef: z
+    .object({
+      kind: z
+        .enum(['ProviderConfig', 'ClusterProviderConfig'])
+        .default('ClusterProviderConfig')
+        .describe('Kind of the configuration: ProviderConfig (in this namespace) or ClusterProviderConfig.'),
+      name: objectName('Name of the configuration.'),
+    })
+    .optional()
+    .describe('Server of the source, when it is another than that of the target; it must be of the same engine.'),
+  ...targetFields,
+  transformSQL: z
+    .string()
+    .min(1)
+    .max(65536)
+    .optional()
+    .describe(
+      'SQL that runs in the copy, with the rights of its owner, before anybody else may connect, e.g. to make persons anonymous. When it fails the copy fails, and nothing of it is kept.',
+    ),
+};
