@@ -39,6 +39,8 @@ export interface Guard {
 export interface Credentials {
   password(resource: Managed): Promise<PlanContext['password']>;
   details(resource: Managed, connection: ServerConnection, plan: Plan, context: PlanContext): Details;
+  /** What status.atProvider says of the password. */
+  atProvider(resource: Managed, context: PlanContext): Record<string, unknown>;
 }
 
 export interface SqlConnectorOptions {
@@ -94,7 +96,7 @@ class SqlExternal implements ExternalClient {
       differences: plan.steps.length === 0 ? [] : this.#describe(plan.steps, context.reader),
       unchangeable: plan.unchangeable,
       ...(plan.unready === undefined ? {} : { unready: plan.unready }),
-      atProvider: plan.atProvider,
+      atProvider: { ...plan.atProvider, ...this.#options.credentials.atProvider(resource, context) },
       connectionDetails: this.#options.credentials.details(resource, this.#connection, plan, context),
       appliedBefore: serialise(union(context.applied, plan.applied)),
       appliedAfter: serialise(plan.applied),

@@ -28,6 +28,8 @@ export interface ConnectionSettings {
     mode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
     ca?: string;
     cert?: string;
+    /** Name that verify-full expects in the certificate, when it is not `host`. */
+    serverName?: string;
     key?: Secret;
   };
   /** The most sessions that may be open at one time, over all databases of the server. */

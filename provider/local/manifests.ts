@@ -1,0 +1,56 @@
+/** Reads manifests from YAML files, folders and standard input. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import type { KubeObject } from '../api/kind.ts';
+
+export class ManifestError extends Error {
+  override readonly name = 'ManifestError';
+}
+
+/** Every object in the files, in order. A folder stands for its *.yaml and *.yml files, `-` for standard input. */
+export function readManifests(paths: readonly string[]): KubeObject[] {
+  return paths.flatMap(filesOf).flatMap((file) => parseManifests(readText(file), file));
+}
+
+function filesOf(path: string): string[] {
+  if (path === '-') return [path];
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(path).isDirectory();
+  } catch {
+    throw new ManifestError(`${path}: no such file or folder`);
+  }
+  if (!isFolder) return [path];
+  return readdirSync(path)
+    .filter((name) => /\.ya?ml$/.test(name))
+    .toSorted()
+    .map((name) => join(path, name));
+}
+
+const readText = (file: string): string => readFileSync(file === '-' ? 0 : file, 'utf8');
+
+export function parseManifests(text: string, file: string): KubeObject[] {
+  const objects: KubeObject[] = [];
+  for (const document of parseAllDocuments(text)) {
+    const problem = document.errors[0];
+    if (problem !== undefined) throw new ManifestError(`${file}: ${problem.message}`);
+    const value = document.toJS() as unknown;
+    if (value === null || value === undefined) continue;
+    if (!isObject(value))
+      throw new ManifestError(`${file}: every document must be an object with apiVersion, kind and metadata.name`);
+    objects.push(value);
+  }
+  return objects;
+}
+
+function isObject(value: unknown): value is KubeObject {
+  const object = value as Partial<KubeObject> | null;
+  return (
+    typeof object === 'object' &&
+    object !== null &&
+    typeof object.apiVersion === 'string' &&
+    typeof object.kind === 'string' &&
+    typeof object.metadata?.name === 'string'
+  );
+}

@@ -1,0 +1,222 @@
+/**
+ * The command line's stand-in for a cluster: manifests in, plans or reconciled resources out. Claims and composites
+ * go through the function, everything after that is what the provider runs.
+ */
+import type { KubeObject, Managed } from '../api/kind.ts';
+import { managedKinds } from '../api/registry.ts';
+import { parse } from '../api/validate.ts';
+import { SecretCredentials } from '../controllers/credentials.ts';
+import { type Credentials, type ServerConnection, type Servers, SqlConnector } from '../controllers/sql-external.ts';
+import type { ConnectionSettings, Engine, Statement } from '../engines/engine.ts';
+import { BatchingReader } from '../engines/reader.ts';
+import { openEngine } from '../engines/registry.ts';
+import type { Plan, PlanContext } from '../resources/planner.ts';
+import { planners } from '../resources/registry.ts';
+import { appliedOf, externalNameOf, hasCreated } from '../runtime/managed/annotations.ts';
+import { conditionOf } from '../runtime/managed/conditions.ts';
+import { ManagedReconciler } from '../runtime/managed/reconciler.ts';
+import { References } from '../runtime/managed/references.ts';
+import { expand } from './function-client.ts';
+import { PlannedObjects, PlanningReader } from './planning-reader.ts';
+import { LocalStore } from './store.ts';
+
+/** What must be there before what: a plan is printed, and an apply begins, in this order. */
+const ORDER = ['Role', 'Database', 'Schema', 'Extension', 'Grant', 'DefaultPrivileges'];
+/** Rounds that an apply may take; each resolves what waited for the round before. */
+const MAX_ROUNDS = 10;
+
+export interface ResourcePlan {
+  resource: Managed;
+  statements: Statement[];
+  unchangeable: string[];
+  /** Why this resource cannot be planned. */
+  problem?: string;
+}
+
+export interface ResourceResult {
+  resource: Managed;
+  ready: boolean;
+  synced: boolean;
+  message: string;
+}
+
+export class Workspace {
+  readonly #engine: Engine;
+  readonly #reader: BatchingReader;
+  readonly #store: LocalStore;
+  readonly #settings: ConnectionSettings;
+  readonly #credentials: Credentials;
+
+  constructor(settings: ConnectionSettings, store: LocalStore) {
+    this.#settings = settings;
+    this.#engine = openEngine(settings);
+    this.#reader = new BatchingReader(this.#engine);
+    this.#store = store;
+    this.#credentials = new SecretCredentials(
+      async (namespace, name) => await Promise.resolve(this.#store.secret(namespace, name)),
+      () => new Date(),
+    );
+  }
+
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  /** Takes in manifests: Secrets, managed resources, and claims that the function at `functionAddress` expands. */
+  async load(objects: readonly KubeObject[], functionAddress: string): Promise<Managed[]> {
+    const managed: Managed[] = [];
+    for (const object of objects) {
+      if (object.kind === 'Secret') this.#addSecret(object);
+      else if (object.kind === 'XDatabase' || object.kind === 'CompositeXDatabase')
+        managed.push(...(await expand(functionAddress, object)));
+      else if (managedKinds.some((kind) => kind.kind === object.kind)) managed.push(object as Managed);
+      else if (!/^(Cluster)?ProviderConfig$/.test(object.kind))
+        throw new Error(
+          `${object.kind} ${object.metadata.name}: this kind cannot be planned; give claims, composites and managed resources`,
+        );
+    }
+    return managed
+      .map((resource) => this.#store.add(this.#validated(resource)))
+      .toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
+  }
+
+  #validated(resource: Managed): Managed {
+    const kind = managedKinds.find((candidate) => candidate.kind === resource.kind);
+    if (kind === undefined) throw new Error(`${resource.kind} is not a kind of xdatabase`);
+    const parsed = parse(kind, resource) as unknown as Managed;
+    return { ...parsed, metadata: { ...parsed.metadata, namespace: parsed.metadata.namespace ?? 'default' } };
+  }
+
+  #addSecret(object: KubeObject): void {
+    const data = Object.fromEntries(
+      Object.entries((object['data'] ?? {}) as Record<string, string>).map(([k, v]) => [
+        k,
+        Buffer.from(v, 'base64').toString(),
+      ]),
+    );
+    this.#store.addSecret(object.metadata.namespace ?? 'default', object.metadata.name, {
+      ...data,
+      ...((object['stringData'] ?? {}) as Record<string, string>),
+    });
+  }
+
+  /** What would be done, without doing it. */
+  async plan(resources: readonly Managed[]): Promise<ResourcePlan[]> {
+    const info = await this.#engine.info();
+    await this.#reader.prepare();
+    const planned = new PlannedObjects();
+    const plans: ResourcePlan[] = [];
+    for (const resource of resources) {
+      try {
+        const plan = await this.#planOne(resource, planned);
+        planned.add(plan.steps);
+        plans.push({ resource, statements: this.#engine.compile(plan.steps, info), unchangeable: plan.unchangeable });
+      } catch (error) {
+        plans.push({ resource, statements: [], unchangeable: [], problem: (error as Error).message });
+      }
+    }
+    return plans;
+  }
+
+  async #planOne(resource: Managed, planned: PlannedObjects): Promise<Plan> {
+    const planner = planners.get(resource.kind);
+    if (planner === undefined) throw new Error(`${resource.kind} is not implemented yet`);
+    const password = await this.#credentials.password(resource);
+    const context: PlanContext = {
+      reader: new PlanningReader(this.#reader, planned),
+      externalName: externalNameOf(resource),
+      mark: { uid: resource.metadata.uid ?? '', resource: `${resource.metadata.namespace}/${resource.metadata.name}` },
+      owned: hasCreated(resource),
+      applied: appliedOf(resource),
+      ...(password === undefined ? {} : { password }),
+      now: new Date(),
+    };
+    return await planner.plan(resource, context);
+  }
+
+  /** Reconciles until nothing waits any more. `progress` hears of each resource that is done. */
+  async apply(
+    resources: readonly Managed[],
+    progress: (done: number, total: number) => void = () => {},
+  ): Promise<ResourceResult[]> {
+    await this.#reader.prepare();
+    let waiting = [...resources];
+    for (let round = 0; waiting.length > 0 && round < MAX_ROUNDS; round += 1) {
+      const left: Managed[] = [];
+      for (const resource of waiting) {
+        if (await this.#reconcile(resource))
+          progress(resources.length - waiting.length + (waiting.indexOf(resource) + 1 - left.length), resources.length);
+        else left.push(resource);
+      }
+      if (left.length === waiting.length) break;
+      waiting = left;
+    }
+    return resources.map((resource) => this.#result(resource));
+  }
+
+  /** Marks resources as deleted and reconciles them away, dependants first. */
+  async delete(resources: readonly Managed[]): Promise<void> {
+    await this.#reader.prepare();
+    for (const resource of resources.toReversed()) {
+      const stored = this.#store.get(resource.kind, resource.metadata.namespace ?? '', resource.metadata.name);
+      if (stored === undefined) continue;
+      stored.metadata.deletionTimestamp = new Date().toISOString();
+      await this.#reconcile(resource);
+    }
+  }
+
+  async #reconcile(resource: Managed): Promise<boolean> {
+    const planner = planners.get(resource.kind);
+    const kind = managedKinds.find((candidate) => candidate.kind === resource.kind);
+    if (planner === undefined || kind === undefined) return false;
+    const reconciler = new ManagedReconciler({
+      store: this.#store.ofKind(resource.kind),
+      connector: new SqlConnector({
+        planner,
+        servers: this.#servers(),
+        guard: { check: () => {} },
+        credentials: this.#credentials,
+        now: () => new Date(),
+      }),
+      references: new References(kind, {
+        get: (name, namespace, object) => this.#store.get(name, namespace, object),
+        list: (name, namespace) => this.#store.list(name).filter((r) => r.metadata.namespace === namespace),
+      }),
+      metrics: { firstReconcile: () => {}, firstReady: () => {}, deleted: () => {}, drift: () => {} },
+      now: () => new Date(),
+    });
+    await reconciler.reconcile(
+      resource.metadata.namespace ?? '',
+      resource.metadata.name,
+      new AbortController().signal,
+      Date.now(),
+    );
+    const { ready, synced } = this.#result(resource);
+    return ready && synced;
+  }
+
+  #servers(): Servers {
+    const connection: ServerConnection = {
+      engine: this.#engine,
+      reader: async (notBefore) => await Promise.resolve(this.#reader.at(notBefore)),
+      endpoint: { host: this.#settings.host, port: this.#settings.port, tlsMode: this.#settings.tls.mode },
+    };
+    return { connect: async () => await Promise.resolve(connection), pollAfter: () => 0 };
+  }
+
+  #result(resource: Managed): ResourceResult {
+    const stored =
+      this.#store.get(resource.kind, resource.metadata.namespace ?? '', resource.metadata.name) ?? resource;
+    const [ready, synced] = [conditionOf(stored, 'Ready'), conditionOf(stored, 'Synced')];
+    return {
+      resource: stored,
+      ready: ready?.status === 'True',
+      synced: synced?.status === 'True',
+      message: (synced?.status === 'True' ? ready?.message : synced?.message) ?? '',
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#engine.close();
+  }
+}
