@@ -111,13 +111,13 @@ async function withInstallLock(root, work) {
 function npm() {
   const started = process.env.npm_execpath;
   if (started && basename(started) === 'npm-cli.js' && existsSync(started)) {
-    return [process.execPath, [started]];
+    return { command: process.execPath, prefix: [started] };
   }
-  return [process.platform === 'win32' ? 'npm.cmd' : 'npm', []];
+  return { command: process.platform === 'win32' ? 'npm.cmd' : 'npm', prefix: [] };
 }
 
 function install(root) {
-  const [command, prefix] = npm();
+  const { command, prefix } = npm();
   // Errors only: half of the packages would warn that this Node is old, which is mended two functions below.
   const args = [
     'ci',

@@ -20,20 +20,25 @@ function nobody(): { uid: number; gid: number } {
   return { uid: ask('-u'), gid: ask('-g') };
 }
 
-/** npm packages hold no links, so this one lists them; its install script makes them, unless scripts are held back. */
-async function makeLinks(native: string): Promise<void> {
-  const list = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]')) as {
-    source: string;
-    target: string;
-  }[];
-  const folder = dirname(native);
-  for (const { source, target } of list) {
-    await symlink(relative(dirname(target), source), join(folder, target)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') {
-        throw error;
+/**
+ * npm packages hold no links, so this one lists them; its install script makes them, unless scripts are held back.
+ *
+ * @returns false when they are missing and may not be made there.
+ */
+async function makeLinks(native: string): Promise<boolean> {
+  const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
+  for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
+    const link = join(native, relative('native', target));
+    try {
+      await symlink(relative(dirname(target), source), link);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EEXIST' && (await stat(link).catch(() => undefined)) === undefined) {
+        return false;
       }
-    });
+    }
   }
+  return true;
 }
 
 async function packageFolder(major: number): Promise<string> {
@@ -56,7 +61,7 @@ async function packageFolder(major: number): Promise<string> {
  * The folder is named after what it holds and is only ever renamed into place whole, so what is there is complete; but a
  * temporary folder is open to all, so nothing is run from there that another user could have made or can change.
  */
-async function copyForOthers(native: string, name: string): Promise<string> {
+async function copyAside(native: string, name: string): Promise<string> {
   const target = join(tmpdir(), name);
   const present = await stat(target).catch(() => undefined);
   if (present !== undefined) {
@@ -69,6 +74,7 @@ async function copyForOthers(native: string, name: string): Promise<string> {
   try {
     await cp(native, join(draft, 'native'), { recursive: true, verbatimSymlinks: true });
     spawnSync('chmod', ['-R', 'a+rX,go-w', join(draft, 'native')]);
+    await makeLinks(join(draft, 'native'));
     await rename(join(draft, 'native'), target).catch((error: NodeJS.ErrnoException) => {
       // Another process was quicker, with the very same content.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') {
@@ -85,13 +91,12 @@ async function copyForOthers(native: string, name: string): Promise<string> {
 export async function postgresBinaries(major: number): Promise<PostgresBinaries> {
   const folder = await packageFolder(major);
   const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string };
-  let native = join(folder, 'native');
-  const root = process.getuid?.() === 0;
-  await makeLinks(native);
-  if (root) {
-    // A checkout below /root, for one, is closed to every other user.
-    native = await copyForOthers(native, `xdatabase-postgres-${version}`);
-  }
+  const packed = join(folder, 'native');
+  const uid = process.getuid?.();
+  const root = uid === 0;
+  // A checkout below /root, for one, is closed to every other user.
+  const inPlace = (await makeLinks(packed)) && !root;
+  const native = inPlace ? packed : await copyAside(packed, `xdatabase-postgres-${version}${root ? '' : `-${uid}`}`);
   return {
     initdb: join(native, 'bin', 'initdb'),
     postgres: join(native, 'bin', 'postgres'),
