@@ -59,13 +59,7 @@ export function connectionSettings(config: ProviderConfig, lookup: SecretLookup)
   };
 
   const { secretRef, username: givenUsername } = spec.credentials;
-  const mapping = {
-    username: 'username',
-    password: 'password',
-    endpoint: 'endpoint',
-    port: 'port',
-    ...spec.credentials.secretKeyMapping,
-  };
+  const mapping = spec.credentials.secretKeyMapping;
   const host =
     spec.endpoint ??
     (secretRef === undefined ? undefined : read(secretRef, mapping.endpoint, 'the host, as endpoint is not given'));

@@ -1,0 +1,89 @@
+/**
+ * The commands of xdb. Each returns its exit code: 0 done or nothing to do, 1 failed, 2 a plan that would change
+ * something (and, from the argument parser, wrong usage).
+ */
+import type { KubeObject } from '../api/kind.ts';
+import { readManifests } from '../local/manifests.ts';
+import { parseServerUrl } from '../local/server-url.ts';
+import { LocalStore } from '../local/store.ts';
+import { Workspace } from '../local/workspace.ts';
+import { type LocalFunction, startLocalFunction } from './local-function.ts';
+import { type Output, planLines, resultRows, table, titleOf } from './output.ts';
+
+export interface CommandOptions {
+  filename: string[];
+  server: string;
+  state: string;
+  json?: boolean;
+}
+
+export const EXIT = { done: 0, failed: 1, wouldChange: 2 } as const;
+
+async function withWorkspace<T>(
+  options: CommandOptions,
+  store: LocalStore,
+  work: (workspace: Workspace, objects: KubeObject[], fn: LocalFunction) => Promise<T>,
+): Promise<T> {
+  const objects = readManifests(options.filename);
+  const workspace = new Workspace(parseServerUrl(options.server, process.env), store);
+  const fn = await startLocalFunction();
+  try {
+    return await work(workspace, objects, fn);
+  } finally {
+    await Promise.allSettled([workspace.close(), fn.stop()]);
+  }
+}
+
+export async function plan(options: CommandOptions, output: Output): Promise<number> {
+  // A copy of the state: a plan leaves no trace, not even a generated password.
+  const store = new LocalStore(undefined, new LocalStore(options.state));
+  return await withWorkspace(options, store, async (workspace, objects, fn) => {
+    const plans = await workspace.plan(await workspace.load(objects, fn.address));
+    const problems = plans.filter((p) => p.problem !== undefined);
+    const changes = plans.flatMap((p) => p.statements).length;
+    if (options.json)
+      output.json({
+        changes,
+        resources: plans.map((p) => ({
+          kind: p.resource.kind,
+          name: p.resource.metadata.name,
+          statements: p.statements,
+          unchangeable: p.unchangeable,
+          ...(p.problem === undefined ? {} : { problem: p.problem }),
+        })),
+      });
+    else {
+      for (const line of planLines(plans)) output.line(line);
+      output.line(`-- ${changes === 0 ? 'Nothing to change' : `${changes} statements`}; ${plans.length} resources`);
+      for (const forgotten of store.forgotten())
+        output.line(`-- ${forgotten} is in the state but in no file: it stays as it is`);
+    }
+    if (problems.length > 0) return EXIT.failed;
+    return changes > 0 ? EXIT.wouldChange : EXIT.done;
+  });
+}
+
+export async function apply(options: CommandOptions, output: Output): Promise<number> {
+  return await withWorkspace(options, new LocalStore(options.state), async (workspace, objects, fn) => {
+    const resources = await workspace.load(objects, fn.address);
+    const results = await workspace.apply(resources, (done, total) => {
+      output.progress(`${done} of ${total} resources are ready`);
+    });
+    if (options.json)
+      output.json({
+        resources: results.map((r) => ({
+          kind: r.resource.kind,
+          name: r.resource.metadata.name,
+          ready: r.ready,
+          synced: r.synced,
+          message: r.message,
+        })),
+      });
+    else {
+      for (const line of table(resultRows(results))) output.line(line);
+      const failed = results.filter((r) => !(r.ready && r.synced));
+      for (const result of failed) output.line(`${titleOf(result)}: ${result.message}`);
+    }
+    return results.every((r) => r.ready && r.synced) ? EXIT.done : EXIT.failed;
+  });
+}
