@@ -234,7 +234,7 @@ class Pass {
         throw new Failure(
           'CannotObserveExternalResource',
           'observe failed',
-          new Error('external resource does not exist'),
+          new ResourceError('ReconcileError', 'external resource does not exist', { retryable: false }),
         );
       if (!this.#policies.mayCreate) return await this.#settle(observation);
       await this.#create(external, observation);
