@@ -4,10 +4,11 @@
 // dependencies. It installs what is missing, finds a Node that runs TypeScript, and hands over to FILE.ts.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withLock } from './lock.mjs';
 
 const oldestNode = 24;
 
@@ -59,52 +60,9 @@ function staleBecause(root) {
   return undefined;
 }
 
-function isRunning(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
-  }
-}
-
-/** The holder died; or it was killed between making the file and writing its number into it. */
-function isAbandoned(lock) {
-  try {
-    const holder = Number(readFileSync(lock, 'utf8'));
-    return holder ? !isRunning(holder) : Date.now() - statSync(lock).mtimeMs > 5_000;
-  } catch {
-    return false;
-  }
-}
-
 /** `npm ci` empties node_modules first: two at one time, from two terminals, would tear each other down. */
-async function withInstallLock(root, work) {
-  const lock = join(tmpdir(), `xdatabase-install-${createHash('sha256').update(root).digest('hex').slice(0, 12)}.lock`);
-  for (let said = false; ; ) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: 'wx' });
-      break;
-    } catch (error) {
-      if (error.code !== 'EEXIST') {
-        throw error;
-      }
-      if (isAbandoned(lock)) {
-        rmSync(lock, { force: true });
-        continue;
-      }
-      if (!said) {
-        say('another process is installing here already, waiting for it');
-        said = true;
-      }
-      await new Promise((done) => setTimeout(done, 250));
-    }
-  }
-  try {
-    return work();
-  } finally {
-    rmSync(lock, { force: true });
-  }
+function installLock(root) {
+  return join(tmpdir(), `xdatabase-install-${createHash('sha256').update(root).digest('hex').slice(0, 12)}.lock`);
 }
 
 /** The npm that started us, else the one on PATH. npm_execpath may name another package manager, which cannot read our lock file. */
@@ -209,7 +167,8 @@ async function main() {
     throw new BootstrapError(`${file} does not exist.`);
   }
   if (staleBecause(root)) {
-    await withInstallLock(root, () => {
+    const onWait = () => say('another process is installing here already, waiting for it');
+    await withLock(installLock(root), onWait, () => {
       const reason = staleBecause(root);
       if (reason) {
         say(`installing packages (${reason})`);
