@@ -21,13 +21,7 @@ export const backupFields = {
   encryption: z
     .object({
       recipients: z
-        .array(
-          matching(
-            /^age1[a-z0-9]+$/,
-            'must be the public key of an age recipient, which begins with age1',
-            2048,
-          ),
-        )
+        .array(matching(/^age1[a-z0-9]+$/, 'must be the public key of an age recipient, which begins with age1', 2048))
         .min(1)
         .max(16)
         .meta({ 'x-kubernetes-list-type': 'set' })

@@ -69,9 +69,13 @@ export function referable<N extends string>(
   } & { [K in `${N}Ref`]: ReturnType<typeof reference> } & { [K in `${N}Selector`]: ReturnType<typeof selector> };
 }
 
+/** CEL for whether a field is given in one of the three spellings of a reference. */
+export const isNamed = (field: string): string =>
+  `(has(self.forProvider.${field}) || has(self.forProvider.${field}Ref) || has(self.forProvider.${field}Selector))`;
+
 /** A rule that wants one of the three spellings of a reference. */
 export const requiresReference = (field: string): CelRule => ({
-  rule: `has(self.forProvider.${field}) || has(self.forProvider.${field}Ref) || has(self.forProvider.${field}Selector)`,
+  rule: isNamed(field),
   message: `forProvider.${field}, ${field}Ref or ${field}Selector is required`,
 });
 
@@ -80,6 +84,27 @@ export const immutable = (field: string): CelRule => ({
   rule: `!has(oldSelf.forProvider.${field}) || (has(self.forProvider.${field}) && self.forProvider.${field} == oldSelf.forProvider.${field})`,
   message: `forProvider.${field} cannot be changed: delete this resource and create another`,
 });
+
+/** Settings of new sessions. */
+export const settings = (what: string) =>
+  z
+    .array(
+      z.object({
+        name: z.string().min(1).max(128).describe('Name of the setting, e.g. search_path.'),
+        value: z
+          .string()
+          .max(8192)
+          .describe('Its value, as one would write it in a configuration file without quotes.'),
+      }),
+    )
+    .max(64)
+    .meta({
+      'x-kubernetes-validations': [
+        { rule: 'self.all(x, self.exists_one(y, y.name == x.name))', message: 'each setting can be given once' },
+      ],
+    })
+    .optional()
+    .describe(what);
 
 export const adopt = z
   .boolean()

@@ -66,7 +66,7 @@ type Raw = Record<string, unknown>;
 function structural(raw: Raw): JsonSchema {
   if (raw['x-kubernetes-int-or-string'] === true) {
     return {
-      ...(raw['description'] === undefined ? {} : { description: String(raw['description']) }),
+      ...(typeof raw['description'] === 'string' ? { description: raw['description'] } : {}),
       'x-kubernetes-int-or-string': true,
     };
   }

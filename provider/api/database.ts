@@ -1,11 +1,6 @@
 import { z } from 'zod';
-import { adopt, defineManaged, dropPolicy, referable, sqlName } from './common.ts';
+import { adopt, defineManaged, dropPolicy, referable, settings, sqlName } from './common.ts';
 import type { Managed } from './kind.ts';
-
-const setting = z.object({
-  name: z.string().min(1).describe('Name of the setting, e.g. search_path.'),
-  value: z.string().describe('Its value, as one would write it in postgresql.conf without quotes.'),
-});
 
 const forProvider = z.object({
   ...referable(
@@ -44,10 +39,7 @@ const forProvider = z.object({
   allowConnections: z.boolean().optional().describe('PostgreSQL: whether anybody may connect.'),
   connectionLimit: z.int().min(-1).optional().describe('PostgreSQL: sessions at a time; -1 means no limit.'),
   isTemplate: z.boolean().optional().describe('PostgreSQL: whether roles with CREATEDB may copy it.'),
-  settings: z
-    .array(setting)
-    .optional()
-    .describe('PostgreSQL: settings of new sessions in this database (ALTER DATABASE … SET).'),
+  settings: settings('PostgreSQL: settings of new sessions in this database (ALTER DATABASE … SET).'),
   initSQL: z
     .string()
     .max(65536)
@@ -74,7 +66,7 @@ export const DatabaseKind = defineManaged({
   forProvider,
   atProvider,
   references: [{ field: 'owner', kind: 'Role' }],
-  immutable: ['template', 'strategy'],
+  immutable: ['template', 'strategy', 'encoding', 'localeProvider', 'locale', 'icuRules', 'characterClassification'],
 });
 
 export type DatabaseParameters = z.infer<typeof forProvider>;

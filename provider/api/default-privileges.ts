@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineManaged, referable, requiresReference } from './common.ts';
 import type { Managed } from './kind.ts';
+import { privilege } from './text.ts';
 
 const forProvider = z.object({
   ...referable('database', 'Database', 'Database in which the privileges apply.'),
@@ -11,7 +12,8 @@ const forProvider = z.object({
     .enum(['table', 'sequence', 'function', 'type', 'schema', 'largeObject'])
     .describe('Objects that the privileges are for. largeObject needs PostgreSQL ≥18.'),
   privileges: z
-    .array(z.string().regex(/^[A-Za-z][A-Za-z_ ]*$/))
+    .array(privilege)
+    .max(32)
     .describe(
       'Privileges that new objects get; ALL means every privilege; [] for PUBLIC takes away what the server gives by default.',
     ),
@@ -38,6 +40,10 @@ export const DefaultPrivilegesKind = defineManaged({
     requiresReference('database'),
     requiresReference('targetRole'),
     requiresReference('role'),
+    {
+      rule: "self.forProvider.privileges.size() > 0 || (has(self.forProvider.role) && self.forProvider.role == 'PUBLIC')",
+      message: 'forProvider.privileges can be empty for role PUBLIC only',
+    },
     {
       rule: "self.forProvider.objectType != 'schema' || !(has(self.forProvider.schema) || has(self.forProvider.schemaRef) || has(self.forProvider.schemaSelector))",
       message: 'objectType schema cannot be combined with a schema: schemas are not inside a schema',

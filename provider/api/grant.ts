@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { defineManaged, referable, sqlName } from './common.ts';
+import { defineManaged, isNamed, referable, sqlName } from './common.ts';
 import type { Managed } from './kind.ts';
+import { matching, privilege } from './text.ts';
 
 const names = (what: string) => z.array(sqlName('One name, or * for all.')).min(1).optional().describe(what);
 
@@ -14,7 +15,9 @@ const routine = z.object({
 
 const forProvider = z.object({
   privileges: z
-    .array(z.string().regex(/^[A-Za-z][A-Za-z_ ]*$/))
+    .array(privilege)
+    .min(1)
+    .max(128)
     .optional()
     .describe('Privileges to grant, e.g. SELECT; ALL means every privilege that the server has for that object.'),
   withOption: z.boolean().optional().describe('WITH GRANT OPTION: whether the grantee may pass the privileges on.'),
@@ -34,8 +37,9 @@ const forProvider = z.object({
   tablespaces: names('Tablespaces of the server.'),
   parameters: names('PostgreSQL ≥15: configuration parameters of the server.'),
   largeObjects: z
-    .array(z.string().regex(/^[0-9]+$/))
+    .array(matching(/^[0-9]+$/, 'must be the oid of a large object', 10))
     .min(1)
+    .max(256)
     .optional()
     .describe('Large objects of the database, by oid.'),
   ...referable('memberOf', 'Role', 'Group that the role becomes a member of.'),
@@ -57,7 +61,7 @@ const atProvider = z.object({
 });
 
 const object = (self: string) =>
-  `[has(${self}.tables), has(${self}.sequences), has(${self}.routines), has(${self}.types), has(${self}.languages), has(${self}.foreignDataWrappers), has(${self}.foreignServers), has(${self}.tablespaces), has(${self}.parameters), has(${self}.largeObjects), has(${self}.memberOf) || has(${self}.memberOfRef) || has(${self}.memberOfSelector), has(${self}.system) && ${self}.system]`;
+  `[has(${self}.tables), has(${self}.sequences), has(${self}.routines), has(${self}.types), has(${self}.languages), has(${self}.foreignDataWrappers), has(${self}.foreignServers), has(${self}.tablespaces), has(${self}.parameters), has(${self}.largeObjects), ${isNamed('memberOf')}, has(${self}.system) && ${self}.system]`;
 
 export const GrantKind = defineManaged({
   group: 'sql',
@@ -76,7 +80,7 @@ export const GrantKind = defineManaged({
   immutable: ['role', 'database', 'schema', 'memberOf'],
   rules: [
     {
-      rule: 'has(self.forProvider.role) || has(self.forProvider.roleRef) || has(self.forProvider.roleSelector)',
+      rule: isNamed('role'),
       message: 'forProvider.role, roleRef or roleSelector is required (role: PUBLIC means everybody)',
     },
     {
@@ -85,8 +89,21 @@ export const GrantKind = defineManaged({
         'forProvider takes one of tables, sequences, routines, types, languages, foreignDataWrappers, foreignServers, tablespaces, parameters, largeObjects, memberOf and system: use one Grant for each',
     },
     {
-      rule: '(has(self.forProvider.memberOf) || has(self.forProvider.memberOfRef) || has(self.forProvider.memberOfSelector)) != (has(self.forProvider.privileges))',
+      rule: `${isNamed('memberOf')} != has(self.forProvider.privileges)`,
       message: 'forProvider takes either privileges or memberOf',
+    },
+    {
+      rule: `${isNamed('memberOf')} || has(self.forProvider.tablespaces) || has(self.forProvider.parameters) || (has(self.forProvider.system) && self.forProvider.system) ? true : ${isNamed('database')}`,
+      message:
+        'forProvider.database, databaseRef or databaseSelector is required, except with memberOf, tablespaces, parameters and system',
+    },
+    {
+      rule: `!${isNamed('memberOf')} || !(${isNamed('database')} || ${isNamed('schema')})`,
+      message: 'forProvider.memberOf is about two roles: it cannot be combined with database and schema',
+    },
+    {
+      rule: `!has(self.forProvider.role) || self.forProvider.role != 'PUBLIC' || !(${isNamed('memberOf')} || (has(self.forProvider.withOption) && self.forProvider.withOption))`,
+      message: 'role PUBLIC cannot be a member of a role, and cannot be given withOption',
     },
     {
       rule: '!has(self.forProvider.columns) || (has(self.forProvider.tables) && self.forProvider.tables.size() == 1)',

@@ -1,20 +1,28 @@
 import { z } from 'zod';
-import { adopt, defineManaged, reference, referable, secretKeyRef, selector, sqlName } from './common.ts';
+import { adopt, defineManaged, reference, referable, secretKeyRef, selector, settings, sqlName } from './common.ts';
 import type { Managed } from './kind.ts';
+import { duration, matching } from './text.ts';
 
-const duration = z.string().regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/);
-
-const membership = z.object({
-  role: sqlName('Group role that this role joins.').optional(),
-  roleRef: reference('Role'),
-  roleSelector: selector('Role'),
-  admin: z.boolean().optional().describe('WITH ADMIN OPTION: may add others to the group.'),
-  inherit: z
-    .boolean()
-    .optional()
-    .describe('PostgreSQL ≥16, WITH INHERIT: whether the rights of the group apply without SET ROLE.'),
-  set: z.boolean().optional().describe('PostgreSQL ≥16, WITH SET: whether SET ROLE to the group is allowed.'),
-});
+const membership = z
+  .object({
+    role: sqlName('Group role that this role joins.').optional(),
+    roleRef: reference('Role'),
+    roleSelector: selector('Role'),
+    admin: z.boolean().optional().describe('WITH ADMIN OPTION: may add others to the group.'),
+    inherit: z
+      .boolean()
+      .optional()
+      .describe('PostgreSQL ≥16, WITH INHERIT: whether the rights of the group apply without SET ROLE.'),
+    set: z.boolean().optional().describe('PostgreSQL ≥16, WITH SET: whether SET ROLE to the group is allowed.'),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: '[has(self.role), has(self.roleRef), has(self.roleSelector)].filter(x, x).size() > 0',
+        message: 'role, roleRef or roleSelector is required',
+      },
+    ],
+  });
 
 const forProvider = z.object({
   privileges: z
@@ -32,29 +40,41 @@ const forProvider = z.object({
       'Attributes of the role. An attribute that is not given is not managed; a new role logs in unless login is false.',
     ),
   connectionLimit: z.int().min(-1).optional().describe('Sessions of this role at a time; -1 means no limit.'),
-  configurationParameters: z
-    .array(
-      z.object({
-        name: z.string().min(1).describe('Name of the setting, e.g. search_path.'),
-        value: z.string().describe('Its value.'),
-      }),
-    )
-    .optional()
-    .describe(
-      'Settings of new sessions of this role (ALTER ROLE … SET). When given, settings that are not listed are reset.',
-    ),
+  configurationParameters: settings(
+    'Settings of new sessions of this role (ALTER ROLE … SET). When given, settings that are not listed are reset.',
+  ),
   memberOf: z
     .array(membership)
+    .max(128)
     .optional()
     .describe('Group roles that this role joins. Memberships made by others are left alone.'),
-  validUntil: z.string().optional().describe('When the password stops working (RFC 3339, or "infinity").'),
-  host: z.string().optional().describe('MySQL and MariaDB: host part of the account; % when not given.'),
+  validUntil: matching(
+    /^(infinity|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))$/,
+    'must be a time such as 2030-01-31T12:00:00Z, or infinity',
+    40,
+  )
+    .optional()
+    .describe('When the password stops working (RFC 3339, or "infinity").'),
+  host: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('MySQL and MariaDB: host part of the account; % when not given.'),
   require: z
     .object({
       type: z.enum(['NONE', 'SSL', 'X509', 'SPECIFIED']).describe('What the connection must have.'),
       subject: z.string().optional().describe('Subject of the client certificate.'),
       issuer: z.string().optional().describe('Issuer of the client certificate.'),
       cipher: z.string().optional().describe('Cipher of the connection.'),
+    })
+    .meta({
+      'x-kubernetes-validations': [
+        {
+          rule: "self.type == 'SPECIFIED' ? has(self.subject) || has(self.issuer) || has(self.cipher) : !(has(self.subject) || has(self.issuer) || has(self.cipher))",
+          message: 'subject, issuer and cipher are for type SPECIFIED, which needs at least one of them',
+        },
+      ],
     })
     .optional()
     .describe('MySQL and MariaDB: REQUIRE clause.'),
@@ -115,6 +135,14 @@ export const RoleKind = defineManaged({
   atProvider,
   references: [{ field: 'connectionDatabase', kind: 'Database' }],
   rules: [
+    {
+      rule: "(has(self.forProvider.host) ? self.forProvider.host : '%') == (has(oldSelf.forProvider.host) ? oldSelf.forProvider.host : '%')",
+      message: 'forProvider.host cannot be changed: another host is another account',
+    },
+    {
+      rule: '!has(self.forProvider.passwordSecretRef) || !(has(self.forProvider.privileges.login) && !self.forProvider.privileges.login)',
+      message: 'forProvider.passwordSecretRef cannot be used with privileges.login false: a group role has no password',
+    },
     {
       rule: '!has(self.forProvider.onDelete) || [has(self.forProvider.onDelete.reassignOwnedTo), has(self.forProvider.onDelete.reassignOwnedToAdmin) && self.forProvider.onDelete.reassignOwnedToAdmin, has(self.forProvider.onDelete.dropOwned) && self.forProvider.onDelete.dropOwned].filter(x, x).size() <= 1',
       message: 'forProvider.onDelete takes one of reassignOwnedTo, reassignOwnedToAdmin and dropOwned',
