@@ -1,0 +1,253 @@
+/** A real Kubernetes API: etcd, kube-apiserver and the controllers that need no node. */
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { binary } from './binaries.ts';
+import { createAuthority } from './certificates.ts';
+import { Kubectl, kubeconfig } from './kubectl.ts';
+import { freePorts, type ServerProcess, startProcess, waitFor } from './process.ts';
+
+export interface Cluster extends Kubectl {
+  /** Takes the API server away, without warning to its clients; what it stored stays. */
+  down(): Promise<void>;
+  /** Brings it back at the same address. */
+  up(): Promise<void>;
+  /** Ends it for good and deletes what it stored. Happens by itself when this process ends. */
+  stop(): Promise<void>;
+}
+
+/** Those that work without nodes. Deployments and pods are left to whoever plays the node. */
+const controllers = [
+  'garbage-collector-controller',
+  'namespace-controller',
+  'serviceaccount-controller',
+  'serviceaccount-token-controller',
+  'clusterrole-aggregation-controller',
+  'job-controller',
+  'cronjob-controller',
+  'ttl-after-finished-controller',
+  'root-ca-certificate-publisher-controller',
+];
+
+class LocalCluster extends Kubectl implements Cluster {
+  readonly #folder: string;
+  readonly #startApiServer: () => Promise<ServerProcess>;
+  #apiServer: ServerProcess;
+  readonly #others: readonly ServerProcess[];
+
+  constructor(
+    kubectl: string,
+    folder: string,
+    startApiServer: () => Promise<ServerProcess>,
+    apiServer: ServerProcess,
+    others: readonly ServerProcess[],
+  ) {
+    super(kubectl, join(folder, 'kubeconfig'));
+    this.#folder = folder;
+    this.#startApiServer = startApiServer;
+    this.#apiServer = apiServer;
+    this.#others = others;
+  }
+
+  down(): Promise<void> {
+    return this.#apiServer.stop('SIGKILL');
+  }
+
+  async up(): Promise<void> {
+    if (!this.#apiServer.running) {
+      this.#apiServer = await this.#startApiServer();
+    }
+  }
+
+  async stop(): Promise<void> {
+    // Nothing here is worth an orderly end, and the API server takes its time for one.
+    await Promise.all([this.#apiServer, ...this.#others].map((server) => server.stop('SIGKILL')));
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** A cluster that somebody else runs: the current context of KUBECONFIG. */
+class ForeignCluster extends Kubectl implements Cluster {
+  down(): Promise<void> {
+    return Promise.reject(new Error('the cluster of KUBECONFIG is not ours to stop'));
+  }
+
+  up(): Promise<void> {
+    return this.down();
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Whether a path of the API server answers 200. */
+function answers(url: string, ca: string, token: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { ca, headers: { authorization: `Bearer ${token}` }, timeout: 5_000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.on('timeout', () => request.destroy(new Error('no answer within 5 s')));
+    request.on('error', reject);
+  });
+}
+
+interface Settings {
+  folder: string;
+  ports: { etcd: number; peer: number; api: number };
+  authority: ReturnType<typeof createAuthority>;
+  token: string;
+}
+
+async function writeFiles({ folder, ports, authority, token }: Settings): Promise<void> {
+  const server = authority.issue({
+    commonName: 'kube-apiserver',
+    usage: 'server',
+    hosts: ['127.0.0.1', 'localhost', '10.0.0.1', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'],
+  });
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const files: Record<string, string | Buffer> = {
+    'ca.crt': authority.certificate,
+    'server.crt': server.certificate,
+    'server.key': server.key,
+    'service-account.key': privateKey.export({ type: 'sec1', format: 'pem' }),
+    'tokens.csv': `${token},admin,admin,system:masters\n`,
+    kubeconfig: kubeconfig(`https://127.0.0.1:${ports.api}`, authority.certificate, token),
+  };
+  for (const [name, content] of Object.entries(files)) {
+    await writeFile(join(folder, name), content, { mode: 0o600 });
+  }
+}
+
+function startEtcd({ folder, ports }: Settings, command: string): Promise<ServerProcess> {
+  const client = `http://127.0.0.1:${ports.etcd}`;
+  const peer = `http://127.0.0.1:${ports.peer}`;
+  return startProcess({
+    name: 'etcd',
+    command,
+    args: [
+      `--data-dir=${join(folder, 'etcd')}`,
+      `--listen-client-urls=${client}`,
+      `--advertise-client-urls=${client}`,
+      `--listen-peer-urls=${peer}`,
+      `--initial-advertise-peer-urls=${peer}`,
+      `--initial-cluster=default=${peer}`,
+      '--unsafe-no-fsync',
+      '--log-level=error',
+    ],
+    logFile: join(folder, 'etcd.log'),
+    stopSignal: 'SIGKILL',
+    folder,
+  });
+}
+
+async function startApiServer(settings: Settings, command: string): Promise<ServerProcess> {
+  const { folder, ports, authority, token } = settings;
+  const file = (name: string): string => join(folder, name);
+  const server = await startProcess({
+    name: 'kube-apiserver',
+    command,
+    args: [
+      `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
+      '--bind-address=127.0.0.1',
+      `--secure-port=${ports.api}`,
+      `--tls-cert-file=${file('server.crt')}`,
+      `--tls-private-key-file=${file('server.key')}`,
+      `--client-ca-file=${file('ca.crt')}`,
+      `--token-auth-file=${file('tokens.csv')}`,
+      '--authorization-mode=RBAC',
+      '--service-cluster-ip-range=10.0.0.0/24',
+      '--service-account-issuer=https://kubernetes.default.svc',
+      `--service-account-key-file=${file('service-account.key')}`,
+      `--service-account-signing-key-file=${file('service-account.key')}`,
+      '--endpoint-reconciler-type=none',
+    ],
+    logFile: file('kube-apiserver.log'),
+    stopSignal: 'SIGKILL',
+  });
+  const url = `https://127.0.0.1:${ports.api}/readyz`;
+  await waitFor('kube-apiserver is ready', () => answers(url, authority.certificate, token), { server });
+  return server;
+}
+
+function startControllers({ folder }: Settings, command: string): Promise<ServerProcess> {
+  const file = (name: string): string => join(folder, name);
+  return startProcess({
+    name: 'kube-controller-manager',
+    command,
+    args: [
+      `--kubeconfig=${file('kubeconfig')}`,
+      `--controllers=${controllers.join(',')}`,
+      `--service-account-private-key-file=${file('service-account.key')}`,
+      `--root-ca-file=${file('ca.crt')}`,
+      '--use-service-account-credentials=false',
+      '--leader-elect=false',
+      '--secure-port=0',
+      // Tests create and delete kinds, and wait for what hangs on them.
+      '--concurrent-gc-syncs=5',
+      '--concurrent-namespace-syncs=5',
+    ],
+    logFile: file('kube-controller-manager.log'),
+    stopSignal: 'SIGKILL',
+  });
+}
+
+async function startOnce(): Promise<Cluster> {
+  const etcdBinary = await binary('etcd');
+  const apiServerBinary = await binary('kube-apiserver');
+  const controllersBinary = await binary('kube-controller-manager');
+  const kubectlBinary = await binary('kubectl');
+  const folder = await mkdtemp(join(tmpdir(), 'xdatabase-kubernetes-'));
+  const [etcd = 0, peer = 0, api = 0] = await freePorts(3);
+  const settings: Settings = {
+    folder,
+    ports: { etcd, peer, api },
+    authority: createAuthority('xdatabase test cluster'),
+    token: randomBytes(18).toString('base64url'),
+  };
+  const started: ServerProcess[] = [];
+  try {
+    await writeFiles(settings);
+    started.push(await startEtcd(settings, etcdBinary));
+    const start = (): Promise<ServerProcess> => startApiServer(settings, apiServerBinary);
+    const apiServer = await start();
+    started.push(await startControllers(settings, controllersBinary));
+    const cluster = new LocalCluster(kubectlBinary, folder, start, apiServer, started);
+    await waitFor('the controllers work', () => cluster.kubectl(['get', 'serviceaccount', 'default']), {
+      interval: 100,
+      ...(started[1] ? { server: started[1] } : {}),
+    });
+    return cluster;
+  } catch (error) {
+    await Promise.all(started.map((server) => server.stop('SIGKILL')));
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/**
+ * A fresh cluster on ports of its own, with RBAC and a certificate authority of its own; `kubeconfig` is the administrator's.
+ * With XDB_TEST_USE_CLUSTER=1 it is the one that KUBECONFIG names instead.
+ *
+ * @throws NotAvailableError when the programs are neither in the cache nor can be built.
+ * @throws Error with the end of the log when a server does not come up.
+ */
+export async function startKubernetes(): Promise<Cluster> {
+  const own = process.env['KUBECONFIG'];
+  if (own && process.env['XDB_TEST_USE_CLUSTER'] === '1') {
+    return new ForeignCluster(await binary('kubectl'), own);
+  }
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce();
+    } catch (error) {
+      // A port was free when we looked, and is not any more.
+      if (attempt === 3 || !String(error).includes('address already in use')) {
+        throw error;
+      }
+    }
+  }
+}
