@@ -150,16 +150,16 @@ function withoutDefault(field: z.ZodType): z.ZodType {
   return field;
 }
 
+/** Every field of an object made optional, and without its default. */
 function partial<F extends z.ZodRawShape>(object: z.ZodObject<F>): z.ZodObject {
   const fields = Object.entries(object.shape as unknown as Record<string, z.ZodType>);
   return z.object(
     Object.fromEntries(
-      fields.map(([name, field]) => [
-        name,
-        withoutDefault(field)
-          .optional()
-          .describe(field.description ?? ''),
-      ]),
+      fields.map(([name, field]) => {
+        const bare = withoutDefault(field).optional();
+        // A description given after the default is lost with it.
+        return [name, field.description === undefined ? bare : bare.describe(field.description)];
+      }),
     ),
   );
 }

@@ -43,8 +43,14 @@ const forProvider = z.object({
     .optional()
     .describe('Large objects of the database, by oid.'),
   ...referable('memberOf', 'Role', 'Group that the role becomes a member of.'),
-  withInherit: z.boolean().optional().describe('memberOf on PostgreSQL ≥16: WITH INHERIT.'),
-  withSet: z.boolean().optional().describe('memberOf on PostgreSQL ≥16: WITH SET.'),
+  withInherit: z
+    .boolean()
+    .optional()
+    .describe('With memberOf on PostgreSQL ≥16, WITH INHERIT: whether the rights of the group apply without SET ROLE.'),
+  withSet: z
+    .boolean()
+    .optional()
+    .describe('With memberOf on PostgreSQL ≥16, WITH SET: whether SET ROLE to the group is allowed.'),
   system: z.boolean().optional().describe('MySQL and MariaDB: on *.*; CockroachDB: system privileges.'),
   ...referable('grantor', 'Role', 'Role whose rights are used; by default the owner of the object.'),
   exclusive: z

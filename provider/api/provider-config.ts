@@ -11,9 +11,9 @@ import {
   VERSION,
 } from './kind.ts';
 import { jobSettings } from './jobs.ts';
+import { permissions, tenancy } from './permissions.ts';
 import { type SecretScope, secretKey, secretKeyOf, secretName } from './secret-ref.ts';
 import { namedStorage } from './storage.ts';
-import { matching } from './text.ts';
 
 export const ENGINES = ['postgres', 'mysql', 'mariadb', 'cockroachdb'] as const;
 
@@ -34,14 +34,6 @@ export const DEFAULT_DATABASES: Record<(typeof ENGINES)[number], string> = {
 };
 
 export const TLS_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
-
-/** Role attributes that reach beyond one's own databases: a ClusterProviderConfig has to allow them. */
-export const GUARDED_ROLE_ATTRIBUTES = ['superUser', 'createRole', 'replication', 'bypassRls'] as const;
-
-const names = (item: z.ZodString, what: string) =>
-  z.array(item).max(256).meta({ 'x-kubernetes-list-type': 'set' }).optional().describe(what);
-
-const word = matching(/^(\*|[A-Za-z][A-Za-z0-9_ -]*)$/, 'must be a name, or * for all', 64);
 
 const server = (scope: SecretScope) => ({
   engine: z.enum(ENGINES).describe('What the server is.'),
@@ -94,7 +86,7 @@ const server = (scope: SecretScope) => ({
         .enum(TLS_MODES)
         .default('verify-full')
         .describe(
-          'disable: never encrypted. prefer: encrypted when the server can. require: encrypted, the certificate is not checked. verify-ca: signed by a trusted CA. verify-full (the default): also made for this host.',
+          'What the connection must be: disable: never encrypted. prefer: encrypted when the server can. require: encrypted, the certificate is not checked. verify-ca: signed by a trusted CA. verify-full (the default): also made for this host.',
         ),
       caSecretRef: secretKeyOf(
         scope,
@@ -134,25 +126,6 @@ const server = (scope: SecretScope) => ({
     .describe('The most sessions that the provider holds on this server.'),
 });
 
-const permissions = {
-  allowedRoleAttributes: z
-    .array(z.enum(GUARDED_ROLE_ATTRIBUTES))
-    .max(GUARDED_ROLE_ATTRIBUTES.length)
-    .meta({ 'x-kubernetes-list-type': 'set' })
-    .optional()
-    .describe(
-      'Attributes that a Role may have although they reach beyond its own databases. When not given: none in a ClusterProviderConfig with isolation Namespace, else all.',
-    ),
-  allowedServerPrivileges: names(
-    word,
-    'Server-wide privileges and predefined roles (pg_monitor, PROCESS, VIEWACTIVITY) that may be granted; * is all. When not given: none in a ClusterProviderConfig with isolation Namespace, else all.',
-  ),
-  allowedExtensions: names(
-    word,
-    'Extensions that may be installed by the administrator; * is all. When not given: in a ClusterProviderConfig with isolation Namespace those that the server calls trusted, else all.',
-  ),
-};
-
 const backups = (scope: SecretScope) => ({
   storages: z
     .array(namedStorage(scope))
@@ -176,29 +149,6 @@ const backups = (scope: SecretScope) => ({
     .describe('Images of backup, restore and copy jobs, for an air-gapped cluster.'),
   jobs: jobSettings.optional(),
 });
-
-const tenancy = {
-  allowedNamespaces: z
-    .object({
-      names: names(z.string().min(1).max(63), 'Namespaces by name; * is every namespace.'),
-      selector: z
-        .object({
-          matchLabels: z
-            .record(z.string().max(317), z.string().max(63))
-            .meta({ minProperties: 1, maxProperties: 16 })
-            .describe('Labels that the namespace must carry.'),
-        })
-        .optional()
-        .describe('Namespaces by label.'),
-    })
-    .describe('Namespaces whose resources may use this server: those listed and those selected. {} is none.'),
-  isolation: z
-    .enum(['Namespace', 'None'])
-    .default('Namespace')
-    .describe(
-      'Namespace (the default): a resource may name only databases, schemas and roles that a resource of its own namespace manages. None: any on the server, for namespaces that trust each other.',
-    ),
-};
 
 const status = z.object({
   conditions,
