@@ -68,20 +68,21 @@ const HEEDLESS_MS = 10_000;
 
 export class Controller {
   readonly name: string;
+  /** Reconciles at once, at most. */
+  readonly workers: number;
   readonly queue: WorkQueue;
   readonly #options: ControllerOptions;
   readonly #clock: Clock;
   /** A conflict is over as soon as the watch brings the newer version: much shorter waits than for failures. */
   readonly #conflicts = new KeyBackoff({ baseMs: 100, maxMs: 10_000 });
   readonly #running = new Set<AbortController>();
-  readonly #started: number;
-  #workers: Promise<void>[] = [];
+  #loops: Promise<void>[] = [];
 
   constructor(options: ControllerOptions) {
     this.name = options.name;
     this.#options = options;
     this.#clock = options.clock ?? realClock;
-    this.#started = options.workers ?? 64;
+    this.workers = options.workers ?? 64;
     this.queue = new WorkQueue({
       clock: this.#clock,
       backoff: options.backoff,
@@ -108,8 +109,8 @@ export class Controller {
   }
 
   start(): void {
-    if (this.#workers.length > 0) throw new Error(`${this.name} is already running`);
-    this.#workers = Array.from({ length: this.#started }, () => this.#work());
+    if (this.#loops.length > 0) throw new Error(`${this.name} is already running`);
+    this.#loops = Array.from({ length: this.workers }, () => this.#work());
   }
 
   /**
