@@ -1,0 +1,227 @@
+/**
+ * The statement that reads every privilege that a batch of grants asks for, of one database. One parameter, JSON:
+ * roles (grantees and grantors by name), grantors (those that a spec chose), wanted (what to read) and columns.
+ */
+import type { ObjectType } from '../../../resources/model.ts';
+
+/** Where the objects of a type are in the catalogs, and how their NULL acl is to be read. */
+interface Source {
+  type: ObjectType;
+  /** Rows of the catalog as o; n is the schema's row where the type lives in one. */
+  from: string;
+  schema?: true;
+  name: string;
+  owner: string;
+  acl: string;
+  /** The letter of acldefault(). */
+  letter: string;
+  where?: string;
+  /** What `*` leaves out. */
+  star?: string;
+  args?: string;
+  since?: number;
+}
+
+const ARGUMENTS = `(
+  SELECT coalesce(jsonb_agg(
+    CASE WHEN tn.nspname = 'pg_catalog' THEN format_type(t.oid, NULL)
+         WHEN t.typelem <> 0 AND t.typcategory = 'A' THEN quote_ident(en.nspname) || '.' || quote_ident(e.typname) || '[]'
+         ELSE quote_ident(tn.nspname) || '.' || quote_ident(t.typname) END ORDER BY a.place), '[]')
+  FROM unnest(o.proargtypes::oid[]) WITH ORDINALITY AS a(type, place)
+  JOIN pg_type t ON t.oid = a.type
+  JOIN pg_namespace tn ON tn.oid = t.typnamespace
+  LEFT JOIN pg_type e ON e.oid = t.typelem
+  LEFT JOIN pg_namespace en ON en.oid = e.typnamespace)`;
+
+const SOURCES: readonly Source[] = [
+  { type: 'database', from: 'pg_database o', name: 'o.datname', owner: 'o.datdba', acl: 'o.datacl', letter: 'd' },
+  { type: 'schema', from: 'pg_namespace o', name: 'o.nspname', owner: 'o.nspowner', acl: 'o.nspacl', letter: 'n' },
+  {
+    type: 'table',
+    from: 'pg_class o JOIN pg_namespace n ON n.oid = o.relnamespace',
+    schema: true,
+    name: 'o.relname',
+    owner: 'o.relowner',
+    acl: 'o.relacl',
+    letter: 'r',
+    where: `o.relkind IN ('r', 'v', 'm', 'p', 'f')`,
+  },
+  {
+    type: 'sequence',
+    from: 'pg_class o JOIN pg_namespace n ON n.oid = o.relnamespace',
+    schema: true,
+    name: 'o.relname',
+    owner: 'o.relowner',
+    acl: 'o.relacl',
+    letter: 's',
+    where: `o.relkind = 'S'`,
+  },
+  {
+    type: 'routine',
+    from: 'pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace',
+    schema: true,
+    name: 'o.proname',
+    owner: 'o.proowner',
+    acl: 'o.proacl',
+    letter: 'f',
+    args: ARGUMENTS,
+  },
+  {
+    type: 'type',
+    from: 'pg_type o JOIN pg_namespace n ON n.oid = o.typnamespace',
+    schema: true,
+    name: 'o.typname',
+    owner: 'o.typowner',
+    acl: 'o.typacl',
+    letter: 'T',
+    // Types of arrays and multiranges have no privileges of their own.
+    where: `NOT (o.typelem <> 0 AND o.typcategory = 'A') AND o.typtype <> 'm'`,
+    star: `o.typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = o.typrelid AND c.relkind = 'c')`,
+  },
+  {
+    type: 'language',
+    from: 'pg_language o',
+    name: 'o.lanname',
+    owner: 'o.lanowner',
+    acl: 'o.lanacl',
+    letter: 'l',
+    star: 'o.lanpltrusted',
+  },
+  {
+    type: 'foreignDataWrapper',
+    from: 'pg_foreign_data_wrapper o',
+    name: 'o.fdwname',
+    owner: 'o.fdwowner',
+    acl: 'o.fdwacl',
+    letter: 'F',
+  },
+  {
+    type: 'foreignServer',
+    from: 'pg_foreign_server o',
+    name: 'o.srvname',
+    owner: 'o.srvowner',
+    acl: 'o.srvacl',
+    letter: 'S',
+  },
+  {
+    type: 'tablespace',
+    from: 'pg_tablespace o',
+    name: 'o.spcname',
+    owner: 'o.spcowner',
+    acl: 'o.spcacl',
+    letter: 't',
+  },
+  {
+    type: 'largeObject',
+    from: 'pg_largeobject_metadata o',
+    name: 'o.oid::text',
+    owner: 'o.lomowner',
+    acl: 'o.lomacl',
+    letter: 'L',
+  },
+  {
+    type: 'parameter',
+    // A parameter has a row of its own only once it was granted; its owner is the superuser of initdb.
+    from: `(SELECT s.name, 10::oid AS owner, p.paracl FROM
+        (SELECT lower(name) FROM pg_settings UNION SELECT parname FROM pg_parameter_acl
+         UNION SELECT lower(name) FROM wanted WHERE type = 'parameter' AND name LIKE '%.%') s(name)
+        LEFT JOIN pg_parameter_acl p ON p.parname = s.name) o`,
+    name: 'o.name',
+    owner: 'o.owner',
+    acl: 'o.paracl',
+    letter: 'p',
+    since: 150_000,
+  },
+];
+
+/** Types of object that the statement would look at; a query for another is answered without rows. */
+export const readable = (type: ObjectType, versionNumber: number): boolean =>
+  SOURCES.some((source) => source.type === type && (source.since ?? 0) <= versionNumber);
+
+function objects(source: Source): string {
+  const { type, from, schema, name, owner, acl, letter, where, star, args } = source;
+  const key = schema === undefined ? `${name}` : `n.nspname, ${name}`;
+  const named = `(${key}) IN (SELECT ${schema === undefined ? '' : 'schema, '}name FROM wanted WHERE type = '${type}')`;
+  const all = `${schema === undefined ? `EXISTS (SELECT FROM wanted WHERE type = '${type}' AND name = '*')` : `n.nspname IN (SELECT schema FROM wanted WHERE type = '${type}' AND name = '*')`}${star === undefined ? '' : ` AND (${star})`}`;
+  const relation = type === 'table' ? 'o.oid' : 'NULL::oid';
+  return `SELECT '${type}' AS type, ${schema === undefined ? 'NULL::text' : 'n.nspname::text'} AS schema, ${name}::text AS name,
+    ${args ?? 'NULL::jsonb'} AS args, ${relation} AS relation, ${owner} AS owner,
+    coalesce(${acl}, acldefault('${letter}', ${owner})) AS acl
+  FROM ${from}
+  WHERE (${named} OR (${all}))${where === undefined ? '' : ` AND ${where}`}`;
+}
+
+/** How the administrator may act as role r. */
+export function reachColumns(versionNumber: number): string {
+  const set = versionNumber >= 160_000 ? 'SET' : 'MEMBER';
+  const mayJoin =
+    versionNumber >= 160_000
+      ? `pg_has_role(me.oid, r.oid, 'MEMBER WITH ADMIN OPTION')`
+      : `(me.rolcreaterole OR pg_has_role(me.oid, r.oid, 'MEMBER WITH ADMIN OPTION'))`;
+  return `pg_has_role(me.oid, r.oid, 'USAGE') AS inherit,
+    pg_has_role(me.oid, r.oid, '${set}') AS set,
+    (NOT r.rolsuper AND r.rolname !~ '${RESERVED}' AND NOT ${endsPasswordLogin('r.oid')} AND ${mayJoin}) AS borrow`;
+}
+
+/** Roles of the server or of the cloud's operators, which an administrator must never become a member of. */
+const RESERVED = '^(pg_|rds|cloudsql|alloydb|azure)';
+
+/** Members of these log in with tokens of the cloud only. */
+export const endsPasswordLogin = (role: string): string =>
+  `EXISTS (SELECT FROM pg_roles iam WHERE iam.rolname IN ('rds_iam', 'rds_ad', 'cloudsqliamuser', 'cloudsqliamserviceaccount', 'cloudsqliamgroup', 'alloydbiamuser', 'azure_ad_user')
+      AND pg_has_role(${role}, iam.oid, 'MEMBER') AND NOT (SELECT rolsuper FROM pg_roles s WHERE s.oid = ${role}))`;
+
+export function grantsSql(versionNumber: number, types: ReadonlySet<ObjectType>): string {
+  const sources = SOURCES.filter(({ type, since }) => types.has(type) && (since ?? 0) <= versionNumber);
+  const set = versionNumber >= 160_000 ? 'SET' : 'MEMBER';
+  const item = (column: string) =>
+    `jsonb_build_array(a.grantee::text, ${column}, a.privilege_type, a.is_grantable, a.grantor::text,
+      a.grantor <> object.owner AND pg_has_role(a.grantor, object.owner, 'USAGE'))`;
+  const shown = '(a.grantee = ANY (ids.grantees) OR (a.is_grantable AND a.grantee = ANY (ids.actors)))';
+  return `WITH input AS (SELECT $1::jsonb AS j),
+wanted AS MATERIALIZED (
+  SELECT type, schema, name FROM input, jsonb_to_recordset(j->'wanted') AS w(type text, schema text, name text)),
+me AS (SELECT oid, rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user),
+named AS MATERIALIZED (SELECT oid, rolname FROM pg_roles WHERE rolname IN (SELECT jsonb_array_elements_text(j->'roles') FROM input)),
+chosen AS MATERIALIZED (SELECT oid, rolname FROM pg_roles WHERE rolname IN (SELECT jsonb_array_elements_text(j->'grantors') FROM input)),
+ids AS MATERIALIZED (SELECT
+  (SELECT coalesce(array_agg(oid), '{}') FROM named) || 0::oid AS grantees,
+  (SELECT coalesce(array_agg(r.oid), '{}') FROM pg_roles r, me
+    WHERE r.oid IN (SELECT oid FROM chosen)
+      OR (NOT me.rolsuper AND (pg_has_role(me.oid, r.oid, 'USAGE') OR pg_has_role(me.oid, r.oid, '${set}')))) AS actors),
+object AS MATERIALIZED (
+  ${sources.map(objects).join('\n  UNION ALL\n  ') || 'SELECT NULL::text AS type, NULL::text AS schema, NULL::text AS name, NULL::jsonb AS args, NULL::oid AS relation, NULL::oid AS owner, NULL::aclitem[] AS acl WHERE false'}),
+held AS MATERIALIZED (
+  SELECT object.*,
+    (SELECT coalesce(jsonb_agg(${item('NULL')}), '[]') FROM aclexplode(object.acl) a WHERE ${shown})
+    || CASE WHEN relation IS NULL THEN '[]' ELSE (
+      SELECT coalesce(jsonb_agg(${item('t.attname')}), '[]') FROM pg_attribute t, aclexplode(t.attacl) a
+      WHERE t.attrelid = relation AND t.attnum > 0 AND NOT t.attisdropped AND t.attacl IS NOT NULL AND ${shown}) END AS items,
+    (SELECT coalesce(jsonb_agg(rolname), '[]') FROM chosen WHERE pg_has_role(chosen.oid, object.owner, 'USAGE')) AS owners
+  FROM object, ids),
+involved AS MATERIALIZED (
+  SELECT DISTINCT owner AS oid FROM held
+  UNION SELECT (i->>4)::oid FROM held, jsonb_array_elements(items) i
+  UNION SELECT (i->>0)::oid FROM held, jsonb_array_elements(items) i
+  UNION SELECT oid FROM chosen UNION SELECT oid FROM named),
+dba AS (SELECT datdba AS oid FROM pg_database WHERE datname = current_database())
+SELECT 'object' AS kind, jsonb_build_object('type', type, 'schema', schema, 'name', name, 'args', args,
+  'owner', owner::text, 'acl', items, 'owners', owners) AS body FROM held
+UNION ALL
+SELECT 'role', jsonb_build_object('oid', i.oid::text, 'name', x.rolname, 'inherit', inherit, 'set', set, 'borrow', borrow,
+  'as', CASE WHEN r.oid <> x.oid THEN r.rolname END)
+FROM involved i JOIN pg_roles x ON x.oid = i.oid
+  JOIN pg_roles r ON r.oid = CASE WHEN x.rolname = 'pg_database_owner' THEN (SELECT oid FROM dba) ELSE x.oid END,
+  me, LATERAL (SELECT ${reachColumns(versionNumber)}) AS reach
+UNION ALL
+SELECT 'schema', to_jsonb(nspname) FROM pg_namespace WHERE nspname IN (SELECT schema FROM wanted)
+UNION ALL
+SELECT 'database', to_jsonb(datname) FROM pg_database WHERE datname IN (SELECT jsonb_array_elements_text(j->'databases') FROM input)
+UNION ALL
+SELECT 'current', to_jsonb(current_database())
+UNION ALL
+SELECT 'column', jsonb_build_array(c.schema, c.name, a.attname)
+FROM input, jsonb_to_recordset(j->'columns') AS c(schema text, name text, "column" text)
+  JOIN object o ON o.type = 'table' AND o.schema = c.schema AND o.name = c.name
+  JOIN pg_attribute a ON a.attrelid = o.relation AND a.attname = c."column" AND a.attnum > 0 AND NOT a.attisdropped`;
+}

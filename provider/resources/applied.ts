@@ -1,0 +1,88 @@
+/**
+ * The record of what a Grant or DefaultPrivileges gave, kept on the resource as JSON: exactly that is taken back.
+ * It is one flat list of entries, so that two records (before and after a change) unite entry by entry.
+ */
+import type { ObjectTarget, ObjectType } from './model.ts';
+
+/** Privileges on one target of the spec (`*` included). */
+export interface AppliedEntry {
+  target: ObjectTarget;
+  privileges: string[];
+  withOption?: true;
+  /** The grantor that the spec asked for. */
+  grantor?: string;
+  /**
+   * given: we declared it and take it back. taken: PUBLIC held it by default, `exclusive` revoked it, and it is given
+   * back. found: PUBLIC held it by default before we declared it, so it stays when we go.
+   */
+  as?: 'taken' | 'found';
+}
+
+/** Membership in a group. */
+export interface AppliedMembership {
+  memberOf: string;
+  admin?: boolean;
+  inherit?: boolean;
+  set?: boolean;
+}
+
+/** What a DefaultPrivileges gave or took; its identity is immutable. */
+export type AppliedDefault = Omit<AppliedEntry, 'target' | 'grantor'>;
+
+export interface Scope {
+  database: string | undefined;
+  schema: string | undefined;
+}
+
+/**
+ * The entries of a record that belong to this scope. The record is an annotation, which whoever may edit the resource
+ * may edit too: an entry on another database or schema than the spec's, both immutable, was not written by us.
+ */
+export function readApplied(value: unknown, scope: Scope): AppliedEntry[] {
+  if (!Array.isArray(value)) return [];
+  return value
+    .filter(isEntry)
+    .filter(({ target }) => target.database === scope.database && target.schema === scope.schema);
+}
+
+export function readAppliedMemberships(value: unknown): AppliedMembership[] {
+  if (!Array.isArray(value)) return [];
+  return value.filter((item): item is AppliedMembership => isObject(item) && typeof item['memberOf'] === 'string');
+}
+
+export function readAppliedDefaults(value: unknown): AppliedDefault[] {
+  if (!Array.isArray(value)) return [];
+  return value.filter((item): item is AppliedDefault => isObject(item) && isStrings(item['privileges']));
+}
+
+const TYPES: Record<ObjectType, true> = {
+  database: true,
+  schema: true,
+  table: true,
+  sequence: true,
+  routine: true,
+  type: true,
+  language: true,
+  foreignDataWrapper: true,
+  foreignServer: true,
+  tablespace: true,
+  parameter: true,
+  largeObject: true,
+  global: true,
+};
+
+function isEntry(value: unknown): value is AppliedEntry {
+  if (!isObject(value) || !isObject(value['target'])) return false;
+  const { target } = value;
+  return (
+    Object.hasOwn(TYPES, String(target['type'])) &&
+    ['database', 'schema', 'name'].every((key) => ['string', 'undefined'].includes(typeof target[key])) &&
+    ['args', 'columns'].every((key) => target[key] === undefined || isStrings(target[key])) &&
+    isStrings(value['privileges']) &&
+    ['string', 'undefined'].includes(typeof value['grantor'])
+  );
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+const isStrings = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string');

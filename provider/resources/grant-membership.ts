@@ -1,0 +1,132 @@
+/** A Grant with memberOf: the membership of one role in another, with its options. */
+import type { GrantParameters } from '../api/grant.ts';
+import { type AppliedMembership, readAppliedMemberships } from './applied.ts';
+import { invalidSpec, ResourceError, waiting } from './errors.ts';
+import { denied } from './grant-authority.ts';
+import type { Membership, MembershipObserved, Step } from './model.ts';
+import type { Plan, PlanContext } from './planner.ts';
+import type { PrivilegeTable } from './privilege-set.ts';
+
+/** What engines that can tell add to the model's read. */
+export interface MembershipAuthority extends MembershipObserved {
+  /** Whether the administrator may grant the group. */
+  mayGrant?: boolean;
+  /** The grantor that the server notes when the administrator grants. */
+  asGrantor?: string;
+  /** Whether the server keeps one membership per grantor. */
+  perGrantor?: boolean;
+  /** The way by which the group is a member of the role already. */
+  cycle?: string[];
+  /** Whether members of the group can no longer log in with a password. */
+  endsPasswordLogin?: boolean;
+}
+
+type Held = Membership & { grantor?: string };
+const OPTIONS = ['admin', 'inherit', 'set'] as const;
+
+export async function planMembership(
+  spec: GrantParameters,
+  context: PlanContext,
+  table: PrivilegeTable,
+): Promise<Plan> {
+  const { role, memberOf } = pair(spec);
+  const { reader } = context;
+  validate(spec, table, context);
+  const observed: MembershipAuthority = await reader.read('membership', { role, memberOf });
+  if (observed.missing.length > 0)
+    throw waiting(`${observed.missing.join(', ')} does not exist; it is looked for again`);
+  if (observed.cycle !== undefined)
+    throw new ResourceError(
+      'MembershipCycle',
+      `"${role}" cannot become a member of "${memberOf}", which is a member of it already: ${observed.cycle.map((name) => `"${name}"`).join(' in ')}`,
+      { retryable: false, code: '0LP01' },
+    );
+  if (role === reader.server.admin.name && observed.endsPasswordLogin === true)
+    throw invalidSpec(`memberOf: "${memberOf}" would end the password login of the administrator "${role}"`);
+  const before = readAppliedMemberships(context.applied).filter((entry) => entry.memberOf === memberOf);
+  const { steps, granting } = difference(spec, observed, before);
+  if (granting && observed.mayGrant === false)
+    throw denied(
+      `cannot make "${role}" a member of "${memberOf}": "${reader.server.admin.name}" has no ADMIN OPTION on it; GRANT "${memberOf}" TO "${reader.server.admin.name}" WITH ADMIN OPTION`,
+    );
+  return {
+    exists: context.owned && !granting,
+    steps,
+    unchangeable: [],
+    applied: [wanted(spec)],
+    atProvider: { granted: [`membership of "${role}" in "${memberOf}"`], objects: 1 },
+  };
+}
+
+export async function planMembershipDelete(spec: GrantParameters, context: PlanContext): Promise<Plan> {
+  const { role, memberOf } = pair(spec);
+  const before = readAppliedMemberships(context.applied);
+  const observed: MembershipAuthority = await context.reader.read('membership', { role, memberOf });
+  const ours = observed.memberships.filter((held) => isOurs(held, observed));
+  const given = context.owned || before.some((entry) => entry.memberOf === memberOf);
+  const steps: Step[] =
+    given && observed.missing.length === 0 && ours.length > 0 ? [{ kind: 'revokeMembership', role, memberOf }] : [];
+  return { exists: steps.length > 0, steps, unchangeable: [], atProvider: {} };
+}
+
+function pair(spec: GrantParameters): { role: string; memberOf: string } {
+  const { role, memberOf } = spec;
+  if (role === undefined || memberOf === undefined) throw invalidSpec('role and memberOf: are not resolved');
+  if (role === 'PUBLIC') throw invalidSpec('role: PUBLIC cannot be a member of a group');
+  return { role, memberOf };
+}
+
+function validate(spec: GrantParameters, table: PrivilegeTable, { reader: { server } }: PlanContext): void {
+  if (spec.grantor !== undefined) throw invalidSpec('grantor: cannot be chosen for memberOf');
+  const option = (['withInherit', 'withSet'] as const).find((name) => spec[name] !== undefined);
+  if (option === undefined) return;
+  const since = table.membershipOptions;
+  if (since === undefined) throw invalidSpec(`${option}: ${server.product} has no such option of memberships`);
+  if (server.versionNumber < since.versionNumber)
+    throw invalidSpec(`${option}: needs version ${since.label} or newer, and the server is ${server.product}`);
+}
+
+function wanted(spec: GrantParameters): AppliedMembership {
+  return {
+    memberOf: spec.memberOf!,
+    ...(spec.withOption === true ? { admin: true } : {}),
+    ...(spec.withInherit === undefined ? {} : { inherit: spec.withInherit }),
+    ...(spec.withSet === undefined ? {} : { set: spec.withSet }),
+  };
+}
+
+const isOurs = (held: Held, observed: MembershipAuthority): boolean =>
+  observed.perGrantor !== true || held.grantor === observed.asGrantor;
+
+function difference(
+  spec: GrantParameters,
+  observed: MembershipAuthority,
+  before: readonly AppliedMembership[],
+): { steps: Step[]; granting: boolean } {
+  const { role, memberOf } = pair(spec);
+  const want = wanted(spec);
+  const held = observed.memberships;
+  const ours = held.filter((row) => isOurs(row, observed));
+  const others = spec.exclusive === true ? held.filter((row) => !isOurs(row, observed)) : [];
+  const change: { admin?: boolean; inherit?: boolean; set?: boolean } = {};
+  for (const option of OPTIONS) {
+    const value = want[option];
+    if (value === true && !(others.length > 0 ? ours : held).some((row) => row[option] === true)) change[option] = true;
+    if (value === false && ours.some((row) => row[option] === true)) change[option] = false;
+    if (value === false && ours.length === 0 && held.length === 0) change[option] = false;
+  }
+  const gaveAdmin = spec.exclusive === true || before.some((entry) => entry.admin === true);
+  if (want.admin !== true && gaveAdmin && ours.some((row) => row.admin === true)) change.admin = false;
+  const absent = held.length === 0 || (others.length > 0 && ours.length === 0);
+  const granting = absent || Object.values(change).some((value) => value);
+  const steps: Step[] = [];
+  if (absent || Object.keys(change).length > 0) steps.push({ kind: 'grantMembership', role, memberOf, ...change });
+  for (const row of others)
+    steps.push({
+      kind: 'revokeMembership',
+      role,
+      memberOf,
+      ...(row.grantor === undefined ? {} : { grantor: row.grantor }),
+    });
+  return { steps, granting };
+}

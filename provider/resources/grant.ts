@@ -1,0 +1,170 @@
+/** Grant: privileges on one kind of object for one role, and exactly those taken back. */
+import { type Grant, GrantKind, type GrantParameters } from '../api/grant.ts';
+import type { ServerInfo } from '../engines/engine.ts';
+import { type AppliedEntry, readApplied } from './applied.ts';
+import { invalidSpec, waiting } from './errors.ts';
+import { type AuthorityObserved, type AuthorityQuery, borrowing, denied } from './grant-authority.ts';
+import { type Blocked, diffGrant, type GrantDiff, type GrantWish } from './grant-diff.ts';
+import { planMembership, planMembershipDelete } from './grant-membership.ts';
+import { recordGrant } from './grant-record.ts';
+import { granteeOf, granteeWords, grantSubject, type GrantSubject, targetWords } from './grant-target.ts';
+import type { Grantee, ObjectTarget, Step } from './model.ts';
+import type { Plan, PlanContext, Planner, Reader } from './planner.ts';
+import { expandPrivileges, type PrivilegeTable } from './privilege-set.ts';
+import { type PrivilegeTables, tableOf } from './privilege-set-tables.ts';
+
+export class GrantPlanner implements Planner<Grant> {
+  readonly kind = GrantKind;
+  readonly #tables: PrivilegeTables;
+
+  constructor(tables: PrivilegeTables) {
+    this.#tables = tables;
+  }
+
+  async plan(resource: Grant, context: PlanContext): Promise<Plan> {
+    const spec = resource.spec.forProvider;
+    const table = tableOf(this.#tables, context.reader.server);
+    if (spec.memberOf !== undefined) return await planMembership(spec, context, table);
+    const state = await this.#read(spec, table, context);
+    const { wish, subject, now, before } = state;
+    const role = granteeWords(wish.grantee);
+    if (!now.granteeExists) throw waiting(`role ${role} does not exist; it is looked for again`);
+    if (now.missing.length > 0) throw waiting(`${now.missing.join(', ')} does not exist; it is looked for again`);
+    refuseAmbiguous(subject.targets, now);
+    const diff = diffGrant(wish, state.applied, now.objects, before.objects, state.rules);
+    const steps = stepsOf(diff, context.reader.server);
+    const unready = blockedMessage(diff.blocked, context.reader.server);
+    if (unready !== undefined && steps.length === 0 && !context.owned) throw denied(unready);
+    return {
+      exists: context.owned && diff.grants.length === 0,
+      steps,
+      unchangeable: [],
+      ...(unready === undefined ? {} : { unready: { reason: 'PermissionDenied', message: unready } }),
+      applied: recordGrant(wish, subject, state.applied, now, diff),
+      atProvider: {
+        granted: subject.targets.slice(0, 20).map((target) => grantedWords(wish, target)),
+        objects: now.objects.length,
+      },
+    };
+  }
+
+  async planDelete(resource: Grant, context: PlanContext): Promise<Plan> {
+    const spec = resource.spec.forProvider;
+    const table = tableOf(this.#tables, context.reader.server);
+    if (spec.memberOf !== undefined) return await planMembershipDelete(spec, context);
+    const state = await this.#read(spec, table, context);
+    const applied = state.applied.length > 0 || !context.owned ? state.applied : declared(state.wish, state.subject);
+    const nothing: GrantWish = { ...state.wish, privileges: [], exclusive: false };
+    const objects = [...state.now.objects, ...state.before.objects];
+    const diff = diffGrant(nothing, applied, [], objects, state.rules);
+    const steps = stepsOf(diff, context.reader.server);
+    const unready = blockedMessage(diff.blocked, context.reader.server);
+    // A refusal keeps the finalizer: what we gave is still there, and somebody has to know.
+    if (unready !== undefined && steps.length === 0) throw denied(unready);
+    return { exists: steps.length > 0, steps, unchangeable: [], atProvider: {} };
+  }
+
+  async #read(spec: GrantParameters, table: PrivilegeTable, context: PlanContext) {
+    const { reader } = context;
+    const subject = grantSubject(spec, table, reader.server);
+    const wish = wishOf(spec, subject, table, reader.server);
+    const applied = readApplied(context.applied, { database: spec.database, schema: spec.schema });
+    const [now, before] = await Promise.all([
+      readObjects(reader, wish.grantee, subject.targets, wish.grantor),
+      readObjects(reader, wish.grantee, recordedTargets(applied, subject.targets), wish.grantor),
+    ]);
+    const rules = {
+      authority: { admin: reader.server.admin.name, reach: mergedReach(now, before) },
+      tableRevokeReachesColumns: table.tableRevokeReachesColumns,
+      columnPrivileges: table.objects.column?.privileges.map((entry) => entry.name) ?? [],
+      publicByDefault: subject.privileges.publicByDefault ?? [],
+    };
+    return { subject, wish, applied, now, before, rules };
+  }
+}
+
+function wishOf(spec: GrantParameters, subject: GrantSubject, table: PrivilegeTable, server: ServerInfo): GrantWish {
+  if (spec.role === undefined) throw invalidSpec('role: is not resolved');
+  const grantee = granteeOf(spec.role, table);
+  const withOption = spec.withOption === true;
+  if (withOption && grantee.public === true) throw invalidSpec('withOption: PUBLIC cannot have the grant option');
+  return {
+    grantee,
+    privileges: expandPrivileges(spec.privileges ?? [], subject.privileges, server),
+    withOption,
+    grantor: spec.grantor,
+    exclusive: spec.exclusive === true,
+    columns: spec.columns,
+  };
+}
+
+const NONE: AuthorityObserved = { granteeExists: true, missing: [], objects: [] };
+
+async function readObjects(
+  reader: Reader,
+  grantee: Grantee,
+  targets: ObjectTarget[],
+  grantor: string | undefined,
+): Promise<AuthorityObserved> {
+  if (targets.length === 0) return NONE;
+  const query: AuthorityQuery = { grantee, targets, ...(grantor === undefined ? {} : { grantor }) };
+  return await reader.read('grant', query);
+}
+
+/** What the record names beyond the spec. */
+function recordedTargets(applied: readonly AppliedEntry[], wished: readonly ObjectTarget[]): ObjectTarget[] {
+  const bare = ({ columns: _, ...target }: ObjectTarget) => JSON.stringify(target);
+  const known = new Set(wished.map(bare));
+  const targets = new Map<string, ObjectTarget>();
+  for (const { target } of applied) if (!known.has(bare(target))) targets.set(bare(target), JSON.parse(bare(target)));
+  return [...targets.values()];
+}
+
+function mergedReach(a: AuthorityObserved, b: AuthorityObserved): AuthorityObserved['reach'] {
+  return a.reach === undefined && b.reach === undefined ? undefined : { ...a.reach, ...b.reach };
+}
+
+function refuseAmbiguous(targets: readonly ObjectTarget[], observed: AuthorityObserved): void {
+  for (const target of targets) {
+    if (target.type !== 'routine' || target.args !== undefined || target.name === '*') continue;
+    const found = observed.objects.filter(({ target: object }) => object.name === target.name);
+    if (found.length > 1)
+      throw invalidSpec(
+        `routines: ${targetWords(target)} is ${found.length} routines; choose one by args: ${found
+          .map(({ target: object }) => `(${(object.args ?? []).join(', ')})`)
+          .join(' or ')}`,
+      );
+  }
+}
+
+/** Borrowed memberships around, grants before revokes: nobody is ever without what they keep. */
+function stepsOf(diff: GrantDiff, server: ServerInfo): Step[] {
+  return borrowing(diff.borrowed, [...diff.grants, ...diff.revokes], server);
+}
+
+const declared = (wish: GrantWish, subject: GrantSubject): AppliedEntry[] =>
+  subject.targets.map((target) => ({
+    target,
+    privileges: [...wish.privileges],
+    ...(wish.grantor === undefined ? {} : { grantor: wish.grantor }),
+  }));
+
+const grantedWords = (wish: GrantWish, target: ObjectTarget): string =>
+  `${wish.privileges.join(', ') || 'nothing'} on ${targetWords(target)} to ${granteeWords(wish.grantee)}${wish.withOption ? ' with grant option' : ''}`;
+
+const SHOWN = 5;
+
+function blockedMessage(blocked: readonly Blocked[], server: ServerInfo): string | undefined {
+  if (blocked.length === 0) return undefined;
+  const admin = `"${server.admin.name}"`;
+  const lines = blocked.slice(0, SHOWN).map((b) => {
+    const what = `cannot ${b.action} ${b.privileges.join(', ')} on ${targetWords(b.target)}`;
+    if (b.grantor !== undefined && b.action === 'revoke')
+      return `${what}: it was granted by "${b.grantor}", which ${admin} cannot act as; revoke it as "${b.grantor}"`;
+    if (b.grantor !== undefined)
+      return `${what}: the grantor "${b.grantor}" has neither the ownership nor the grant option, or ${admin} cannot act as it`;
+    return `${what}: it is owned by "${b.owner}", and ${admin} is no member of that role and has no grant option; GRANT "${b.owner}" TO ${admin}, or grant ${admin} the privilege WITH GRANT OPTION`;
+  });
+  const more = blocked.length > SHOWN ? [`and ${blocked.length - SHOWN} more objects`] : [];
+  return [...lines, ...more].join('; ');
+}
