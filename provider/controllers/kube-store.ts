@@ -1,6 +1,8 @@
 /** The managed reconciler's store over the Kubernetes API. */
 import type { KindDefinition, KubeObject, Managed } from '../api/kind.ts';
 import type { KubeClient } from '../runtime/kube/client.ts';
+import type { EventRecorder } from '../runtime/kube/events.ts';
+import { ANNOTATION, annotation } from '../runtime/managed/annotations.ts';
 import type { ManagedStore } from '../runtime/managed/store.ts';
 import type { Secrets } from './secrets.ts';
 
@@ -10,9 +12,7 @@ export interface ObjectCache {
   put(object: KubeObject): void;
 }
 
-export interface Recorder {
-  event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
-}
+export type Recorder = Pick<EventRecorder, 'record'>;
 
 export function kubeStore(
   definition: KindDefinition,
@@ -21,6 +21,7 @@ export function kubeStore(
   secrets: Secrets,
   recorder: Recorder,
 ): ManagedStore {
+  const component = `managed/${definition.kind}.${definition.group}`.toLowerCase();
   const refOf = (resource: Managed) => ({ namespace: resource.metadata.namespace ?? '', name: resource.metadata.name });
   const keep = (object: Managed): Managed => {
     cache.put(object);
@@ -64,7 +65,11 @@ export function kubeStore(
     },
 
     event: (resource, type, reason, message) => {
-      recorder.event(resource, type, reason, message);
+      const externalName = annotation(resource, ANNOTATION.externalName);
+      recorder.record(resource, type, reason, message, {
+        component,
+        ...(externalName === undefined ? {} : { annotations: { [ANNOTATION.externalName]: externalName } }),
+      });
     },
   };
 }

@@ -53,7 +53,7 @@ export class ProviderConfigController {
     if (!isDeepStrictEqual(before, status)) {
       const was = before?.conditions?.find((c) => c.type === 'Available');
       if (condition.status === 'False' && was?.message !== condition.message)
-        this.#options.recorder.event(current, 'Warning', condition.reason, condition.message ?? '');
+        this.#options.recorder.record(current, 'Warning', condition.reason, condition.message ?? '');
       await this.#writeStatus(current);
     }
     return this.#options.pollMs;
@@ -94,7 +94,7 @@ export class ProviderConfigController {
         message: 'Blocking deletion while usages still exist',
       });
       if (!isDeepStrictEqual(before, config.status)) {
-        this.#options.recorder.event(
+        this.#options.recorder.record(
           config,
           'Warning',
           'UsageAccounting',

@@ -46,6 +46,11 @@ export class Secrets {
     }
   }
 
+  /** Whether this version of a Secret is one that we wrote, or have read already. */
+  isOwnWrite(key: string, version: string | undefined): boolean {
+    return version !== undefined && this.#read.get(key)?.metadata.resourceVersion === version;
+  }
+
   /** Called when the watch says that a Secret is gone. */
   forget(key: string): void {
     this.#read.delete(key);

@@ -3,6 +3,7 @@
  * alone, before the server is asked.
  */
 import type { Managed } from '../api/kind.ts';
+import { GUARDED_ROLE_ATTRIBUTES } from '../api/permissions.ts';
 import { ResourceError } from '../resources/errors.ts';
 import type { Claimed } from './identity.ts';
 import { claimOf, mentionsOf } from './identity.ts';
@@ -27,7 +28,6 @@ export interface Inventory {
   policy(resource: Managed): ServerPolicy | undefined;
 }
 
-const RESTRICTED_ATTRIBUTES = ['superUser', 'createRole', 'createDb', 'replication', 'bypassRls'];
 const SERVER_WIDE_FIELDS = ['languages', 'foreignDataWrappers', 'tablespaces', 'parameters', 'system'];
 
 export class Tenancy implements Guard {
@@ -76,7 +76,7 @@ export class Tenancy implements Guard {
     for (const mention of mentionsOf(resource)) {
       const holder = this.#holder(mention, policy.server);
       if (holder !== undefined && holder.metadata.namespace === resource.metadata.namespace) continue;
-      if (mention.kind === 'Role' && policy.allowedServerPrivileges.has(mention.name)) continue;
+      if (mention.kind === 'Role' && allows(policy.allowedServerPrivileges, mention.name)) continue;
       throw new ResourceError(
         'NotYours',
         `${mention.path}: no ${mention.kind} of namespace ${JSON.stringify(resource.metadata.namespace)} manages ${JSON.stringify(mention.name)} on this server, and the ClusterProviderConfig isolates namespaces; create that ${mention.kind} in this namespace first`,
@@ -95,7 +95,7 @@ const byAge = (a: Managed, b: Managed): number => {
 function limitAttributes(resource: Managed, policy: ServerPolicy): void {
   if (resource.kind !== 'Role') return;
   const wanted = (resource.spec.forProvider['privileges'] ?? {}) as Record<string, unknown>;
-  for (const attribute of RESTRICTED_ATTRIBUTES)
+  for (const attribute of GUARDED_ROLE_ATTRIBUTES)
     if (wanted[attribute] === true && !policy.allowedRoleAttributes.has(attribute))
       throw new ResourceError(
         'AttributeNotAllowed',
@@ -110,7 +110,7 @@ function limitServerPrivileges(resource: Managed, policy: ServerPolicy): void {
   const field = SERVER_WIDE_FIELDS.find((name) => spec[name] !== undefined && spec[name] !== false);
   if (field === undefined) return;
   const privileges = (Array.isArray(spec['privileges']) ? spec['privileges'] : []).map((p) => String(p).toUpperCase());
-  const refused = privileges.filter((privilege) => !policy.allowedServerPrivileges.has(privilege));
+  const refused = privileges.filter((privilege) => !allows(policy.allowedServerPrivileges, privilege));
   if (refused.length > 0)
     throw new ResourceError(
       'PrivilegeNotAllowed',
@@ -129,5 +129,9 @@ function limitExtensions(resource: Managed, policy: ServerPolicy): void {
       { retryable: false },
     );
 }
+
+/** `*` in the list allows all; names are compared without regard to case. */
+const allows = (allowed: ReadonlySet<string>, name: string): boolean =>
+  allowed.has('*') || allowed.has(name.toUpperCase());
 
 const list = (values: ReadonlySet<string>): string => (values.size === 0 ? 'none' : [...values].toSorted().join(', '));

@@ -38,6 +38,8 @@ export interface ReconcilerOptions {
   connector: ExternalConnector;
   references: ReferenceResolver;
   metrics: ReconcilerMetrics;
+  /** False ignores spec.managementPolicies, as if every resource had the default. @defaultValue true */
+  managementPolicies?: boolean;
   now: () => Date;
 }
 
@@ -89,7 +91,7 @@ export class ManagedReconciler {
       return await pass.run();
     } catch (error) {
       // A newer version is on its way through the watch; acting on the old one would only conflict again.
-      if (isConflict(error)) return { retry: true };
+      if (isConflict(error)) throw error;
       if (isGone(error) && (await this.#options.store.get(namespace, name)) === undefined) return {};
       return await pass.fail(error);
     }
@@ -110,7 +112,7 @@ class Pass {
     this.#options = options;
     this.#resource = resource;
     this.#storedStatus = structuredClone(resource.status);
-    this.#policies = policiesOf(resource.spec.managementPolicies);
+    this.#policies = policiesOf(options.managementPolicies === false ? undefined : resource.spec.managementPolicies);
     this.#signal = signal;
     this.#notBefore = notBefore;
   }

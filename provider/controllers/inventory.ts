@@ -1,0 +1,49 @@
+/** What all managed resources claim and which policy their servers have, from the caches alone. */
+import type { Managed } from '../api/kind.ts';
+import { GUARDED_ROLE_ATTRIBUTES } from '../api/permissions.ts';
+import { DEFAULT_PORTS, type ProviderConfig } from '../api/provider-config.ts';
+import type { ReadStore } from '../runtime/kube/store.ts';
+import { claimKey, configKey } from './indexes.ts';
+import type { Claimed } from './identity.ts';
+import type { Inventory, ServerPolicy } from './tenancy.ts';
+
+export interface InventorySources {
+  /** The cache of a kind, while that kind is served. */
+  store(kind: string): ReadStore | undefined;
+  config(resource: Managed): ProviderConfig | undefined;
+}
+
+export class CachedInventory implements Inventory {
+  readonly #sources: InventorySources;
+
+  constructor(sources: InventorySources) {
+    this.#sources = sources;
+  }
+
+  claimants(claim: Claimed): Managed[] {
+    return (this.#sources.store(claim.kind)?.byIndex('claim', claimKey(claim)) ?? []) as Managed[];
+  }
+
+  policy(resource: Managed): ServerPolicy | undefined {
+    const config = this.#sources.config(resource);
+    return config === undefined ? undefined : policyOf(config, configKey(resource));
+  }
+}
+
+/** An unset list means none on an isolated server; elsewhere nothing is limited, so the lists are not looked at. */
+function policyOf(config: ProviderConfig, key: string): ServerPolicy {
+  const { spec } = config;
+  const port = spec.port ?? DEFAULT_PORTS[spec.engine];
+  const attributes = spec.allowedRoleAttributes ?? [];
+  const guarded: readonly string[] = GUARDED_ROLE_ATTRIBUTES;
+  return {
+    server: spec.endpoint === undefined ? key : `${spec.endpoint.toLowerCase()}:${port}`,
+    isolated: config.kind === 'ClusterProviderConfig' && spec.isolation !== 'None',
+    allowedRoleAttributes: new Set(attributes.filter((attribute) => guarded.includes(attribute))),
+    allowedServerPrivileges: new Set(spec.allowedServerPrivileges?.map((privilege) => privilege.toUpperCase())),
+    allowedExtensions:
+      spec.allowedExtensions === undefined || spec.allowedExtensions.includes('*')
+        ? undefined
+        : new Set(spec.allowedExtensions),
+  };
+}

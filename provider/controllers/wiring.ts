@@ -1,0 +1,128 @@
+/** Which event looks at what again. */
+import type { KubeObject } from '../api/kind.ts';
+import type { Reflector } from '../runtime/kube/reflector.ts';
+import { keyOf } from '../runtime/kube/resource.ts';
+import { conditionOf } from '../runtime/managed/conditions.ts';
+import type { Managed } from '../api/kind.ts';
+import { becameUsable, needsReconcile } from './changes.ts';
+import { claimOf } from './identity.ts';
+import { claimKey } from './indexes.ts';
+import type { Manager, Served } from './manager.ts';
+
+/** How long users of a configuration are collected before they are counted: one write instead of one per user. */
+const COUNT_DELAY_MS = 2_000;
+const WAKE_DELAY_MS = 100;
+
+export class Wiring {
+  readonly #manager: Manager;
+  /** Namespaces in which something became usable since the last wake. */
+  readonly #waking = new Set<string>();
+
+  constructor(manager: Manager) {
+    this.#manager = manager;
+  }
+
+  connect(served: Served): void {
+    if (served.definition.managed) this.#managed(served);
+    else if (served.definition.kind === 'ProviderConfigUsage') this.#usages(served);
+    else this.#configs(served);
+  }
+
+  #managed({ reflector, controller }: Served): void {
+    reflector.subscribe({
+      onAdd: (object) => {
+        // What was there and well before this process began can wait for what was not.
+        const isSettled = conditionOf(object as Managed, 'Ready')?.status === 'True';
+        controller?.enqueue(keyOf(object.metadata), { priority: isSettled ? 'low' : 'high' });
+      },
+      onUpdate: (old, object) => {
+        if (needsReconcile(old, object)) controller?.enqueue(keyOf(object.metadata));
+        if (becameUsable(old, object)) this.#wakeWaiting(object);
+      },
+      onDelete: (object) => {
+        this.#wakeRivals(object);
+        this.#wakeWaiting(object);
+      },
+    });
+  }
+
+  /** Resources of the namespace that are not in sync may have waited for this one; many changes wake them once. */
+  #wakeWaiting(object: KubeObject): void {
+    if (this.#waking.size === 0)
+      this.#manager.options.clock.timer(WAKE_DELAY_MS, () => {
+        const namespaces = [...this.#waking];
+        this.#waking.clear();
+        for (const namespace of namespaces) this.#wake(namespace);
+      });
+    this.#waking.add(object.metadata.namespace ?? '');
+  }
+
+  #wake(namespace: string): void {
+    for (const { reflector, controller } of this.#manager.servedManaged())
+      for (const other of reflector.store.byIndex('namespace', namespace))
+        if (conditionOf(other as Managed, 'Synced')?.status === 'False') controller?.enqueue(keyOf(other.metadata));
+  }
+
+  /** The next claimant of an object may take it once the first is gone. */
+  #wakeRivals(object: KubeObject): void {
+    const claim = claimOf(object as Managed);
+    const served = claim === undefined ? undefined : this.#manager.served(claim.kind);
+    if (claim === undefined || served === undefined) return;
+    for (const rival of served.reflector.store.byIndex('claim', claimKey(claim)))
+      served.controller?.enqueue(keyOf(rival.metadata));
+  }
+
+  #configs({ reflector, controller }: Served): void {
+    reflector.subscribe({
+      onAdd: (object) => {
+        controller?.enqueue(keyOf(object.metadata));
+        this.#manager.enqueueUsers(object);
+      },
+      onUpdate: (old, object) => {
+        if (!needsReconcile(old, object)) return;
+        controller?.enqueue(keyOf(object.metadata));
+        this.#manager.enqueueUsers(object);
+      },
+      onDelete: (object) => {
+        this.#manager.enqueueUsers(object);
+      },
+    });
+  }
+
+  #usages({ reflector }: Served): void {
+    const count = (usage: KubeObject): void => {
+      const ref = usage['providerConfigRef'] as { kind: string; name: string } | undefined;
+      if (ref === undefined) return;
+      const key = ref.kind === 'ProviderConfig' ? `${usage.metadata.namespace ?? ''}/${ref.name}` : ref.name;
+      this.#manager.served(ref.kind)?.controller?.enqueueAfter(key, COUNT_DELAY_MS, { trigger: 'event' });
+    };
+    reflector.subscribe({ onAdd: count, onDelete: count });
+  }
+
+  /** An edit of a Secret reaches every resource and configuration that names it at once. */
+  secrets(metadata: Reflector): void {
+    const look = (object: KubeObject): void => {
+      const key = keyOf(object.metadata);
+      if (this.#manager.secrets.isOwnWrite(key, object.metadata.resourceVersion)) return;
+      for (const { reflector, controller } of this.#manager.servedManaged())
+        for (const resource of reflector.store.byIndex('secret', key)) controller?.enqueue(keyOf(resource.metadata));
+      for (const kind of ['ProviderConfig', 'ClusterProviderConfig']) {
+        const served = this.#manager.served(kind);
+        for (const config of served?.reflector.store.byIndex('secret', key) ?? []) {
+          served?.controller?.enqueue(keyOf(config.metadata));
+          this.#manager.enqueueUsers(config);
+        }
+      }
+    };
+    metadata.subscribe({
+      onAdd: look,
+      onUpdate: (_old, object) => {
+        look(object);
+      },
+      onDelete: (object) => {
+        this.#manager.secrets.forget(keyOf(object.metadata));
+        look(object);
+      },
+    });
+  }
+}

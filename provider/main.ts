@@ -1,0 +1,135 @@
+/** The provider process: flags, wiring, start, drain. */
+import { managedKinds } from './api/registry.ts';
+import type { KindDefinition, Managed } from './api/kind.ts';
+import { Manager } from './controllers/manager.ts';
+import { BatchingReader } from './engines/reader.ts';
+import { openEngine } from './engines/registry.ts';
+import { FlagError, type Flags, HELP, parseFlags } from './flags.ts';
+import { realClock } from './runtime/clock.ts';
+import { serveHealth, serveMetrics } from './runtime/health.ts';
+import { KubeClient } from './runtime/kube/client.ts';
+import { PooledKubeConfig, podNamespace } from './runtime/kube/config.ts';
+import { EventRecorder } from './runtime/kube/events.ts';
+import { LeaderElector } from './runtime/kube/leader.ts';
+import { createLog, type Log, type LogLevel } from './runtime/log.ts';
+import { ManagedMetrics } from './runtime/managed-metrics.ts';
+import { Metrics } from './runtime/metrics.ts';
+
+/** Kubernetes kills a pod 30 s after SIGTERM: what runs gets most of that. */
+const DRAIN_MS = 25_000;
+
+async function main(): Promise<void> {
+  let flags: Flags | undefined;
+  try {
+    flags = parseFlags(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    process.stderr.write(`${error.message}\n\n${HELP}`);
+    process.exit(2);
+  }
+  if (flags === undefined) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const log = createLog({ level: flags.logLevel as LogLevel });
+  // A rejection that nobody awaits means that the state of this process is unknown: end, and be started again.
+  process.on('unhandledRejection', (error) => {
+    log.error({ err: error }, 'unhandled rejection');
+    process.exit(1);
+  });
+  await run(flags, log);
+}
+
+async function run(flags: Flags, log: Log): Promise<void> {
+  const client = new KubeClient(PooledKubeConfig.load({ kubeconfig: flags.kubeconfig }));
+  const metrics = new Metrics();
+  const managed = new ManagedMetrics(metrics.registry);
+  const recorder = new EventRecorder({
+    client,
+    log,
+    component: 'xdatabase-provider',
+    onDrop: (why) => {
+      metrics.eventDropped(why);
+    },
+  });
+  const manager = new Manager({
+    client,
+    recorder,
+    log,
+    clock: realClock,
+    factory: {
+      open: (settings) => {
+        const engine = openEngine(settings);
+        return { engine, reader: new BatchingReader(engine, { sweepMs: flags.pollMs }) };
+      },
+    },
+    metrics: () => managed,
+    observer: metrics,
+    pollMs: flags.pollMs,
+    maxReconcileRate: flags.maxReconcileRate,
+    managementPolicies: flags.managementPolicies,
+  });
+  for (const kind of managedKinds as readonly KindDefinition[])
+    managed.watch(kind, () => (manager.store(kind.kind)?.list() ?? []) as Managed[]);
+  const servers = await Promise.all([
+    serveMetrics({ address: flags.metricsBindAddress, registry: metrics.registry, log }),
+    serveHealth({ address: flags.healthBindAddress, ready: { caches: () => manager.ready }, log }),
+  ]);
+
+  const stopping = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      stopping.abort(new Error(`received ${signal}`));
+    });
+
+  await untilStopped(stopping.signal, manager.start());
+  const elector = flags.leaderElection ? electorFor(client, log, manager) : undefined;
+  if (elector !== undefined) await untilStopped(stopping.signal, elector.acquire(stopping.signal));
+  if (!stopping.signal.aborted) {
+    manager.lead();
+    log.info({ poll: flags.pollMs }, 'the provider is at work');
+    await new Promise<void>((resolve) => {
+      stopping.signal.addEventListener('abort', () => {
+        resolve();
+      });
+    });
+  }
+  log.info('stopping');
+  const ended = await manager.stop(DRAIN_MS);
+  await recorder.flush();
+  await elector?.release();
+  await Promise.allSettled(servers.map(async (server) => await server?.close()));
+  log.info({ drained: ended }, 'stopped');
+  process.exit(0);
+}
+
+/** Waits for work unless the process is asked to stop, which is no failure. */
+async function untilStopped(signal: AbortSignal, work: Promise<unknown>): Promise<void> {
+  try {
+    await Promise.race([
+      work,
+      new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => {
+          resolve();
+        });
+      }),
+    ]);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+const electorFor = (client: KubeClient, log: Log, manager: Manager): LeaderElector =>
+  new LeaderElector({
+    client,
+    log,
+    namespace: podNamespace('crossplane-system'),
+    name: 'xdatabase-provider',
+    onLost: (reason) => {
+      manager.abort(reason);
+      log.error({ err: reason }, 'leadership was lost');
+      process.exit(1);
+    },
+  });
+
+await main();
