@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
 import { compile, isTransition } from './cel.ts';
 import { type JsonSchema, openApiSchema } from './crd.ts';
@@ -51,8 +51,8 @@ test.each(['self.', 'has(self)(', '1 +', 'self.a.reverse()', '"double"', 'a b'])
 );
 
 test('every text survives as a CEL string', () => {
-  fc.assert(
-    fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+  assert(
+    property(string({ unit: 'grapheme' }), (text) => {
       expect(evaluate(`self == ${celString(text)}`, text)).toBe(true);
     }),
   );

@@ -1,7 +1,9 @@
 /** What Copy and CopySchedule have in common. */
 import { z } from 'zod';
 import { referable } from './common.ts';
+import type { CelRule } from './kind.ts';
 import { targetFields } from './restore-fields.ts';
+import { ownServerOnly } from './run.ts';
 import { objectName } from './text.ts';
 
 export const copyFields = {
@@ -26,3 +28,13 @@ export const copyFields = {
       'SQL that runs in the copy, with the rights of its owner, before anybody else may connect, e.g. to make persons anonymous. When it fails the copy fails, and nothing of it is kept.',
     ),
 };
+
+/** A job that reads from a server of the platform runs beside its credentials, whatever the target is. */
+export const ownIdentityOnly: CelRule[] = [
+  ownServerOnly('serviceAccountName'),
+  {
+    rule: "!has(self.forProvider.serviceAccountName) || !has(self.forProvider.sourceProviderConfigRef) || self.forProvider.sourceProviderConfigRef.kind == 'ProviderConfig'",
+    message:
+      'forProvider.serviceAccountName can be used with a ProviderConfig only: sourceProviderConfigRef is a ClusterProviderConfig',
+  },
+];

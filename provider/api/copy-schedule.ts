@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { defineManaged, requiresReference } from './common.ts';
-import { copyFields } from './copy-fields.ts';
+import { copyFields, ownIdentityOnly } from './copy-fields.ts';
 import type { Managed } from './kind.ts';
 import { differentDatabases, scheduledMode } from './restore-fields.ts';
-import { ownServerOnly } from './run.ts';
 import { scheduleColumns, scheduleFields, scheduleStatus } from './schedule.ts';
 
 const forProvider = z.object({ ...scheduleFields, ...copyFields, mode: scheduledMode });
@@ -29,7 +28,7 @@ export const CopyScheduleKind = defineManaged({
     requiresReference('sourceDatabase'),
     requiresReference('targetDatabase'),
     differentDatabases,
-    ownServerOnly('serviceAccountName'),
+    ...ownIdentityOnly,
   ],
   columns: scheduleColumns,
 });

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { defineManaged, requiresReference } from './common.ts';
-import { copyFields } from './copy-fields.ts';
+import { copyFields, ownIdentityOnly } from './copy-fields.ts';
 import type { Managed } from './kind.ts';
 import { differentDatabases, mode } from './restore-fields.ts';
-import { ownServerOnly, runColumns, runStatus } from './run.ts';
+import { runColumns, runStatus } from './run.ts';
 
 const forProvider = z.object({ ...copyFields, mode });
 
@@ -31,7 +31,7 @@ export const CopyKind = defineManaged({
     requiresReference('sourceDatabase'),
     requiresReference('targetDatabase'),
     differentDatabases,
-    ownServerOnly('serviceAccountName'),
+    ...ownIdentityOnly,
   ],
   columns: runColumns,
 });

@@ -52,12 +52,12 @@ test.each(managedKinds.map((kind) => [kind.kind, kind] as const))(
     const crd = toCrd(kind).spec as {
       scope: string;
       names: { categories: string[] };
-      versions: Record<string, unknown>[];
+      versions: [{ additionalPrinterColumns: { name: string }[] }];
     };
     expect(crd.scope).toBe('Namespaced');
     expect(crd.names.categories).toEqual(['crossplane', 'managed', 'xdatabase']);
     expect(crd.versions[0]).toMatchObject({ subresources: { status: {} } });
-    const columns = (crd.versions[0]?.['additionalPrinterColumns'] as { name: string }[]).map(({ name }) => name);
+    const columns = crd.versions[0].additionalPrinterColumns.map(({ name }) => name);
     expect(columns.slice(0, 3)).toEqual(['READY', 'SYNCED', 'EXTERNAL-NAME']);
     expect(columns.at(-1)).toBe('AGE');
     const spec = openApiSchema(kind).properties?.['spec']?.properties ?? {};

@@ -37,7 +37,12 @@ const forProvider = z.object({
   characterSet: z.string().min(1).optional().describe('MySQL and MariaDB: character set; utf8mb4 when not given.'),
   comment: z.string().optional().describe('MariaDB: comment of the database.'),
   allowConnections: z.boolean().optional().describe('PostgreSQL: whether anybody may connect.'),
-  connectionLimit: z.int().min(-1).optional().describe('PostgreSQL: sessions at a time; -1 means no limit.'),
+  connectionLimit: z
+    .int()
+    .min(-1)
+    .max(2_147_483_647)
+    .optional()
+    .describe('PostgreSQL: sessions at a time; -1 means no limit.'),
   isTemplate: z.boolean().optional().describe('PostgreSQL: whether roles with CREATEDB may copy it.'),
   settings: settings('PostgreSQL: settings of new sessions in this database (ALTER DATABASE … SET).'),
   initSQL: z

@@ -39,7 +39,12 @@ const forProvider = z.object({
     .describe(
       'Attributes of the role. An attribute that is not given is not managed; a new role logs in unless login is false.',
     ),
-  connectionLimit: z.int().min(-1).optional().describe('Sessions of this role at a time; -1 means no limit.'),
+  connectionLimit: z
+    .int()
+    .min(-1)
+    .max(2_147_483_647)
+    .optional()
+    .describe('Sessions of this role at a time; -1 means no limit.'),
   configurationParameters: settings(
     'Settings of new sessions of this role (ALTER ROLE … SET). When given, settings that are not listed are reset.',
   ),

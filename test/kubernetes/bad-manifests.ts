@@ -75,7 +75,7 @@ export const badManifests: BadManifest[] = [
     what: 'text where a number belongs',
     file: 'role',
     change: { [`${f}.connectionLimit`]: 'many' },
-    says: [/spec\.forProvider\.connectionLimit/, /integer/],
+    says: [/spec\.forProvider\.connectionLimit/, /integer|numeric/],
   },
   {
     what: 'privileges and memberOf in one Grant',
@@ -254,7 +254,7 @@ export const badManifests: BadManifest[] = [
     what: 'two storages of one name',
     file: 'provider-config',
     change: { 'spec.storages.1': { name: 'main', filesystem: {} } },
-    says: [/storages\[1\]/],
+    says: [/spec\.storages/],
     parse: /is there twice/,
   },
   {
@@ -268,6 +268,12 @@ export const badManifests: BadManifest[] = [
     file: 'copy',
     change: { [`${f}.serviceAccountName`]: 'admin' },
     says: [/serviceAccountName can be used with a ProviderConfig only/],
+  },
+  {
+    what: 'an identity beside the credentials of the server that is copied from',
+    file: 'copy-schedule',
+    change: { [`${f}.serviceAccountName`]: 'admin' },
+    says: [/serviceAccountName can be used with a ProviderConfig only: sourceProviderConfigRef/],
   },
   {
     what: 'a private key where a public one belongs',
