@@ -11,10 +11,10 @@ export interface KubectlOptions {
 export class Kubectl {
   /** Path of a kubeconfig file; it holds a token. */
   readonly kubeconfig: string;
-  readonly #command: string;
+  readonly command: string;
 
   constructor(command: string, path: string) {
-    this.#command = command;
+    this.command = command;
     this.kubeconfig = path;
   }
 
@@ -26,7 +26,7 @@ export class Kubectl {
   kubectl(args: readonly string[], options: KubectlOptions = {}): Promise<string> {
     return new Promise((resolve, reject) => {
       const child = execFile(
-        this.#command,
+        this.command,
         [...args],
         {
           env: {
@@ -38,7 +38,7 @@ export class Kubectl {
         },
         (error, stdout, stderr) => {
           if (error) {
-            reject(new Error(`kubectl ${args.join(' ')}: ${stderr.trim() || error.message}`, { cause: error }));
+            reject(new Error(`kubectl ${args.join(' ')}: ${stderr.trim() || error.message}`));
           } else {
             resolve(stdout);
           }
