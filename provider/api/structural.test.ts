@@ -1,6 +1,6 @@
 import { assert, constantFrom, jsonValue, property } from 'fast-check';
 import { expect, test } from 'vitest';
-import { changed, example } from '../../test/kubernetes/bad-manifests.ts';
+import { changed, example } from '../../test/kubernetes/manifests.ts';
 import { ResourceError } from '../resources/errors.ts';
 import { type JsonSchema, openApiSchema } from './crd.ts';
 import { kindByName, kinds } from './registry.ts';

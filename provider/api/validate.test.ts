@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { badManifests, changed, example } from '../../test/kubernetes/bad-manifests.ts';
+import { badManifests } from '../../test/kubernetes/bad-manifests.ts';
+import { changed, example } from '../../test/kubernetes/manifests.ts';
 import { fileName } from '../../package/reference.ts';
 import { ResourceError } from '../resources/errors.ts';
 import { DatabaseKind } from './database.ts';

@@ -7,7 +7,8 @@ import type { KindDefinition, KubeObject } from '../../provider/api/kind.ts';
 import { kinds } from '../../provider/api/registry.ts';
 import { parse } from '../../provider/api/validate.ts';
 import { sharedCluster } from '../rig/servers.ts';
-import { badManifests, changed, example } from './bad-manifests.ts';
+import { badManifests } from './bad-manifests.ts';
+import { changed, example } from './manifests.ts';
 
 const cluster = sharedCluster();
 const run = randomBytes(4).toString('hex');

@@ -1,0 +1,150 @@
+/** What configurations of servers and the kinds of backups refuse. */
+import { type BadManifest, f } from './manifests.ts';
+
+export const badServerManifests: BadManifest[] = [
+  {
+    what: 'an engine that is not supported',
+    file: 'provider-config',
+    change: { 'spec.engine': 'oracle' },
+    says: [/spec\.engine/, /"oracle"/, /postgres/, /mysql/, /mariadb/, /cockroachdb/],
+  },
+  {
+    what: 'a URL where a host belongs',
+    file: 'provider-config',
+    change: { 'spec.endpoint': 'postgres://db.example.org:5432/app' },
+    says: [/endpoint must be a host name or address alone/],
+  },
+  {
+    what: 'a port in the host',
+    file: 'provider-config',
+    change: { 'spec.endpoint': 'db.example.org:5432' },
+    says: [/the port goes to port/],
+  },
+  {
+    what: 'a ProviderConfig that reads the Secret of another namespace',
+    file: 'provider-config',
+    change: { 'spec.credentials.secretRef.namespace': 'kube-system' },
+    says: [/spec\.credentials\.secretRef\.namespace/],
+  },
+  {
+    what: 'a ClusterProviderConfig that does not say who may use it',
+    file: 'cluster-provider-config',
+    change: { 'spec.allowedNamespaces': undefined },
+    says: [/spec\.allowedNamespaces/, /[Rr]equired/],
+  },
+  {
+    what: 'credentials without a Secret',
+    file: 'provider-config',
+    change: { 'spec.credentials': {} },
+    says: [/credentials takes a secretRef when source is Secret/],
+  },
+  {
+    what: 'more sessions than any server should give us',
+    file: 'provider-config',
+    change: { 'spec.connectionLimit': 1000 },
+    says: [/spec\.connectionLimit/, /1000/, /100/],
+  },
+  {
+    what: 'certificates on a connection that is not encrypted',
+    file: 'provider-config',
+    change: { 'spec.tls.mode': 'disable' },
+    says: [/cannot be used with mode disable/, /verify-full/],
+  },
+  {
+    what: 'a storage that is two storages',
+    file: 'provider-config',
+    change: { 'spec.storages.0.filesystem': { path: '/backups' } },
+    says: [/storages\[0\]/, /exactly one of s3 and filesystem is required/],
+  },
+  {
+    what: 'two storages of one name',
+    file: 'provider-config',
+    change: { 'spec.storages.1': { name: 'main', filesystem: {} } },
+    says: [/spec\.storages/],
+    parse: /is there twice/,
+  },
+  {
+    what: 'a volume of the namespace of the provider',
+    file: 'backup',
+    change: { [`${f}.storage`]: { filesystem: { persistentVolumeClaim: { claimName: 'theirs' } } } },
+    says: [/storage\.filesystem can be used with a ProviderConfig only/],
+  },
+  {
+    what: 'an identity of the namespace of the provider',
+    file: 'copy',
+    change: { [`${f}.serviceAccountName`]: 'admin' },
+    says: [/serviceAccountName can be used with a ProviderConfig only/],
+  },
+  {
+    what: 'an identity beside the credentials of the server that is copied from',
+    file: 'copy-schedule',
+    change: { [`${f}.serviceAccountName`]: 'admin' },
+    says: [/serviceAccountName can be used with a ProviderConfig only: sourceProviderConfigRef/],
+  },
+  {
+    what: 'a private key where a public one belongs',
+    file: 'backup',
+    change: { [`${f}.encryption.recipients`]: ['AGE-SECRET-KEY-1QQQ'] },
+    says: [/recipients\[0\]/, /begins with age1/],
+  },
+  {
+    what: 'a level that the compression does not have',
+    file: 'backup',
+    change: { [`${f}.compression`]: 'gzip', [`${f}.compressionLevel`]: 12 },
+    says: [/1 to 19 for zstd and 1 to 9 for gzip/],
+  },
+  {
+    what: 'a schedule that is not cron',
+    file: 'backup-schedule',
+    change: { [`${f}.schedule`]: 'every night' },
+    says: [/spec\.forProvider\.schedule/, /five fields/],
+  },
+  {
+    what: 'a retention that keeps nothing',
+    file: 'backup-schedule',
+    change: { [`${f}.retention`]: {} },
+    says: [/spec\.forProvider\.retention/, /at least one of keepLast/],
+  },
+  {
+    what: 'test restores of encrypted backups without the key',
+    file: 'backup-schedule',
+    change: { [`${f}.encryption.recipients`]: ['age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p'] },
+    says: [/verify\.identitySecretRef is required/],
+  },
+  {
+    what: 'a restore of an exact file that is also the newest',
+    file: 'restore',
+    change: { [`${f}.source.key`]: 'team-orders/x.dump' },
+    says: [/cannot be used with backupRef or key/],
+  },
+  {
+    what: 'a time that is not a time',
+    file: 'restore',
+    change: { [`${f}.source.before`]: 'yesterday' },
+    says: [/spec\.forProvider\.source\.before/, /yesterday/],
+    parse: /RFC 3339/,
+  },
+  {
+    what: 'a scheduled restore that does not say what happens to the data before',
+    file: 'restore-schedule',
+    change: { [`${f}.mode`]: undefined },
+    says: [/spec\.forProvider\.mode/, /[Rr]equired/],
+  },
+  {
+    what: 'a copy of a database onto itself',
+    file: 'copy',
+    change: {
+      [`${f}.sourceDatabaseRef`]: undefined,
+      [`${f}.targetDatabaseRef`]: undefined,
+      [`${f}.sourceDatabase`]: 'orders',
+      [`${f}.targetDatabase`]: 'orders',
+    },
+    says: [/targetDatabase must be another database/],
+  },
+  {
+    what: 'a usage of nothing',
+    file: 'provider-config-usage',
+    change: { resourceRef: undefined },
+    says: [/resourceRef/, /[Rr]equired/],
+  },
+];
