@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { backupFields, compressionLevelFits } from './backup-fields.ts';
 import { defineManaged, requiresReference } from './common.ts';
 import type { Managed } from './kind.ts';
-import { ownServerOnly, storedBackup } from './run.ts';
+import { ownServerOnly, ownStorageOnly, storedBackup } from './run.ts';
 import { scheduleColumns, scheduleFields, scheduleStatus } from './schedule.ts';
 import { cron, timestamp } from './text.ts';
 
@@ -77,7 +77,7 @@ export const BackupScheduleKind = defineManaged({
       message: 'forProvider.verify.identitySecretRef is required when backups are encrypted',
     },
     ownServerOnly('serviceAccountName'),
-    ownServerOnly('storage.filesystem'),
+    ...ownStorageOnly('storage'),
   ],
   columns: scheduleColumns,
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { backupFields, compressionLevelFits } from './backup-fields.ts';
 import { defineManaged, requiresReference } from './common.ts';
 import type { Managed } from './kind.ts';
-import { ownServerOnly, runColumns, runStatus, storedBackup } from './run.ts';
+import { ownServerOnly, ownStorageOnly, runColumns, runStatus, storedBackup } from './run.ts';
 import { matching } from './text.ts';
 
 const forProvider = z.object({
@@ -29,7 +29,7 @@ export const BackupKind = defineManaged({
     requiresReference('database'),
     compressionLevelFits,
     ownServerOnly('serviceAccountName'),
-    ownServerOnly('storage.filesystem'),
+    ...ownStorageOnly('storage'),
   ],
   columns: [
     ...runColumns,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineManaged, requiresReference } from './common.ts';
 import type { Managed } from './kind.ts';
 import { latestSource, restoreFields, scheduledMode } from './restore-fields.ts';
-import { ownServerOnly, storedBackup } from './run.ts';
+import { ownServerOnly, ownStorageOnly, storedBackup } from './run.ts';
 import { scheduleColumns, scheduleFields, scheduleStatus } from './schedule.ts';
 
 const forProvider = z.object({
@@ -32,7 +32,7 @@ export const RestoreScheduleKind = defineManaged({
   rules: [
     requiresReference('targetDatabase'),
     ownServerOnly('serviceAccountName'),
-    ownServerOnly('source.storage.filesystem'),
+    ...ownStorageOnly('source.storage'),
   ],
   columns: scheduleColumns,
 });

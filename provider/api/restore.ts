@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineManaged, requiresReference } from './common.ts';
 import type { Managed } from './kind.ts';
 import { mode, restoreFields, source } from './restore-fields.ts';
-import { ownServerOnly, runColumns, runStatus, storedBackup } from './run.ts';
+import { ownServerOnly, ownStorageOnly, runColumns, runStatus, storedBackup } from './run.ts';
 
 const forProvider = z.object({ source, ...restoreFields, mode });
 
@@ -27,7 +27,7 @@ export const RestoreKind = defineManaged({
   rules: [
     requiresReference('targetDatabase'),
     ownServerOnly('serviceAccountName'),
-    ownServerOnly('source.storage.filesystem'),
+    ...ownStorageOnly('source.storage'),
   ],
   columns: [
     ...runColumns,

@@ -53,6 +53,22 @@ export const ownServerOnly = (field: string): CelRule => {
   };
 };
 
+/**
+ * What a tenant gives as a storage must be within the tenant's own reach: without a key of its own, a bucket would be read
+ * and written with the identity of the platform; a volume would be one of the namespace of the provider.
+ */
+export const ownStorageOnly = (field: string): CelRule[] => {
+  const holder = field.split('.').map((_, index, steps) => `self.forProvider.${steps.slice(0, index + 1).join('.')}`);
+  const s3 = [...holder, `self.forProvider.${field}.s3`].map((path) => `has(${path})`).join(' && ');
+  return [
+    ownServerOnly(`${field}.filesystem`),
+    {
+      rule: `self.providerConfigRef.kind == 'ProviderConfig' || !(${s3}) || has(self.forProvider.${field}.s3.credentialsSecretRef)`,
+      message: `forProvider.${field}.s3.credentialsSecretRef is required with a ClusterProviderConfig: its own identity is for its own storages only`,
+    },
+  ];
+};
+
 /** One stored backup, as its manifest describes it. */
 export const storedBackup = {
   key: z.string().optional().describe('Key of the file in the storage.'),

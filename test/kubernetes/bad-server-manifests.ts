@@ -70,6 +70,12 @@ export const badServerManifests: BadManifest[] = [
     says: [/storage\.filesystem can be used with a ProviderConfig only/],
   },
   {
+    what: 'a bucket that only the identity of the platform can open',
+    file: 'restore',
+    change: { [`${f}.source.storage`]: { s3: { bucket: 'theirs' } } },
+    says: [/source\.storage\.s3\.credentialsSecretRef is required with a ClusterProviderConfig/],
+  },
+  {
     what: 'an identity of the namespace of the provider',
     file: 'copy',
     change: { [`${f}.serviceAccountName`]: 'admin' },
