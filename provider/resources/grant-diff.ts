@@ -9,7 +9,8 @@ import {
   type HeldPrivilege,
   isOurs,
 } from './grant-authority.ts';
-import { objectKey } from './grant-target.ts';
+import { Grouped } from './grant-diff-groups.ts';
+import { objectKey, withoutColumns } from './grant-target.ts';
 import type { Grantee, ObjectTarget, Step } from './model.ts';
 
 export interface GrantWish {
@@ -32,6 +33,8 @@ export interface Blocked {
 }
 
 export interface GrantDiff {
+  /** Whether all that is wished, and can be granted, is held. */
+  complete: boolean;
   grants: Step[];
   revokes: Step[];
   blocked: Blocked[];
@@ -65,11 +68,17 @@ export function diffGrant(
   rules: GrantRules,
 ): GrantDiff {
   const diff = new Diff(wish, rules);
-  const wishedKeys = new Set(wished.map((acl) => objectKey(acl.target)));
   const entries = new EntryIndex(applied);
-  for (const acl of wished) diff.object(acl, entries.of(acl.target), true);
-  for (const acl of recorded)
-    if (!wishedKeys.has(objectKey(acl.target))) diff.object(acl, entries.of(acl.target), false);
+  const seen = new Set<string>();
+  for (const [list, isWished] of [
+    [wished, true],
+    [recorded, false],
+  ] as const)
+    for (const acl of list) {
+      const key = objectKey(acl.target);
+      if (!seen.has(key)) diff.object(acl, entries.of(acl.target), isWished);
+      seen.add(key);
+    }
   return diff.result();
 }
 
@@ -85,16 +94,15 @@ class EntryIndex {
   }
 
   of(target: ObjectTarget): AppliedEntry[] {
-    const { args: _, ...named } = target;
-    const keys = [objectKey(target), ...(target.name === undefined ? [] : [objectKey({ ...named, name: '*' })])];
+    const { type, database, schema, name } = target;
+    const place = { ...(database === undefined ? {} : { database }), ...(schema === undefined ? {} : { schema }) };
+    const keys = [objectKey(target), ...(name === undefined ? [] : [objectKey({ type, ...place, name: '*' })])];
     return keys.flatMap((key) => this.#exact.get(key) ?? []);
   }
 }
 
 /** What is revoked: the privilege or its grant option. */
 type Removed = Map<HeldPrivilege, 'all' | 'option'>;
-
-type Change = { kind: 'grant'; withOption: boolean } | { kind: 'revoke'; optionOnly: boolean };
 
 class Diff {
   readonly #wish: GrantWish;
@@ -105,6 +113,7 @@ class Diff {
   readonly #blocked: Blocked[] = [];
   readonly #taken: AppliedEntry[] = [];
   readonly #borrowed = new Set<string>();
+  #complete = true;
 
   constructor(wish: GrantWish, rules: GrantRules) {
     this.#wish = wish;
@@ -113,6 +122,7 @@ class Diff {
 
   result(): GrantDiff {
     return {
+      complete: this.#complete,
       grants: this.#grants,
       revokes: [...this.#revokes, ...this.#restores],
       blocked: this.#blocked,
@@ -222,14 +232,18 @@ class Diff {
 
   #take({ acl }: Slot, privilege: string): void {
     const known = this.#taken.find((entry) => objectKey(entry.target) === objectKey(acl.target));
-    if (known === undefined) this.#taken.push({ target: bare(acl.target), privileges: [privilege], as: 'taken' });
+    if (known === undefined)
+      this.#taken.push({ target: withoutColumns(acl.target), privileges: [privilege], as: 'taken' });
     else if (!known.privileges.includes(privilege)) known.privileges.push(privilege);
   }
 
   #grant(slot: Slot, privilege: string, grantor: string | undefined, withOption: boolean, grouped: Grouped): void {
     const acting = actToGrant(slot.acl, privilege, slot.column, grantor, this.#rules.authority);
     if (acting === undefined) this.#block('grant', slot.acl, privilege, grantor);
-    else grouped.add({ kind: 'grant', withOption }, acting, privilege, slot.column);
+    else {
+      this.#complete = false;
+      grouped.add({ kind: 'grant', withOption }, acting, privilege, slot.column);
+    }
   }
 
   #revoke(slot: Slot, row: HeldPrivilege, optionOnly: boolean, grouped: Grouped): boolean {
@@ -251,15 +265,25 @@ class Diff {
       (b) => b.action === action && b.grantor === by.grantor && objectKey(b.target) === objectKey(acl.target),
     );
     if (same === undefined)
-      this.#blocked.push({ action, target: bare(acl.target), owner: acl.owner, privileges: [privilege], ...by });
+      this.#blocked.push({
+        action,
+        target: withoutColumns(acl.target),
+        owner: acl.owner,
+        privileges: [privilege],
+        ...by,
+      });
     else if (!same.privileges.includes(privilege)) same.privileges.push(privilege);
   }
 
-  /** A REVOKE on a table reaches the grants on its columns: those that nobody asked to revoke are made again. */
+  /**
+   * A REVOKE on a table reaches the grants on its columns: those that nobody asked to revoke are made again, and new
+   * ones are made after it.
+   */
   #restoreColumns(acl: AuthorityAcl, removed: Removed, grouped: Grouped): void {
     if (!this.#rules.tableRevokeReachesColumns) return;
     for (const [row, what] of removed) {
       if (row.column !== undefined || !this.#rules.columnPrivileges.includes(row.privilege)) continue;
+      grouped.defer(row.privilege);
       const lost = acl.privileges.filter(
         (other) =>
           other.column !== undefined &&
@@ -276,7 +300,7 @@ class Diff {
 
   #emit(acl: AuthorityAcl, grouped: Grouped): void {
     for (const { change, acting, columns, privileges, restore } of grouped.all()) {
-      const on: ObjectTarget = { ...bare(acl.target), ...(columns.length === 0 ? {} : { columns }) };
+      const on: ObjectTarget = { ...withoutColumns(acl.target), ...(columns.length === 0 ? {} : { columns }) };
       const by = acting.grantor === undefined ? {} : { grantor: acting.grantor };
       const { grantee } = this.#wish;
       if (change.kind === 'revoke')
@@ -303,46 +327,5 @@ class Diff {
   #push(list: Step[], acting: Acting, step: Step): void {
     list.push(step);
     if (acting.borrow !== undefined) this.#borrowed.add(acting.borrow);
-  }
-}
-
-const bare = ({ columns: _, ...target }: ObjectTarget): ObjectTarget => target;
-
-interface Group {
-  change: Change;
-  acting: Acting;
-  columns: string[];
-  privileges: string[];
-  restore: boolean;
-}
-
-/** Changes of one object: privileges of one column together, then columns with the same privileges together. */
-class Grouped {
-  readonly #groups = new Map<string, Group>();
-
-  add(change: Change, acting: Acting, privilege: string, column: string | undefined, restore = false): void {
-    const key = JSON.stringify([change, acting, column ?? null, restore]);
-    const group = this.#groups.get(key);
-    if (group === undefined)
-      this.#groups.set(key, {
-        change,
-        acting,
-        columns: column === undefined ? [] : [column],
-        privileges: [privilege],
-        restore,
-      });
-    else if (!group.privileges.includes(privilege)) group.privileges.push(privilege);
-  }
-
-  all(): Group[] {
-    const merged = new Map<string, Group>();
-    for (const group of this.#groups.values()) {
-      const { columns, ...rest } = group;
-      const key = JSON.stringify([rest, columns.length > 0]);
-      const same = merged.get(key);
-      if (same === undefined) merged.set(key, { ...group, columns: [...columns] });
-      else same.columns.push(...columns);
-    }
-    return [...merged.values()];
   }
 }

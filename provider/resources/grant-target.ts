@@ -107,6 +107,13 @@ export const granteeWords = (grantee: Grantee): string =>
     ? 'PUBLIC'
     : quoted(grantee.host === undefined ? grantee.name : `${grantee.name}@${grantee.host}`);
 
+/** The object itself: rights on columns are told apart where they are compared. */
+export function withoutColumns(target: ObjectTarget): ObjectTarget {
+  const object = { ...target };
+  delete object.columns;
+  return object;
+}
+
 /** Tells objects of one server apart; columns are not part of it. */
 export const objectKey = ({ type, database, schema, name, args }: ObjectTarget): string =>
   JSON.stringify([type, database ?? null, schema ?? null, name ?? null, args ?? null]);

@@ -7,7 +7,15 @@ import { type AuthorityObserved, type AuthorityQuery, borrowing, denied } from '
 import { type Blocked, diffGrant, type GrantDiff, type GrantWish } from './grant-diff.ts';
 import { planMembership, planMembershipDelete } from './grant-membership.ts';
 import { recordGrant } from './grant-record.ts';
-import { granteeOf, granteeWords, grantSubject, type GrantSubject, targetWords } from './grant-target.ts';
+import {
+  granteeOf,
+  granteeWords,
+  grantSubject,
+  type GrantSubject,
+  objectKey,
+  targetWords,
+  withoutColumns,
+} from './grant-target.ts';
 import type { Grantee, ObjectTarget, Step } from './model.ts';
 import type { Plan, PlanContext, Planner, Reader } from './planner.ts';
 import { expandPrivileges, type PrivilegeTable } from './privilege-set.ts';
@@ -36,7 +44,7 @@ export class GrantPlanner implements Planner<Grant> {
     const unready = blockedMessage(diff.blocked, context.reader.server);
     if (unready !== undefined && steps.length === 0 && !context.owned) throw denied(unready);
     return {
-      exists: context.owned && diff.grants.length === 0,
+      exists: context.owned && diff.complete,
       steps,
       unchangeable: [],
       ...(unready === undefined ? {} : { unready: { reason: 'PermissionDenied', message: unready } }),
@@ -113,10 +121,10 @@ async function readObjects(
 
 /** What the record names beyond the spec. */
 function recordedTargets(applied: readonly AppliedEntry[], wished: readonly ObjectTarget[]): ObjectTarget[] {
-  const bare = ({ columns: _, ...target }: ObjectTarget) => JSON.stringify(target);
-  const known = new Set(wished.map(bare));
+  const known = new Set(wished.map(objectKey));
   const targets = new Map<string, ObjectTarget>();
-  for (const { target } of applied) if (!known.has(bare(target))) targets.set(bare(target), JSON.parse(bare(target)));
+  for (const { target } of applied)
+    if (!known.has(objectKey(target))) targets.set(objectKey(target), withoutColumns(target));
   return [...targets.values()];
 }
 

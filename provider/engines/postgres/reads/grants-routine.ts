@@ -27,6 +27,9 @@ const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
   'timestamp without time zone': ['timestamp'],
 };
 
+/** Types that SQL has words of its own for. */
+export const SQL_TYPES: readonly string[] = Object.keys(SPELLINGS);
+
 const CANONICAL = new Map(
   Object.entries(SPELLINGS).flatMap(
     ([name, others]) => [[name, name], ...others.map((o) => [o, name])] as [string, string][],

@@ -140,7 +140,7 @@ export const readable = (type: ObjectType, versionNumber: number): boolean =>
 
 function objects(source: Source): string {
   const { type, from, schema, name, owner, acl, letter, where, star, args } = source;
-  const key = schema === undefined ? `${name}` : `n.nspname, ${name}`;
+  const key = schema === undefined ? name : `n.nspname, ${name}`;
   const named = `(${key}) IN (SELECT ${schema === undefined ? '' : 'schema, '}name FROM wanted WHERE type = '${type}')`;
   const all = `${schema === undefined ? `EXISTS (SELECT FROM wanted WHERE type = '${type}' AND name = '*')` : `n.nspname IN (SELECT schema FROM wanted WHERE type = '${type}' AND name = '*')`}${star === undefined ? '' : ` AND (${star})`}`;
   const relation = type === 'table' ? 'o.oid' : 'NULL::oid';

@@ -1,6 +1,6 @@
 /** What grantees hold, read from the catalogs: one statement for all grants of a batch in one database. */
 import type { AuthorityAcl, AuthorityObserved, AuthorityQuery, Reach } from '../../../resources/grant-authority.ts';
-import { targetWords } from '../../../resources/grant-target.ts';
+import { targetWords, withoutColumns } from '../../../resources/grant-target.ts';
 import type { GrantObserved, GrantQuery, ObjectTarget, ObjectType } from '../../../resources/model.ts';
 import type { ServerInfo } from '../../engine.ts';
 import type { ReadSession } from './grants-session.ts';
@@ -166,8 +166,6 @@ function find(target: ObjectTarget, snapshot: Snapshot, info: ServerInfo, missin
   return found;
 }
 
-const withoutColumns = ({ columns: _, ...target }: ObjectTarget): ObjectTarget => target;
-
 function aclOf(
   target: ObjectTarget,
   body: ObjectBody,
@@ -176,7 +174,7 @@ function aclOf(
   info: ServerInfo,
 ): AuthorityAcl {
   const roleName = (oid: string) => snapshot.rolesByOid.get(oid)?.name ?? oid;
-  const { args: _, columns: __, ...place } = target;
+  const place = withoutColumns(target);
   return {
     target: {
       ...place,
