@@ -6,6 +6,8 @@
  * sixteen of them in the first Agent would leave none for calls.
  */
 import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { HttpMethod, KubeConfig, RequestContext } from '@kubernetes/client-node';
 import { Agent, type buildConnector, type Dispatcher, ProxyAgent } from 'undici';
@@ -47,10 +49,18 @@ export class PooledKubeConfig extends KubeConfig {
    */
   static load({ kubeconfig, env = process.env }: LoadOptions = {}): PooledKubeConfig {
     const config = new PooledKubeConfig();
+    const home = join(env['HOME'] || homedir(), '.kube', 'config');
+    const [first, ...others] = (env['KUBECONFIG'] ?? '').split(delimiter).filter((path) => path !== '');
     if (kubeconfig) config.loadFromFile(kubeconfig);
-    else if (!env['KUBECONFIG'] && env['KUBERNETES_SERVICE_HOST'] && existsSync(`${SERVICE_ACCOUNT}/token`))
-      config.loadFromCluster();
-    else config.loadFromDefault();
+    else if (first !== undefined) {
+      config.loadFromFile(first);
+      for (const path of others) {
+        const other = new KubeConfig();
+        other.loadFromFile(path);
+        config.mergeConfig(other);
+      }
+    } else if (env['KUBERNETES_SERVICE_HOST'] && existsSync(`${SERVICE_ACCOUNT}/token`)) config.loadFromCluster();
+    else if (existsSync(home)) config.loadFromFile(home);
     if (!config.getCurrentCluster())
       throw new Error('no cluster is configured: give --kubeconfig, set KUBECONFIG, or run in a pod');
     return config;

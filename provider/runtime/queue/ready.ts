@@ -11,6 +11,8 @@ interface Entry {
   addedAt: number;
   /** Taken, or moved to the other priority; skipped when it comes up. */
   dead: boolean;
+  /** The full group it waits for. */
+  aside: string | undefined;
   /** The group whose free place brought it back from aside. */
   promotedBy: string | undefined;
 }
@@ -55,20 +57,22 @@ export class Ready {
   add(key: string, request: Request, now: number): void {
     const known = this.#entries.get(key);
     if (known === undefined) {
-      const entry = { key, request, addedAt: now, dead: false, promotedBy: undefined };
+      const entry = { key, request, addedAt: now, dead: false, aside: undefined, promotedBy: undefined };
       this.#entries.set(key, entry);
       this.#lanes[request.priority].push(entry);
       return;
     }
     const merged = merge(known.request, request);
-    if (merged.priority === known.request.priority) {
+    // An add may well be the news that the key belongs to another group now.
+    const waitsInVain = known.aside !== undefined && known.aside !== this.#groups.of(key);
+    if (merged.priority === known.request.priority && !waitsInVain) {
       known.request = merged;
       return;
     }
     known.dead = true;
-    const entry = { ...known, request: merged, dead: false };
+    const entry = { ...known, request: merged, dead: false, aside: undefined };
     this.#entries.set(key, entry);
-    this.#lanes.high.push(entry);
+    this.#lanes[merged.priority].push(entry);
   }
 
   /** The next key; `mayTakeLow` is asked once, when it is a low one's turn. */
@@ -116,6 +120,7 @@ export class Ready {
       const entry = firstLive(aside[priority]);
       if (entry === undefined) continue;
       aside[priority].shift();
+      entry.aside = undefined;
       entry.promotedBy = group;
       this.#lanes[priority].unshift(entry);
       break;
@@ -138,6 +143,7 @@ export class Ready {
       if (group === undefined || (this.#out.get(group) ?? 0) < this.#groups.limit) return { entry, group };
       lane.shift();
       entry.promotedBy = undefined;
+      entry.aside = group;
       this.#setAside(group, entry);
     }
     return undefined;
