@@ -2,7 +2,7 @@
  * Logging: one JSON line per event to stderr. Anything that looks like a credential is left out by its name, whoever
  * logs it.
  */
-import { type DestinationStream, destination, type Logger, pino, stdSerializers } from 'pino';
+import { type DestinationStream, destination, type Logger, pino } from 'pino';
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'child'>;
 
@@ -35,7 +35,15 @@ export function createLog(options: LogOptions = {}): Logger {
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: REDACTED, censor: '[redacted]' },
-      serializers: { err: (error: Error) => scrubbed(stdSerializers.err(error)), error: stdSerializers.err },
+      serializers: { err: scrubbed, error: scrubbed },
+      hooks: {
+        logMethod(args, method) {
+          const [first, second] = args as [unknown, string | undefined];
+          // Given an error alone, pino would repeat its message as it is.
+          if (first instanceof Error) method.apply(this, [{ err: first }, scrub(second ?? first.message)]);
+          else method.apply(this, args.map((it: unknown) => (typeof it === 'string' ? scrub(it) : it)) as typeof args);
+        },
+      },
     },
     options.stream ?? destination({ dest: 2, sync: true }),
   );
@@ -48,15 +56,20 @@ export const silentLog: Log = pino({ level: 'silent' });
 export const scrub = (text: string): string =>
   text.replaceAll(/(\b[a-z][\w+.-]*:\/\/[^\s:/@]*):[^\s/@]*@/gi, '$1:***@');
 
-/** Driver errors carry their query, its values and their connection; none of these is logged. */
-function scrubbed(error: ReturnType<typeof stdSerializers.err>): Record<string, unknown> {
-  const { type, code, reason, status } = error as Record<string, unknown> & { type: string };
+/** Driver errors carry their query, its values and their connection, and so may their causes; none of these is logged. */
+function scrubbed(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { cause } = error;
   return {
-    type,
+    type: error.name,
     message: scrub(error.message),
-    ...(code === undefined ? {} : { code }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(status === undefined ? {} : { status }),
-    stack: scrub(error.stack),
+    ...facts(error),
+    ...(cause instanceof Error ? { cause: { type: cause.name, ...facts(cause) } } : {}),
+    stack: scrub(error.stack ?? ''),
   };
+}
+
+function facts(error: Error): Record<string, unknown> {
+  const { code, reason, status } = error as Error & Record<string, unknown>;
+  return Object.fromEntries(Object.entries({ code, reason, status }).filter(([, value]) => value !== undefined));
 }

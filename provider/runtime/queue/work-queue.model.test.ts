@@ -2,7 +2,7 @@
  * The queue against a model of what it promises, through random histories of adds, delays, takes, completions, changes
  * of group and time.
  */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../clock.ts';
 import { merge, type Request, requestOf, type Trigger } from './item.ts';
@@ -117,12 +117,12 @@ const getStep = (): Command => ({
       }),
       new Promise((resolve) => setImmediate(resolve)),
     ]);
-    if (item === undefined) return expect.fail('there was a key to hand out, and it was withheld');
-    const { key } = item;
+    expect(item, 'there was a key to hand out, and it was withheld').toBeDefined();
+    const { key, trigger, priority } = item as unknown as WorkItem;
     expect(model.working.has(key), `two workers on ${key}`).toBe(false);
     expect(model.eligible(), `${key} was not to be handed out`).toContain(key);
     const request = model.ready.get(key);
-    expect({ trigger: item.trigger, priority: item.priority }).toEqual(request);
+    expect({ trigger, priority }).toEqual(request);
     model.ready.delete(key);
     model.working.set(key, { group: model.groupOf(key), again: undefined });
     check(real, model);
