@@ -46,6 +46,8 @@ export interface GrantDiff {
 
 export interface GrantRules {
   authority: Authority;
+  /** Every privilege of the object, in the order in which statements name them. */
+  privileges: readonly string[];
   tableRevokeReachesColumns: boolean;
   columnPrivileges: readonly string[];
   publicByDefault: readonly string[];
@@ -299,7 +301,9 @@ class Diff {
   }
 
   #emit(acl: AuthorityAcl, grouped: Grouped): void {
-    for (const { change, acting, columns, privileges, restore } of grouped.all()) {
+    for (const { change, acting, columns, privileges: names, restore } of grouped.all()) {
+      const order = (name: string) => this.#rules.privileges.indexOf(name);
+      const privileges = names.toSorted((a, b) => order(a) - order(b));
       const on: ObjectTarget = { ...withoutColumns(acl.target), ...(columns.length === 0 ? {} : { columns }) };
       const by = acting.grantor === undefined ? {} : { grantor: acting.grantor };
       const { grantee } = this.#wish;

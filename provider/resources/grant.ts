@@ -83,6 +83,7 @@ export class GrantPlanner implements Planner<Grant> {
     ]);
     const rules = {
       authority: { admin: reader.server.admin.name, reach: mergedReach(now, before) },
+      privileges: subject.privileges.privileges.map((entry) => entry.name),
       tableRevokeReachesColumns: table.tableRevokeReachesColumns,
       columnPrivileges: table.objects.column?.privileges.map((entry) => entry.name) ?? [],
       publicByDefault: subject.privileges.publicByDefault ?? [],

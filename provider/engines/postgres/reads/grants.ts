@@ -66,7 +66,14 @@ async function load(session: ReadSession, queries: readonly AuthorityQuery[], in
     reach: {},
   };
   for (const row of rows) collect(snapshot, String(row['kind']), row['body']);
+  // One order for everybody: two plans then never wait for each other's locks.
+  for (const list of snapshot.objects.values()) list.sort(byName);
   return snapshot;
+}
+
+function byName(a: ObjectBody, b: ObjectBody): number {
+  const key = ({ name, args }: ObjectBody) => `${name} ${args?.join() ?? ''}`;
+  return key(a) < key(b) ? -1 : 1;
 }
 
 function parameter(queries: readonly AuthorityQuery[], targets: readonly ObjectTarget[]) {

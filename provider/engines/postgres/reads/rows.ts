@@ -1,0 +1,15 @@
+/** Small conversions that several reads share. */
+import type { Setting } from '../../../resources/model.ts';
+
+/** `{key: value}` unless the column is NULL. */
+export const text = <K extends string>(key: K, value: unknown): { [P in K]?: string } =>
+  (value === null || value === undefined ? {} : { [key]: String(value) }) as { [P in K]?: string };
+
+/** `name=value` pairs of pg_db_role_setting; a value may hold further `=`. */
+export function settingsOf(value: unknown): Setting[] {
+  if (!Array.isArray(value)) return [];
+  return (value as string[]).map((pair) => {
+    const at = pair.indexOf('=');
+    return { name: pair.slice(0, at), value: pair.slice(at + 1) };
+  });
+}
