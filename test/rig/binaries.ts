@@ -65,15 +65,6 @@ const recipes = {
 
 export type BinaryName = keyof typeof recipes;
 
-/** What `npm run rig` and the tests on Kubernetes and Crossplane cannot do without. */
-export const clusterBinaries: readonly BinaryName[] = [
-  'etcd',
-  'kube-apiserver',
-  'kube-controller-manager',
-  'kubectl',
-  'crossplane-core',
-];
-
 const run = promisify(execFile);
 
 function cacheFolder(): string {

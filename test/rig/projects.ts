@@ -1,0 +1,59 @@
+/** The test projects in the order of their cost; vitest.config.ts and `npm test` are both made from this list. */
+import type { BinaryName } from './binaries.ts';
+
+export interface Project {
+  name: string;
+  include: string;
+  /** How long one test or hook may take. */
+  seconds: number;
+  /** Files in test/rig/setup, which start the servers that the project's tests share. */
+  setup: readonly string[];
+  needs: { binaries: readonly BinaryName[]; postgres: boolean };
+}
+
+const cluster = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'] as const;
+
+export const projects: readonly Project[] = [
+  {
+    name: 'unit',
+    include: '{function,provider,package}/**/*.test.ts',
+    seconds: 20,
+    setup: [],
+    needs: { binaries: [], postgres: false },
+  },
+  {
+    name: 'golden',
+    include: 'test/golden/**/*.test.ts',
+    seconds: 120,
+    setup: [],
+    needs: { binaries: ['crossplane-core', 'crossplane'], postgres: false },
+  },
+  {
+    name: 'rig',
+    include: 'test/rig/**/*.test.ts',
+    seconds: 120,
+    setup: [],
+    needs: { binaries: [...cluster, 'crossplane-core'], postgres: true },
+  },
+  {
+    name: 'postgres',
+    include: 'test/postgres/**/*.test.ts',
+    seconds: 60,
+    setup: ['postgres'],
+    needs: { binaries: [], postgres: true },
+  },
+  {
+    name: 'kubernetes',
+    include: 'test/kubernetes/**/*.test.ts',
+    seconds: 120,
+    setup: ['kubernetes'],
+    needs: { binaries: cluster, postgres: false },
+  },
+  {
+    name: 'e2e',
+    include: 'test/e2e/**/*.test.ts',
+    seconds: 300,
+    setup: ['postgres', 'crossplane'],
+    needs: { binaries: [...cluster, 'crossplane-core', 'crossplane'], postgres: true },
+  },
+];

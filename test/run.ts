@@ -1,0 +1,150 @@
+/**
+ * `npm test`: the checks, then every test project. With arguments, which go to vitest, it runs only what they ask for and
+ * says what it left out.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { binary, NotAvailableError } from './rig/binaries.ts';
+import { format, lint, programFile, runChecks, runNode, types } from './rig/checks.ts';
+import { postgresBinaries } from './rig/postgres-binaries.ts';
+import { type Project, projects } from './rig/projects.ts';
+
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** The part of vitest's JSON report that is read here. */
+interface Report {
+  numPassedTests: number;
+  numFailedTests: number;
+  numPendingTests: number;
+  numTodoTests: number;
+  testResults: { name: string; status: string; assertionResults: { status: string }[] }[];
+}
+
+const say = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+/** `--project a --project=b` for us, the rest for vitest. */
+function parse(args: readonly string[]): { chosen: string[]; rest: string[] } {
+  const chosen: string[] = [];
+  const rest: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const argument = args[at] ?? '';
+    if (argument === '--project') {
+      at++;
+      chosen.push(args[at] ?? '');
+    } else if (argument.startsWith('--project=')) {
+      chosen.push(argument.slice('--project='.length));
+    } else {
+      rest.push(argument);
+    }
+  }
+  return { chosen, rest };
+}
+
+/** Builds what is missing now, so that no test's time runs out over it. Why the project cannot run, if it cannot. */
+async function prepare({ needs }: Project): Promise<string | undefined> {
+  try {
+    for (const name of needs.binaries) {
+      await binary(name);
+    }
+    if (needs.postgres && !process.env['XDB_TEST_POSTGRES_URL']) {
+      await postgresBinaries(15);
+      await postgresBinaries(18);
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof NotAvailableError) {
+      return error.message;
+    }
+    throw error;
+  }
+}
+
+function count(report: Report): Count {
+  // A file that cannot be loaded, or whose hooks fail, may have no failed test in it.
+  const broken = report.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+  );
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + broken.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+async function runProject(project: Project, args: readonly string[], folder: string): Promise<Count> {
+  const file = join(folder, `${project.name}.json`);
+  const vitest = ['run', '--project', project.name, '--passWithNoTests'];
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const code = await runNode(programFile('vitest', 'vitest'), [...vitest, ...reporters, ...args]);
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  const result = text === undefined ? { passed: 0, failed: 0, skipped: 0 } : count(JSON.parse(text) as Report);
+  // A set-up that fails, or an error outside of any test, shows only in the exit code.
+  return code !== 0 && result.failed === 0 ? { ...result, failed: 1 } : result;
+}
+
+async function main(args: readonly string[]): Promise<Count> {
+  const { chosen, rest } = parse(args);
+  const total: Count = { passed: 0, failed: 0, skipped: 0 };
+  const unknown = chosen.filter((name) => !projects.some((project) => project.name === name));
+  if (unknown.length > 0) {
+    say(`no such project: ${unknown.join(', ')}; there are ${projects.map(({ name }) => name).join(', ')}`);
+    return { ...total, failed: unknown.length };
+  }
+  const checks = [types, lint, format];
+  const wanted = projects.filter(({ name }) => chosen.length === 0 || chosen.includes(name));
+  if (args.length === 0) {
+    total.failed += (await runChecks(checks)).length;
+  } else {
+    const others = projects.filter((project) => !wanted.includes(project));
+    const left = [...checks.map(({ name }) => `check ${name}`), ...others.map(({ name }) => `project ${name}`)];
+    say(`left out, as there are arguments: ${left.join(', ')}`);
+  }
+
+  const summary: string[] = [];
+  const folder = await mkdtemp(join(tmpdir(), 'xdatabase-test-'));
+  try {
+    for (const project of wanted) {
+      const why = await prepare(project);
+      if (why !== undefined) {
+        summary.push(`  ${project.name.padEnd(12)} skipped: ${why}`);
+        total.skipped++;
+        continue;
+      }
+      const result = await runProject(project, rest, folder);
+      total.passed += result.passed;
+      total.failed += result.failed;
+      total.skipped += result.skipped;
+      const skipped = result.skipped > 0 ? `, ${result.skipped} skipped` : '';
+      summary.push(`  ${project.name.padEnd(12)} ${result.passed} passed, ${result.failed} failed${skipped}`);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  say(`\n${summary.join('\n')}`);
+  if (total.passed + total.failed + total.skipped === 0) {
+    say('no test was found');
+    total.failed++;
+  }
+  if (total.skipped > 0 && process.env['CI'] === 'true') {
+    say(`${total.skipped} skipped, which counts as failed where CI=true`);
+    total.failed += total.skipped;
+  }
+  return total;
+}
+
+let total: Count;
+try {
+  total = await main(process.argv.slice(2));
+} catch (error) {
+  process.stdout.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  total = { passed: 0, failed: 1, skipped: 0 };
+}
+say(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed === 0 ? 0 : 1;
