@@ -3,21 +3,12 @@
  * is gone, watches cut in the middle. It knows nothing of schemas, admission, or server-side apply; for these there is
  * the real kube-apiserver.
  */
-import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { KubeObject } from '../../api/kind.ts';
 import { KubeClient, type KubeClientOptions } from './client.ts';
 import { PooledKubeConfig } from './config.ts';
-
-type Stored = KubeObject & { metadata: KubeObject['metadata'] & { resourceVersion: string; uid: string } };
-
-interface HistoryEntry {
-  version: number;
-  type: 'ADDED' | 'MODIFIED' | 'DELETED';
-  path: string;
-  object: Stored;
-}
+import { type Change, FakeStorage, isCollection, isIn, pathIn, type Stored } from './fake-storage.ts';
 
 export interface SeenRequest {
   method: string;
@@ -47,10 +38,9 @@ export class FakeApiServer {
   peakConnections = 0;
   #server: Server;
   readonly #sockets = new Set<Socket>();
-  readonly #objects = new Map<string, Stored>();
-  #history: HistoryEntry[] = [];
-  #version = 100;
-  #compacted = 0;
+  readonly #storage = new FakeStorage((change) => {
+    for (const watcher of this.watchers) this.#deliver(watcher, change);
+  });
   #interceptors: Interceptor[] = [];
   readonly #configs: PooledKubeConfig[] = [];
 
@@ -148,15 +138,12 @@ export class FakeApiServer {
 
   /** Forgets the history: watches from before now are answered with 410. */
   compact(): void {
-    this.#compacted = this.#version;
-    this.#history = [];
+    this.#storage.compact();
   }
 
   /** As after restoring etcd from a backup: resourceVersions begin again below those handed out. */
   restoreFromBackup(version: number): void {
-    this.#version = version;
-    this.#compacted = 0;
-    this.#history = [];
+    this.#storage.restoreFromBackup(version);
   }
 
   /** Ends every watch, as the server does at timeoutSeconds. */
@@ -173,50 +160,24 @@ export class FakeApiServer {
   }
 
   bookmark(collection: string): void {
-    const metadata = { resourceVersion: String(++this.#version) };
+    const metadata = { resourceVersion: String(++this.#storage.version) };
     this.sendToWatches(collection, { type: 'BOOKMARK', object: { kind: 'Any', apiVersion: 'v1', metadata } });
   }
 
   /** Stores an object as somebody else's write. */
   put(collection: string, object: KubeObject): Stored {
-    const { namespace, name } = object.metadata;
-    const path = pathIn(collection, namespace, name);
-    const known = this.#objects.get(path);
-    const stored: Stored = {
-      ...structuredClone(object),
-      metadata: {
-        ...structuredClone(object.metadata),
-        uid: known?.metadata.uid ?? randomUUID(),
-        resourceVersion: String(++this.#version),
-        creationTimestamp: known?.metadata.creationTimestamp ?? '2026-01-01T00:00:00Z',
-      },
-    };
-    this.#objects.set(path, stored);
-    this.#record(known === undefined ? 'ADDED' : 'MODIFIED', path, stored);
-    return stored;
+    return this.#storage.put(collection, object);
   }
 
   remove(collection: string, namespace: string | undefined, name: string): Stored | undefined {
-    const path = pathIn(collection, namespace, name);
-    const known = this.#objects.get(path);
-    if (known === undefined) return undefined;
-    this.#objects.delete(path);
-    const last = { ...known, metadata: { ...known.metadata, resourceVersion: String(++this.#version) } };
-    this.#record('DELETED', path, last);
-    return last;
+    return this.#storage.remove(pathIn(collection, namespace, name));
   }
 
   stored(collection: string, namespace: string | undefined, name: string): Stored | undefined {
-    return this.#objects.get(pathIn(collection, namespace, name));
+    return this.#storage.at(pathIn(collection, namespace, name));
   }
 
-  #record(type: HistoryEntry['type'], path: string, object: Stored): void {
-    const entry = { version: this.#version, type, path, object };
-    this.#history.push(entry);
-    for (const watcher of this.watchers) this.#deliver(watcher, entry);
-  }
-
-  #deliver(watcher: Watcher, { path, type, object }: HistoryEntry): void {
+  #deliver(watcher: Watcher, { path, type, object }: Change): void {
     if (!isIn(path, watcher.collection) || !selects(watcher.query, object)) return;
     watcher.response.write(`${JSON.stringify({ type, object: shown(object, watcher.metadataOnly) })}\n`);
   }
@@ -236,7 +197,7 @@ export class FakeApiServer {
     const metadataOnly = seen.accept.includes('as=PartialObjectMetadata');
     const isStatus = path.endsWith('/status');
     const objectPath = isStatus ? path.slice(0, -'/status'.length) : path;
-    const known = this.#objects.get(objectPath);
+    const known = this.#storage.at(objectPath);
     const send = (status: number, body: unknown): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
@@ -250,15 +211,14 @@ export class FakeApiServer {
     if (method === 'POST') {
       const object = seen.body as KubeObject;
       const target = `${path}/${object.metadata.name}`;
-      if (this.#objects.has(target)) return refuse(409, 'AlreadyExists');
+      if (this.#storage.at(target) !== undefined) return refuse(409, 'AlreadyExists');
       return send(201, this.put(path, object));
     }
     if (known === undefined) return refuse(404, 'NotFound');
     if (method === 'GET') return send(200, shown(known, metadataOnly));
     const collection = objectPath.slice(0, objectPath.lastIndexOf('/'));
     if (method === 'DELETE') {
-      if ((known.metadata.finalizers ?? []).length === 0)
-        return send(200, this.remove(collection, undefined, known.metadata.name));
+      if ((known.metadata.finalizers ?? []).length === 0) return send(200, this.#storage.remove(objectPath));
       const metadata = { ...known.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' };
       return send(200, this.put(collection, { ...known, metadata }));
     }
@@ -268,7 +228,7 @@ export class FakeApiServer {
     if (expected !== undefined && expected !== known.metadata.resourceVersion) return refuse(409, 'Conflict');
     const next = isStatus ? { ...known, status: wanted['status'] } : wanted;
     if (next.metadata.deletionTimestamp && (next.metadata.finalizers ?? []).length === 0) {
-      this.remove(collection, undefined, known.metadata.name);
+      this.#storage.remove(objectPath);
       return send(200, next);
     }
     send(200, this.put(collection, next));
@@ -281,11 +241,15 @@ export class FakeApiServer {
     send: (status: number, body: unknown) => void,
     refuse: (code: number, reason: string) => void,
   ): void {
-    const [asOf, from] = (query.get('continue') ?? `${this.#version}:0`).split(':').map(Number) as [number, number];
-    if (asOf < this.#compacted) return refuse(410, 'Expired');
-    const all = [...this.#objects.entries()]
-      .filter(([key, object]) => isIn(key, path) && selects(query, object))
-      .map(([, object]) => shown(object, metadataOnly));
+    const [asOf, from] = (query.get('continue') ?? `${this.#storage.version}:0`).split(':').map(Number) as [
+      number,
+      number,
+    ];
+    if (asOf < this.#storage.compacted) return refuse(410, 'Expired');
+    const all = this.#storage
+      .in(path)
+      .filter((object) => selects(query, object))
+      .map((object) => shown(object, metadataOnly));
     const limit = Number(query.get('limit') ?? Infinity);
     const next = from + limit < all.length ? `${asOf}:${from + limit}` : undefined;
     const metadata = { resourceVersion: String(asOf), continue: next };
@@ -300,12 +264,12 @@ export class FakeApiServer {
     refuse: (code: number, reason: string) => void,
   ): void {
     const from = Number(query.get('resourceVersion'));
-    if (from < this.#compacted) return refuse(410, 'Expired');
+    if (from < this.#storage.compacted) return refuse(410, 'Expired');
     const watcher = { collection: path, query, metadataOnly, response };
     response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
     this.watchers.add(watcher);
     response.on('close', () => this.watchers.delete(watcher));
-    for (const entry of this.#history) if (entry.version > from) this.#deliver(watcher, entry);
+    for (const change of this.#storage.since(from)) this.#deliver(watcher, change);
   }
 }
 
@@ -323,21 +287,6 @@ async function readRequest(request: IncomingMessage): Promise<SeenRequest> {
     body: text === '' ? undefined : (JSON.parse(text) as unknown),
   };
 }
-
-/** `collection` is with or without its namespace. */
-function pathIn(collection: string, namespace: string | undefined, name: string): string {
-  if (namespace === undefined || collection.includes('/namespaces/')) return `${collection}/${name}`;
-  const cut = collection.lastIndexOf('/');
-  return `${collection.slice(0, cut)}/namespaces/${namespace}${collection.slice(cut)}/${name}`;
-}
-
-const isIn = (path: string, collection: string): boolean =>
-  path.startsWith(`${collection}/`) ||
-  path.replace(/\/namespaces\/[^/]+(?=\/[^/]+\/[^/]+$)/, '').startsWith(`${collection}/`);
-
-/** /api/v1/x, /apis/g/v/x, each perhaps with /namespaces/n before x. */
-const isCollection = (path: string): boolean =>
-  /^(\/api\/[^/]+|\/apis\/[^/]+\/[^/]+)(\/namespaces\/[^/]+)?\/[^/]+$/.test(path) && !/\/namespaces\/[^/]+$/.test(path);
 
 function selects(query: URLSearchParams, object: KubeObject): boolean {
   const selector = query.get('labelSelector');

@@ -48,6 +48,9 @@ export class Reflector<T extends KubeObject = KubeObject> {
   readonly #settle: { resolve: () => void; reject: (reason: unknown) => void };
   #resourceVersion: string | undefined;
   #isSynced = false;
+  /** Answers of 410 in a row, without an event in between. */
+  #expiries = 0;
+  #isAway = false;
 
   constructor(client: KubeClient, resource: Resource, options: ReflectorOptions<T>) {
     this.resource = resource;
@@ -151,7 +154,7 @@ export class Reflector<T extends KubeObject = KubeObject> {
         signal: life.signal,
       });
       for await (const { type, object } of watch) {
-        if (events++ === 0) this.#backoff.reset();
+        if (events++ === 0) this.#recovered();
         if (type === 'DELETED') this.#store.remove(object);
         else if (type !== 'BOOKMARK') this.#store.set(object);
         this.#resourceVersion = object.metadata.resourceVersion ?? this.#resourceVersion;
@@ -167,21 +170,30 @@ export class Reflector<T extends KubeObject = KubeObject> {
         reason: 'WatchTooShort',
         message: `watch ${this.resource.plural}: ended at once`,
       });
+    this.#recovered();
+  }
+
+  #recovered(): void {
     this.#backoff.reset();
+    this.#expiries = 0;
+    if (this.#isAway) this.#options.log.info({ kind: this.resource.kind }, 'the API server answers again');
+    this.#isAway = false;
   }
 
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const expired = isExpired(error);
     if (expired) this.#resourceVersion = undefined;
     // The first relist goes out at once; a server that says 410 again and again is not asked in a tight loop.
-    const delay = this.#backoff.next();
-    const wait = expired && this.#backoff.failures === 1 ? 0 : Math.max(delay, retryAfterMs(error));
-    const { log } = this.#options;
-    const fields = { kind: this.resource.kind, failures: this.#backoff.failures, waitMs: Math.round(wait) };
+    const isNews = expired && ++this.#expiries === 1;
+    const wait = isNews ? 0 : Math.max(this.#backoff.next(), retryAfterMs(error));
+    const { failures } = this.#backoff;
+    const fields = { kind: this.resource.kind, failures, waitMs: Math.round(wait) };
     const message = error instanceof Error ? error.message : String(error);
-    // A watch cut now and then is normal; a server that stays away is not.
-    if (expired || this.#backoff.failures === 1) log.debug(fields, message);
-    else log.warn(fields, message);
+    // A watch cut now and then is normal; a server that stays away is not, and is said once in a while.
+    if (failures === 3 || (failures > 0 && failures % 20 === 0)) {
+      this.#isAway = true;
+      this.#options.log.warn(fields, message);
+    } else this.#options.log.debug(fields, message);
     await sleep(wait, signal, this.#clock).catch(() => undefined);
   }
 
