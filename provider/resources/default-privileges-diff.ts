@@ -51,7 +51,9 @@ export function diffDefaults(
     const row = held.get(privilege);
     return row === undefined || (wish.withOption && !row.grantable && !isCreator(wish));
   });
-  const left = [...names(given)].filter((privilege) => !wanted.has(privilege) && held.has(privilege));
+  // Everywhere, the creator has its rights by being the owner: nobody gave them and nobody takes them.
+  const isOwn = global && isCreator(wish);
+  const left = [...names(given)].filter((privilege) => !isOwn && !wanted.has(privilege) && held.has(privilege));
   const revoke = [...new Set([...left, ...take.filter((privilege) => held.has(privilege))])];
   const optionBefore = names(given.filter((entry) => entry.withOption === true));
   const revokeOption = wish.privileges.filter(

@@ -118,6 +118,9 @@ function difference(
   const gaveAdmin = spec.exclusive === true || before.some((entry) => entry.admin === true);
   if (want.admin !== true && gaveAdmin && ours.some((row) => row.admin === true)) change.admin = false;
   const absent = held.length === 0 || (others.length > 0 && ours.length === 0);
+  // Whoever makes a role gets a membership that only administers it: no right of the group's comes with that.
+  const isUsable = held.some((row) => row.set !== false || row.inherit === true);
+  if (!absent && !isUsable && want.set === undefined && want.inherit === undefined) change.set = true;
   const granting = absent || Object.values(change).some((value) => value);
   const steps: Step[] = [];
   if (absent || Object.keys(change).length > 0) steps.push({ kind: 'grantMembership', role, memberOf, ...change });

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { expect } from 'vitest';
-import type { DefaultPrivileges, DefaultPrivilegesParameters } from '../../provider/api/default-privileges.ts';
-import type { Grant, GrantParameters } from '../../provider/api/grant.ts';
+import type { DefaultPrivilegesParameters } from '../../provider/api/default-privileges.ts';
+import type { GrantParameters } from '../../provider/api/grant.ts';
 import type { Managed } from '../../provider/api/kind.ts';
 import type { ServerInfo } from '../../provider/engines/engine.ts';
 import { compileGrantSteps, isGrantStep } from '../../provider/engines/postgres/compile/grants.ts';
@@ -158,16 +158,12 @@ export class World {
 
   grant(spec: GrantParameters): Story<GrantParameters> {
     const planner = new GrantPlanner({ postgres: POSTGRES_PRIVILEGES });
-    return new Story<GrantParameters>(this, planner as Planner<never>, spec as Grant['spec']['forProvider']);
+    return new Story(this, planner, spec);
   }
 
   defaults(spec: DefaultPrivilegesParameters): Story<DefaultPrivilegesParameters> {
     const planner = new DefaultPrivilegesPlanner({ postgres: POSTGRES_PRIVILEGES });
-    return new Story<DefaultPrivilegesParameters>(
-      this,
-      planner as Planner<never>,
-      spec as DefaultPrivileges['spec']['forProvider'],
-    );
+    return new Story(this, planner, spec);
   }
 
   /** What a role holds directly on something, as `privilege`, or `privilege*` with the grant option. */
