@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../api/kind.ts';
+import { KubeClient } from './client.ts';
+import { PooledKubeConfig } from './config.ts';
 import { isAlreadyExists, isConflict, isExpired, isNotFound, type KubeError } from './errors.ts';
 import { FakeApiServer } from './fake-apiserver.ts';
 import { LEASES, type Resource, SECRETS } from './resource.ts';
@@ -139,6 +141,20 @@ describe('KubeClient', () => {
     stop.abort(why);
     expect(await call).toBe(why);
     expect(await failureOf(client.list(ROLES, { signal: stop.signal }))).toBe(why);
+  });
+
+  it('tells a login that fails on our side from a server that does not answer', async () => {
+    const config = new PooledKubeConfig();
+    const cluster = { name: 'c', server: 'https://127.0.0.1:1', caFile: '/nowhere/ca.crt', skipTLSVerify: false };
+    config.loadFromClusterAndUser(cluster, { name: 'u' });
+    const noCredentials = await failureOf(new KubeClient(config).list(ROLES));
+    expect(noCredentials).toMatchObject({ status: 0, reason: 'NoCredentials' });
+    expect(noCredentials.message).toContain('/nowhere/ca.crt');
+    const client = fake.client();
+    await fake.goDown();
+    const away = await failureOf(client.list(ROLES));
+    expect(away).toMatchObject({ status: 0, reason: 'Unreachable' });
+    expect(away.message).toBe('list roles: no answer from the API server (ECONNREFUSED)');
   });
 
   it('names the call and the server’s message in errors', async () => {

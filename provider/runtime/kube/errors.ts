@@ -30,7 +30,10 @@ export class KubeError extends Error {
   override readonly name = 'KubeError';
   /** HTTP status; 0 when no answer came. */
   readonly status: number;
-  /** Kubernetes' reason (`NotFound`, `Conflict`, `Expired`, …), or `Unreachable`, `Timeout`, `InvalidResponse`. */
+  /**
+   * Kubernetes' reason (`NotFound`, `Conflict`, `Expired`, …), or `Unreachable`, `Timeout`,
+   * `NoCredentials`, `InvalidResponse`.
+   */
   readonly reason: string;
   /** How long the server asks to wait. */
   readonly retryAfterSeconds: number | undefined;

@@ -7,7 +7,8 @@
 import type { Readable } from 'node:stream';
 import { request } from 'undici';
 import { sleep } from '../clock.ts';
-import type { PooledKubeConfig, Use } from './config.ts';
+import { scrub } from '../log.ts';
+import type { Access, PooledKubeConfig, Use } from './config.ts';
 import { codeOf, type ErrorContext, errorFromAnswer, errorFromTransport, KubeError } from './errors.ts';
 
 export interface Exchange {
@@ -97,12 +98,22 @@ export class Transport {
     }
   }
 
+  /** A missing token file or a failing login plugin is no fault of the server's. */
+  async #access(exchange: Exchange, use: Use): Promise<Access> {
+    try {
+      return await this.#config.access(use);
+    } catch (error) {
+      const why = error instanceof Error ? scrub(error.message) : 'unknown error';
+      throw new KubeError({ status: 0, reason: 'NoCredentials', message: `${exchange.call}: cannot log in: ${why}` });
+    }
+  }
+
   async #send(
     exchange: Exchange,
     signal: AbortSignal,
     use: Use,
   ): Promise<{ status: number; headers: Record<string, string | string[] | undefined>; body: Readable }> {
-    const { server, headers, dispatcher } = await this.#config.access(use);
+    const { server, headers, dispatcher } = await this.#access(exchange, use);
     signal.throwIfAborted();
     const query = Object.entries(exchange.query ?? {}).filter(([, value]) => value !== undefined) as [string, string][];
     const search = query.length > 0 ? `?${new URLSearchParams(query).toString()}` : '';
