@@ -10,16 +10,26 @@ function parse(text: string): string {
   return text.slice(1, -1).replaceAll("''", "'");
 }
 
-const name = fc.string({ unit: 'binary', minLength: 1, maxLength: 15 }).filter((s) => !s.includes('\0') && Buffer.byteLength(s) <= MAX_NAME_BYTES);
+const name = fc
+  .string({ unit: 'binary', minLength: 1, maxLength: 15 })
+  .filter((s) => !s.includes('\0') && Buffer.byteLength(s) <= MAX_NAME_BYTES);
 const value = fc.string({ unit: 'binary' }).filter((s) => !s.includes('\0'));
 
 describe('quoting', () => {
   test('an identifier reads back as the name it was made from', () => {
-    fc.assert(fc.property(name, (n) => expect(parse(ident(n).text)).toBe(n)));
+    fc.assert(
+      fc.property(name, (n) => {
+        expect(parse(ident(n).text)).toBe(n);
+      }),
+    );
   });
 
   test('a literal reads back as the text it was made from', () => {
-    fc.assert(fc.property(value, (v) => expect(parse(literal(v).text)).toBe(v)));
+    fc.assert(
+      fc.property(value, (v) => {
+        expect(parse(literal(v).text)).toBe(v);
+      }),
+    );
   });
 
   test('no quote of the text is left single, so nothing can end a literal or an identifier early', () => {
@@ -29,7 +39,11 @@ describe('quoting', () => {
         expect(inner.replaceAll("''", '')).not.toContain("'");
       }),
     );
-    fc.assert(fc.property(name, (n) => expect(ident(n).text.slice(1, -1).replaceAll('""', '')).not.toContain('"')));
+    fc.assert(
+      fc.property(name, (n) => {
+        expect(ident(n).text.slice(1, -1).replaceAll('""', '')).not.toContain('"');
+      }),
+    );
   });
 
   test('a name longer than 63 bytes is refused, never cut', () => {

@@ -80,16 +80,25 @@ export function integer(value: number): Sql {
 
 /** An object identifier, which may be larger than a JavaScript number of 32 bits. */
 export function oid(value: string): Sql {
-  if (!/^\d{1,10}$/.test(value)) throw new ResourceError('InvalidSpec', `${JSON.stringify(value)} is not an oid`, { retryable: false });
+  if (!/^\d{1,10}$/.test(value))
+    throw new ResourceError('InvalidSpec', `${JSON.stringify(value)} is not an oid`, { retryable: false });
   return Sql.trusted(value);
 }
 
 /** A word of a fixed table: `word` must be one of `allowed`, which the program, never a spec, provides. */
 export function keyword<W extends string>(word: string, allowed: readonly W[]): Sql {
   if (!allowed.includes(word as W))
-    throw new ResourceError('InvalidSpec', `${JSON.stringify(word)} is not one of ${allowed.join(', ')}`, { retryable: false });
+    throw new ResourceError('InvalidSpec', `${JSON.stringify(word)} is not one of ${allowed.join(', ')}`, {
+      retryable: false,
+    });
   return Sql.trusted(word);
 }
+
+/**
+ * Whole SQL that a tenant wrote (initSQL). It may only ever be sent on a login of its own that has no more rights than
+ * the tenant: see init-sql.ts.
+ */
+export const tenantScript = (text: string): Sql => Sql.trusted(text);
 
 export const empty: Sql = Sql.trusted('');
 
@@ -107,5 +116,7 @@ function quote(value: string): string {
 
 function refuseNul(value: string): void {
   if (value.includes('\0'))
-    throw new ResourceError('InvalidSpec', 'PostgreSQL cannot store a NUL character in a name or a text', { retryable: false });
+    throw new ResourceError('InvalidSpec', 'PostgreSQL cannot store a NUL character in a name or a text', {
+      retryable: false,
+    });
 }

@@ -1,0 +1,116 @@
+/** Databases, schemas and extensions as SQL. */
+import type { Mark, Step } from '../../../resources/model.ts';
+import { withMark } from '../mark.ts';
+import { ident, integer, join, keyword, literal, type Sql, sql } from '../sql.ts';
+import { settingValue } from './settings.ts';
+
+type Of<K extends Step['kind']> = Extract<Step, { kind: K }>;
+
+const bool = (value: boolean): Sql => keyword(value ? 'true' : 'false', ['true', 'false']);
+
+export function createDatabase(step: Of<'createDatabase'>): Sql[] {
+  const options: Sql[] = [];
+  if (step.owner !== undefined) options.push(sql`OWNER ${ident(step.owner)}`);
+  if (step.template !== undefined) options.push(sql`TEMPLATE ${ident(step.template)}`);
+  if (step.strategy !== undefined) options.push(sql`STRATEGY ${keyword(step.strategy, ['WAL_LOG', 'FILE_COPY'])}`);
+  if (step.encoding !== undefined) options.push(sql`ENCODING ${literal(step.encoding)}`);
+  if (step.localeProvider !== undefined)
+    options.push(sql`LOCALE_PROVIDER ${keyword(step.localeProvider, ['libc', 'icu', 'builtin'])}`);
+  if (step.collation !== undefined) options.push(sql`LC_COLLATE ${literal(step.collation)}`);
+  const characterClassification = step.characterClassification ?? step.collation;
+  if (characterClassification !== undefined) options.push(sql`LC_CTYPE ${literal(characterClassification)}`);
+  if (step.locale !== undefined && step.localeProvider === 'icu') options.push(sql`ICU_LOCALE ${literal(step.locale)}`);
+  if (step.locale !== undefined && step.localeProvider === 'builtin')
+    options.push(sql`BUILTIN_LOCALE ${literal(step.locale)}`);
+  if (step.icuRules !== undefined) options.push(sql`ICU_RULES ${literal(step.icuRules)}`);
+  if (step.tablespace !== undefined) options.push(sql`TABLESPACE ${ident(step.tablespace)}`);
+  if (step.allowConnections !== undefined) options.push(sql`ALLOW_CONNECTIONS ${bool(step.allowConnections)}`);
+  if (step.connectionLimit !== undefined) options.push(sql`CONNECTION LIMIT ${integer(step.connectionLimit)}`);
+  if (step.isTemplate !== undefined) options.push(sql`IS_TEMPLATE ${bool(step.isTemplate)}`);
+  const statement =
+    options.length === 0
+      ? sql`CREATE DATABASE ${ident(step.name)}`
+      : sql`CREATE DATABASE ${ident(step.name)} ${join(options, ' ')}`;
+  return step.mark === undefined
+    ? [statement]
+    : [statement, sql`COMMENT ON DATABASE ${ident(step.name)} IS ${literal(withMark(step.mark))}`];
+}
+
+export function alterDatabase(step: Of<'alterDatabase'>): Sql[] {
+  const name = ident(step.name);
+  const statements: Sql[] = [];
+  if (step.tablespace !== undefined)
+    statements.push(sql`ALTER DATABASE ${name} SET TABLESPACE ${ident(step.tablespace)}`);
+  const options: Sql[] = [];
+  if (step.allowConnections !== undefined) options.push(sql`ALLOW_CONNECTIONS ${bool(step.allowConnections)}`);
+  if (step.connectionLimit !== undefined) options.push(sql`CONNECTION LIMIT ${integer(step.connectionLimit)}`);
+  if (step.isTemplate !== undefined) options.push(sql`IS_TEMPLATE ${bool(step.isTemplate)}`);
+  if (options.length > 0) statements.push(sql`ALTER DATABASE ${name} WITH ${join(options, ' ')}`);
+  if (step.owner !== undefined) statements.push(sql`ALTER DATABASE ${name} OWNER TO ${ident(step.owner)}`);
+  return statements;
+}
+
+export const setDatabaseSetting = (step: Of<'setDatabaseSetting'>): Sql[] => [
+  step.value === null
+    ? sql`ALTER DATABASE ${ident(step.name)} RESET ${settingName(step.setting)}`
+    : sql`ALTER DATABASE ${ident(step.name)} SET ${settingName(step.setting)} TO ${settingValue(step.setting, step.value)}`,
+];
+
+/** A setting may have a prefix (`app.tenant`); each part is an identifier. */
+export const settingName = (name: string): Sql => join(name.split('.').map(ident), '.');
+
+export function createSchema(step: Of<'createSchema'>): Sql[] {
+  const create =
+    step.owner === undefined
+      ? sql`CREATE SCHEMA ${ident(step.name)}`
+      : sql`CREATE SCHEMA ${ident(step.name)} AUTHORIZATION ${ident(step.owner)}`;
+  return step.mark === undefined
+    ? [create]
+    : [create, sql`COMMENT ON SCHEMA ${ident(step.name)} IS ${literal(withMark(step.mark))}`];
+}
+
+export const alterSchemaOwner = (step: Of<'alterSchemaOwner'>): Sql[] => [
+  sql`ALTER SCHEMA ${ident(step.name)} OWNER TO ${ident(step.owner)}`,
+];
+
+export const revokeSchemaPublic = (step: Of<'revokeSchemaPublic'>): Sql[] => [
+  sql`REVOKE ${join(step.privileges.map((p) => keyword(p, ['CREATE', 'USAGE'])))} ON SCHEMA ${ident(step.name)} FROM PUBLIC`,
+];
+
+export const dropSchema = (step: Of<'dropSchema'>): Sql[] => [
+  step.cascade
+    ? sql`DROP SCHEMA IF EXISTS ${ident(step.name)} CASCADE`
+    : sql`DROP SCHEMA IF EXISTS ${ident(step.name)} RESTRICT`,
+];
+
+export function createExtension(step: Of<'createExtension'>): Sql[] {
+  const options: Sql[] = [];
+  if (step.schema !== undefined) options.push(sql`SCHEMA ${ident(step.schema)}`);
+  if (step.version !== undefined) options.push(sql`VERSION ${literal(step.version)}`);
+  if (step.cascade) options.push(sql`CASCADE`);
+  const create =
+    options.length === 0
+      ? sql`CREATE EXTENSION ${ident(step.name)}`
+      : sql`CREATE EXTENSION ${ident(step.name)} WITH ${join(options, ' ')}`;
+  return step.mark === undefined
+    ? [create]
+    : [create, sql`COMMENT ON EXTENSION ${ident(step.name)} IS ${literal(withMark(step.mark))}`];
+}
+
+export const updateExtension = (step: Of<'updateExtension'>): Sql[] => [
+  step.version === undefined
+    ? sql`ALTER EXTENSION ${ident(step.name)} UPDATE`
+    : sql`ALTER EXTENSION ${ident(step.name)} UPDATE TO ${literal(step.version)}`,
+];
+
+export const moveExtension = (step: Of<'moveExtension'>): Sql[] => [
+  sql`ALTER EXTENSION ${ident(step.name)} SET SCHEMA ${ident(step.schema)}`,
+];
+
+export const dropExtension = (step: Of<'dropExtension'>): Sql[] => [sql`DROP EXTENSION IF EXISTS ${ident(step.name)}`];
+
+const MARKABLE = { database: 'DATABASE', schema: 'SCHEMA', role: 'ROLE', extension: 'EXTENSION' } as const;
+
+/** `existing` is the comment that is there: a person's text in it is kept. */
+export const mark = (on: Of<'mark'>['on'], value: Mark, existing?: string | null): Sql =>
+  sql`COMMENT ON ${keyword(MARKABLE[on.type], Object.values(MARKABLE))} ${ident(on.name)} IS ${literal(withMark(value, existing))}`;

@@ -1,0 +1,109 @@
+/** Any step as SQL, and where and how it runs. */
+import type { Step } from '../../../resources/model.ts';
+import { Secret } from '../../../resources/secret.ts';
+import type { ServerInfo } from '../../engine.ts';
+import { ident, type Sql, sql, tenantScript } from '../sql.ts';
+import * as databases from './databases.ts';
+import { compileGrantStep } from './grants.ts';
+import * as roles from './roles.ts';
+
+/** What a step needs that only the server or a computation can give. */
+export interface Prepared {
+  /** SCRAM verifier of the step's password. */
+  verifier?: Secret;
+  /** The comment that a marked object has already. */
+  comment?: string | null;
+}
+
+export function compileStep(step: Step, info: ServerInfo, { verifier, comment }: Prepared = {}): Sql[] {
+  switch (step.kind) {
+    case 'createDatabase':
+      return databases.createDatabase(step);
+    case 'alterDatabase':
+      return databases.alterDatabase(step);
+    case 'setDatabaseSetting':
+      return databases.setDatabaseSetting(step);
+    case 'dropDatabase':
+      // Ends the sessions that are left; those that may not be ended make it fail, which is then said.
+      return [sql`DROP DATABASE IF EXISTS ${ident(step.name)} WITH (FORCE)`];
+    case 'initSQL':
+      // Shown only: it runs as a login of its own, see init-sql.ts.
+      return [sql`SET ROLE ${ident(step.owner)}`, tenantScript(step.sql), sql`RESET ROLE`];
+    case 'createSchema':
+      return databases.createSchema(step);
+    case 'alterSchemaOwner':
+      return databases.alterSchemaOwner(step);
+    case 'revokeSchemaPublic':
+      return databases.revokeSchemaPublic(step);
+    case 'dropSchema':
+      return databases.dropSchema(step);
+    case 'createExtension':
+      return databases.createExtension(step);
+    case 'updateExtension':
+      return databases.updateExtension(step);
+    case 'moveExtension':
+      return databases.moveExtension(step);
+    case 'dropExtension':
+      return databases.dropExtension(step);
+    case 'createRole':
+      return roles.createRole(step, step.password === undefined ? undefined : (verifier ?? PLACEHOLDER));
+    case 'alterRole':
+      return roles.alterRole(step);
+    case 'setPassword':
+      return roles.setPassword(step, verifier ?? PLACEHOLDER);
+    case 'setRoleSetting':
+      return roles.setRoleSetting(step);
+    case 'reassignOwned':
+      return roles.reassignOwned(step);
+    case 'dropOwned':
+      return roles.dropOwned(step);
+    case 'dropRole':
+      return roles.dropRole(step);
+    case 'mark':
+      return [databases.mark(step.on, step.mark, comment)];
+    case 'grant':
+    case 'revoke':
+    case 'grantDefault':
+    case 'revokeDefault':
+    case 'grantMembership':
+    case 'revokeMembership':
+      return compileGrantStep(step, info);
+  }
+}
+
+/** For texts that are shown and never sent: a secret is hidden there anyway. */
+const PLACEHOLDER = new Secret('');
+
+/** The database in which a step runs; undefined = any, so the one that is logged in to anyway. */
+export function databaseOf(step: Step): string | undefined {
+  switch (step.kind) {
+    case 'grant':
+    case 'revoke':
+      return ['database', 'tablespace', 'parameter', 'global'].includes(step.on.type) ? undefined : step.on.database;
+    case 'mark':
+      return step.on.type === 'schema' || step.on.type === 'extension' ? step.on.database : undefined;
+    case 'createSchema':
+    case 'alterSchemaOwner':
+    case 'revokeSchemaPublic':
+    case 'dropSchema':
+    case 'createExtension':
+    case 'updateExtension':
+    case 'moveExtension':
+    case 'dropExtension':
+    case 'reassignOwned':
+    case 'dropOwned':
+    case 'grantDefault':
+    case 'revokeDefault':
+    case 'initSQL':
+      return step.database === '' ? undefined : step.database;
+    default:
+      return undefined;
+  }
+}
+
+/** Whether the step must run outside a transaction. */
+export const runsAlone = (step: Step): boolean =>
+  step.kind === 'createDatabase' ||
+  step.kind === 'dropDatabase' ||
+  step.kind === 'initSQL' ||
+  (step.kind === 'alterDatabase' && step.tablespace !== undefined);

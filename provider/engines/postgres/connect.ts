@@ -1,0 +1,100 @@
+/** Opens one session, with TLS as the configuration says and settings that no database can change for us. */
+import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
+import { Client, types } from 'pg';
+import type { ConnectionSettings } from '../engine.ts';
+import { type Circumstance, toResourceError } from './errors.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Longer than any DDL of ours takes on a healthy server; CREATE and DROP DATABASE lift it. */
+const STATEMENT_TIMEOUT_MS = 60_000;
+/** A lock that a migration holds must not keep a session of ours for long: the step is tried again. */
+const LOCK_TIMEOUT_MS = 10_000;
+
+/** Numbers of 64 bits and oids stay text: a JavaScript number would round them. */
+const asText = {
+  getTypeParser: (type: number, format?: 'text' | 'binary') =>
+    [20, 26].includes(type) ? String : types.getTypeParser(type, format as 'text'),
+};
+
+/** An objects of names that live in public cannot take the place of the catalog's. */
+const SESSION_SETTINGS = [
+  'SET search_path TO pg_catalog',
+  'SET standard_conforming_strings TO on',
+  `SET statement_timeout TO ${STATEMENT_TIMEOUT_MS}`,
+  `SET lock_timeout TO ${LOCK_TIMEOUT_MS}`,
+  'SET idle_in_transaction_session_timeout TO 60000',
+  'SET client_min_messages TO warning',
+].join('; ');
+
+export interface Login {
+  username: string;
+  password: string | undefined;
+}
+
+export const circumstanceOf = (settings: ConnectionSettings): Circumstance => ({
+  admin: settings.username,
+  server: `${settings.host}:${settings.port}`,
+});
+
+/** Throws ResourceError with a reason that tells network, TLS, login and database apart. */
+export async function openClient(settings: ConnectionSettings, database: string, login?: Login): Promise<Client> {
+  try {
+    return await attempt(settings, database, login, tlsOptions(settings));
+  } catch (error) {
+    const refusesTls = error instanceof Error && error.message.startsWith('The server does not support SSL');
+    if (settings.tls.mode !== 'prefer' || !refusesTls) throw toResourceError(error, circumstanceOf(settings));
+  }
+  try {
+    return await attempt(settings, database, login, false);
+  } catch (error) {
+    throw toResourceError(error, circumstanceOf(settings));
+  }
+}
+
+async function attempt(
+  settings: ConnectionSettings,
+  database: string,
+  login: Login | undefined,
+  ssl: false | ConnectionOptions,
+): Promise<Client> {
+  const password = login === undefined ? settings.password?.reveal() : login.password;
+  const client = new Client({
+    host: settings.host,
+    port: settings.port,
+    user: login?.username ?? settings.username,
+    password: password ?? '',
+    database,
+    ssl,
+    application_name: 'xdatabase',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 30_000,
+    types: asText as never,
+  });
+  // A session that dies while idle must not end the process; the pool notices when it asks.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query(SESSION_SETTINGS);
+    return client;
+  } catch (error) {
+    client.end().catch(() => {});
+    throw error;
+  }
+}
+
+function tlsOptions({ host, tls }: ConnectionSettings): false | ConnectionOptions {
+  if (tls.mode === 'disable') return false;
+  const verifies = tls.mode === 'verify-ca' || tls.mode === 'verify-full';
+  const expected = tls.serverName ?? host;
+  return {
+    rejectUnauthorized: verifies,
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+    ...(tls.key === undefined ? {} : { key: tls.key.reveal() }),
+    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+    // Asked for by name, so that addresses are checked against the addresses in the certificate too.
+    checkServerIdentity: (_host, certificate) =>
+      tls.mode === 'verify-full' ? checkServerIdentity(expected, certificate) : undefined,
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * SCRAM-SHA-256 verifiers (RFC 5802, RFC 7677), made here so that a password never travels in SQL text. The form is
+ * PostgreSQL's own: `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
+ */
+import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
+import { Secret } from '../../resources/secret.ts';
+
+const derive = promisify(pbkdf2);
+
+/** PostgreSQL's default, scram_iterations. */
+const ITERATIONS = 4096;
+const SALT_BYTES = 16;
+const KEY_BYTES = 32;
+const FORM = /^SCRAM-SHA-256\$(\d{1,8}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)$/;
+
+/** Whether the server stores this text as it is instead of hashing it: such a text cannot be a password. */
+export const isVerifier = (text: string): boolean => FORM.test(text) || /^md5[0-9a-f]{32}$/.test(text);
+
+export async function scramVerifier(
+  password: Secret,
+  salt: Buffer = randomBytes(SALT_BYTES),
+  iterations = ITERATIONS,
+): Promise<Secret> {
+  const { storedKey, serverKey } = await keys(password, salt, iterations);
+  return new Secret(
+    `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${storedKey.toString('base64')}:${serverKey.toString('base64')}`,
+  );
+}
+
+/** Whether a stored verifier, SCRAM or md5, is that of this password. */
+export async function verifies(password: Secret, role: string, stored: string): Promise<boolean> {
+  const match = FORM.exec(stored);
+  if (match !== null) {
+    const [, iterations = '', salt = '', storedKey = ''] = match;
+    const derived = await keys(password, Buffer.from(salt, 'base64'), Number(iterations));
+    const expected = Buffer.from(storedKey, 'base64');
+    return expected.length === derived.storedKey.length && timingSafeEqual(expected, derived.storedKey);
+  }
+  if (!stored.startsWith('md5')) return false;
+  return stored === `md5${createHash('md5').update(password.reveal()).update(role).digest('hex')}`;
+}
+
+async function keys(
+  password: Secret,
+  salt: Buffer,
+  iterations: number,
+): Promise<{ storedKey: Buffer; serverKey: Buffer }> {
+  const salted = await derive(prepare(password.reveal()), salt, iterations, KEY_BYTES, 'sha256');
+  const clientKey = createHmac('sha256', salted).update('Client Key').digest();
+  return {
+    storedKey: createHash('sha256').update(clientKey).digest(),
+    serverKey: createHmac('sha256', salted).update('Server Key').digest(),
+  };
+}
+
+/** Characters that SASLprep maps to a space (RFC 3454 C.1.2) and to nothing (B.1). */
+const SPACES = /[\u00A0\u1680\u2000-\u200B\u202F\u205F\u3000]/gu;
+// oxlint-disable-next-line no-misleading-character-class -- the class lists single code points
+const NOTHING = /[\u00AD\u034F\u1806\u180B-\u180D\u200C\u200D\u2060\uFE00-\uFE0F\uFEFF]/gu;
+/** Characters that SASLprep prohibits; PostgreSQL then uses the password as it is. */
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+const PROHIBITED =
+  /[\u0000-\u001F\u007F-\u009F\u06DD\u070F\u180E\u2028\u2029\u200E\u200F\u202A-\u202E\u206A-\u206F\uE000-\uF8FF\uFDD0-\uFDEF\uFFF9-\uFFFF]/u;
+
+/** SASLprep as PostgreSQL applies it: ASCII stays as it is, and what it cannot prepare is used raw. */
+function prepare(password: string): Buffer {
+  // oxlint-disable-next-line no-control-regex -- ASCII is the range that is meant
+  if (/^[\u0000-\u007F]*$/.test(password)) return Buffer.from(password);
+  const mapped = password.replaceAll(SPACES, ' ').replaceAll(NOTHING, '').normalize('NFKC');
+  return Buffer.from(mapped === '' || PROHIBITED.test(mapped) ? password : mapped);
+}

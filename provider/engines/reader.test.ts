@@ -1,0 +1,144 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { ReadKind } from '../resources/model.ts';
+import type { Engine, ServerInfo } from './engine.ts';
+import { BatchingReader } from './reader.ts';
+
+/** A server with a version that every write raises; reads answer with the version they saw. */
+class FakeServer {
+  version = 0;
+  batches: { kind: ReadKind; size: number }[] = [];
+  failure: Error | undefined;
+  clock = 1_000;
+  /** Turns that a read takes. */
+  latency = 1;
+
+  readonly engine: Engine = {
+    info: async () =>
+      await Promise.resolve({
+        engine: 'postgres',
+        product: 'Fake 1',
+        versionNumber: 1,
+        major: 1,
+        admin: {},
+      } as unknown as ServerInfo),
+    read: async (kind, queries) => {
+      this.batches.push({ kind, size: queries.length });
+      const { version } = this;
+      for (let i = 0; i < this.latency; i += 1) await new Promise((resolve) => setImmediate(resolve));
+      if (this.failure) throw this.failure;
+      return queries.map((query) => ({ query, version })) as never;
+    },
+    compile: () => [],
+    run: async () => await Promise.resolve(),
+    checkPassword: async () => await Promise.resolve('unknown'),
+    close: async () => await Promise.resolve(),
+  };
+
+  reader(): BatchingReader {
+    return new BatchingReader(this.engine, { sweepMs: 60_000, now: () => this.clock });
+  }
+}
+
+const name = (i: number) => ({ name: `role-${i}` });
+const versionOf = (result: unknown): number => (result as { version: number }).version;
+
+describe('the batching reader', () => {
+  test('answers reads of one turn with one batch, each with its own result', async () => {
+    const server = new FakeServer();
+    const reader = server.reader();
+    const results = await Promise.all(Array.from({ length: 100 }, (_, i) => reader.read('role', name(i))));
+    expect(server.batches).toEqual([{ kind: 'role', size: 100 }]);
+    results.forEach((result, i) => expect((result as unknown as { query: unknown }).query).toEqual(name(i)));
+  });
+
+  test('collects what is asked while a batch is under way', async () => {
+    const server = new FakeServer();
+    server.latency = 5;
+    const reader = server.reader();
+    const first = reader.read('role', name(0));
+    await new Promise((resolve) => setImmediate(resolve));
+    const rest = Array.from({ length: 50 }, (_, i) => reader.read('role', name(i)));
+    await Promise.all([first, ...rest]);
+    expect(server.batches.map((batch) => batch.size)).toEqual([1, 50]);
+  });
+
+  test('keeps kinds and databases apart', async () => {
+    const server = new FakeServer();
+    const reader = server.reader();
+    await Promise.all([
+      reader.read('schema', { database: 'a', name: 'x' }),
+      reader.read('schema', { database: 'b', name: 'x' }),
+      reader.read('database', { name: 'a' }),
+    ]);
+    expect(server.batches).toHaveLength(3);
+  });
+
+  test('reads a sweep of a thousand polled resources with one statement', async () => {
+    const server = new FakeServer();
+    const reader = server.reader();
+    for (let i = 0; i < 1000; i += 1) void reader.read('role', name(i));
+    await reader.read('role', name(0));
+    server.batches = [];
+    server.clock += 60_000;
+    const sweep = server.clock;
+    server.clock += 5;
+    // One after the other, as a queue hands them out.
+    for (let i = 0; i < 1000; i += 1) await reader.at(sweep).read('role', name(i));
+    expect(server.batches).toEqual([{ kind: 'role', size: 1000 }]);
+  });
+
+  test('forgets what has not been asked for two sweeps and a half', async () => {
+    const server = new FakeServer();
+    const reader = server.reader();
+    await reader.read('role', name(1));
+    server.clock += 200_000;
+    await reader.at(server.clock - 1).read('role', name(2));
+    expect(server.batches.at(-1)).toEqual({ kind: 'role', size: 1 });
+  });
+
+  test('gives a failure to everybody who waits, and starts anew', async () => {
+    const server = new FakeServer();
+    const reader = server.reader();
+    server.failure = new Error('connection lost');
+    const results = await Promise.allSettled([reader.read('role', name(1)), reader.read('role', name(2))]);
+    expect(results.map((result) => result.status)).toEqual(['rejected', 'rejected']);
+    server.failure = undefined;
+    await expect(reader.read('role', name(1))).resolves.toBeDefined();
+  });
+
+  test('never answers with a state older than the caller asked for', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.record({
+            key: fc.nat(5),
+            write: fc.boolean(),
+            poll: fc.boolean(),
+            tick: fc.integer({ min: 1, max: 3 }),
+            latency: fc.integer({ min: 1, max: 4 }),
+          }),
+          { maxLength: 40 },
+        ),
+        async (steps) => {
+          const server = new FakeServer();
+          const reader = server.reader();
+          const checks: Promise<void>[] = [];
+          for (const { key, write, poll, tick, latency } of steps) {
+            server.latency = latency;
+            if (write) server.version += 1;
+            const wanted = server.version;
+            const moment = server.clock;
+            server.clock += tick;
+            // A poll accepts what began after `moment`; nothing was written since.
+            const read = poll ? reader.at(moment).read('role', name(key)) : reader.read('role', name(key));
+            checks.push(read.then((result) => expect(versionOf(result)).toBeGreaterThanOrEqual(wanted)));
+            if (tick === 1) await new Promise((resolve) => setImmediate(resolve));
+          }
+          await Promise.all(checks);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
