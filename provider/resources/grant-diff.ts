@@ -7,20 +7,12 @@ import {
   type Authority,
   type AuthorityAcl,
   type HeldPrivilege,
-  isOurs,
 } from './grant-authority.ts';
 import { Grouped } from './grant-diff-groups.ts';
+import { changeOf, type GrantWish, type Slot } from './grant-slot.ts';
 import { objectKey, withoutColumns } from './grant-target.ts';
-import type { Grantee, ObjectTarget, Step } from './model.ts';
-
-export interface GrantWish {
-  grantee: Grantee;
-  privileges: readonly string[];
-  withOption: boolean;
-  grantor: string | undefined;
-  exclusive: boolean;
-  columns: readonly string[] | undefined;
-}
+import type { ObjectTarget, Step } from './model.ts';
+import type { ObjectPrivileges, PrivilegeTable } from './privilege-set.ts';
 
 /** A change that no right of the administrator's allows. */
 export interface Blocked {
@@ -46,16 +38,7 @@ export interface GrantDiff {
 
 export interface GrantRules {
   authority: Authority;
-  /** Every privilege of the object, in the order in which statements name them. */
-  privileges: readonly string[];
-  tableRevokeReachesColumns: boolean;
-  columnPrivileges: readonly string[];
-  publicByDefault: readonly string[];
-}
-
-interface Slot {
-  acl: AuthorityAcl;
-  column: string | undefined;
+  table: PrivilegeTable;
 }
 
 /**
@@ -72,15 +55,15 @@ export function diffGrant(
   const diff = new Diff(wish, rules);
   const entries = new EntryIndex(applied);
   const seen = new Set<string>();
-  for (const [list, isWished] of [
-    [wished, true],
-    [recorded, false],
-  ] as const)
+  const visit = (list: readonly AuthorityAcl[], isWished: boolean) => {
     for (const acl of list) {
       const key = objectKey(acl.target);
       if (!seen.has(key)) diff.object(acl, entries.of(acl.target), isWished);
       seen.add(key);
     }
+  };
+  visit(wished, true);
+  visit(recorded, false);
   return diff.result();
 }
 
@@ -91,7 +74,9 @@ class EntryIndex {
   constructor(entries: readonly AppliedEntry[]) {
     for (const entry of entries) {
       const key = objectKey(entry.target);
-      this.#exact.set(key, [...(this.#exact.get(key) ?? []), entry]);
+      const list = this.#exact.get(key);
+      if (list === undefined) this.#exact.set(key, [entry]);
+      else list.push(entry);
     }
   }
 
@@ -133,138 +118,61 @@ class Diff {
     };
   }
 
-  object(acl: AuthorityAcl, entries: readonly AppliedEntry[], wished: boolean): void {
+  object(acl: AuthorityAcl, entries: readonly AppliedEntry[], isWished: boolean): void {
     const grouped = new Grouped();
     const removed: Removed = new Map();
-    const columns = new Set<string | undefined>(wished ? (this.#wish.columns ?? [undefined]) : []);
-    const wishedColumns = new Set(columns);
-    for (const entry of entries) for (const column of entry.target.columns ?? [undefined]) columns.add(column);
+    const taken = new Set<string>();
+    const wishedColumns = new Set<string | undefined>(isWished ? (this.#wish.columns ?? [undefined]) : []);
+    const columns = new Set(wishedColumns);
+    for (const { target } of entries) for (const column of target.columns ?? [undefined]) columns.add(column);
     for (const column of columns) {
       const covering = entries.filter(({ target }) =>
         column === undefined ? target.columns === undefined : target.columns?.includes(column),
       );
-      this.#slot({ acl, column }, covering, wishedColumns.has(column), grouped, removed);
+      const publicDefaults = column === undefined ? this.#publicDefaults(acl) : [];
+      const slot = { acl, column, wished: wishedColumns.has(column), entries: covering, publicDefaults };
+      for (const privilege of this.#slot(slot, grouped, removed)) taken.add(privilege);
     }
     this.#restoreColumns(acl, removed, grouped);
     this.#emit(acl, grouped);
+    if (taken.size > 0) this.#taken.push({ target: withoutColumns(acl.target), privileges: [...taken], as: 'taken' });
   }
 
-  #slot(slot: Slot, entries: readonly AppliedEntry[], wished: boolean, grouped: Grouped, removed: Removed): void {
+  #publicDefaults(acl: AuthorityAcl): readonly string[] {
+    if (this.#wish.grantee.public !== true) return [];
+    return this.#rules.table.objects[acl.target.type]?.publicByDefault ?? [];
+  }
+
+  #slot(slot: Slot, grouped: Grouped, removed: Removed): string[] {
     const { acl, column } = slot;
-    const want = new Set(wished ? this.#wish.privileges : []);
-    const held = acl.privileges.filter((privilege) => privilege.column === column);
-    const isOwner = this.#wish.grantee.public !== true && this.#wish.grantee.name === acl.owner;
-    const revoke = new Set<HeldPrivilege>();
-    const revokeOption = new Set<HeldPrivilege>();
-    if (!isOwner) {
-      for (const entry of entries.filter((e) => e.as === undefined))
-        this.#outdated(slot, entry, want, held, revoke, revokeOption);
-      if (wished && this.#wish.exclusive) this.#undeclared(want, held, revoke, revokeOption);
+    const { authority } = this.#rules;
+    const { grant, revoke, revokeOption, taken } = changeOf(slot, this.#wish, authority);
+    for (const { privilege, withOption, grantor, isWish } of grant) {
+      const acting = actToGrant(acl, privilege, column, grantor, authority);
+      if (acting === undefined) {
+        this.#block('grant', acl, privilege, grantor);
+        continue;
+      }
+      if (isWish) this.#complete = false;
+      grouped.add({ kind: 'grant', withOption }, acting, privilege, column);
     }
     for (const row of revoke) if (this.#revoke(slot, row, false, grouped)) removed.set(row, 'all');
-    for (const row of revokeOption)
-      if (!revoke.has(row) && this.#revoke(slot, row, true, grouped)) removed.set(row, 'option');
-    const kept = held.filter((row) => !revoke.has(row));
-    this.#missing(slot, want, kept, isOwner, grouped);
-    this.#giveBack(slot, entries, want, held, wished, grouped);
+    for (const row of revokeOption) if (this.#revoke(slot, row, true, grouped)) removed.set(row, 'option');
+    return taken;
   }
 
-  /** What an entry of the record gave and the spec no longer asks for, or asks for by another grantor. */
-  #outdated(
-    { acl }: Slot,
-    entry: AppliedEntry,
-    want: ReadonlySet<string>,
-    held: readonly HeldPrivilege[],
-    revoke: Set<HeldPrivilege>,
-    revokeOption: Set<HeldPrivilege>,
-  ): void {
-    const { authority } = this.#rules;
-    for (const row of held) {
-      if (!entry.privileges.includes(row.privilege) || !isOurs(acl, row, entry.grantor, authority)) continue;
-      if (!want.has(row.privilege) || !isOurs(acl, row, this.#wish.grantor, authority)) revoke.add(row);
-      else if (entry.withOption === true && !this.#wish.withOption && row.grantable) revokeOption.add(row);
-    }
-  }
-
-  #undeclared(
-    want: ReadonlySet<string>,
-    held: readonly HeldPrivilege[],
-    revoke: Set<HeldPrivilege>,
-    revokeOption: Set<HeldPrivilege>,
-  ): void {
-    for (const row of held) {
-      if (!want.has(row.privilege)) revoke.add(row);
-      else if (row.grantable && !this.#wish.withOption) revokeOption.add(row);
-    }
-  }
-
-  #missing(
-    slot: Slot,
-    want: ReadonlySet<string>,
-    held: readonly HeldPrivilege[],
-    isOwner: boolean,
-    grouped: Grouped,
-  ): void {
-    const withOption = this.#wish.withOption && !isOwner && this.#wish.grantee.public !== true;
-    for (const privilege of want) {
-      const rows = held.filter((row) => row.privilege === privilege);
-      if (rows.length > 0 && (!withOption || rows.some((row) => row.grantable))) continue;
-      this.#grant(slot, privilege, this.#wish.grantor, withOption, grouped);
-    }
-  }
-
-  /** PUBLIC's defaults that an earlier `exclusive` took and that the spec no longer keeps from it. */
-  #giveBack(
-    slot: Slot,
-    entries: readonly AppliedEntry[],
-    want: ReadonlySet<string>,
-    held: readonly HeldPrivilege[],
-    wished: boolean,
-    grouped: Grouped,
-  ): void {
-    if (this.#wish.grantee.public !== true) return;
-    for (const entry of entries.filter((e) => e.as === 'taken'))
-      for (const privilege of entry.privileges) {
-        if (!this.#rules.publicByDefault.includes(privilege)) continue;
-        if (want.has(privilege) || held.some((row) => row.privilege === privilege)) continue;
-        if (wished && this.#wish.exclusive) this.#take(slot, privilege);
-        else this.#grant(slot, privilege, undefined, false, grouped);
-      }
-  }
-
-  #take({ acl }: Slot, privilege: string): void {
-    const known = this.#taken.find((entry) => objectKey(entry.target) === objectKey(acl.target));
-    if (known === undefined)
-      this.#taken.push({ target: withoutColumns(acl.target), privileges: [privilege], as: 'taken' });
-    else if (!known.privileges.includes(privilege)) known.privileges.push(privilege);
-  }
-
-  #grant(slot: Slot, privilege: string, grantor: string | undefined, withOption: boolean, grouped: Grouped): void {
-    const acting = actToGrant(slot.acl, privilege, slot.column, grantor, this.#rules.authority);
-    if (acting === undefined) this.#block('grant', slot.acl, privilege, grantor);
-    else {
-      this.#complete = false;
-      grouped.add({ kind: 'grant', withOption }, acting, privilege, slot.column);
-    }
-  }
-
-  #revoke(slot: Slot, row: HeldPrivilege, optionOnly: boolean, grouped: Grouped): boolean {
-    const acting = actToRevoke(slot.acl, row, this.#rules.authority);
-    if (acting === undefined) {
-      this.#block('revoke', slot.acl, row.privilege, row.grantor);
-      return false;
-    }
-    grouped.add({ kind: 'revoke', optionOnly }, acting, row.privilege, slot.column);
-    const ofOwner = row.grantor === slot.acl.owner;
-    if (!optionOnly && ofOwner && this.#wish.grantee.public === true && slot.column === undefined)
-      if (this.#wish.exclusive && this.#rules.publicByDefault.includes(row.privilege)) this.#take(slot, row.privilege);
-    return true;
+  #revoke({ acl, column }: Slot, row: HeldPrivilege, optionOnly: boolean, grouped: Grouped): boolean {
+    const acting = actToRevoke(acl, row, this.#rules.authority);
+    if (acting === undefined) this.#block('revoke', acl, row.privilege, row.grantor);
+    else grouped.add({ kind: 'revoke', optionOnly }, acting, row.privilege, column);
+    return acting !== undefined;
   }
 
   #block(action: Blocked['action'], acl: AuthorityAcl, privilege: string, grantor: string | undefined): void {
     const by = grantor === undefined || grantor === acl.owner ? {} : { grantor };
+    const key = objectKey(acl.target);
     const same = this.#blocked.find(
-      (b) => b.action === action && b.grantor === by.grantor && objectKey(b.target) === objectKey(acl.target),
+      (b) => b.action === action && b.grantor === by.grantor && objectKey(b.target) === key,
     );
     if (same === undefined)
       this.#blocked.push({
@@ -282,49 +190,41 @@ class Diff {
    * ones are made after it.
    */
   #restoreColumns(acl: AuthorityAcl, removed: Removed, grouped: Grouped): void {
-    if (!this.#rules.tableRevokeReachesColumns) return;
+    const { table, authority } = this.#rules;
+    if (!table.tableRevokeReachesColumns || acl.target.type !== 'table') return;
+    const shared = namesOf(table.objects.column);
     for (const [row, what] of removed) {
-      if (row.column !== undefined || !this.#rules.columnPrivileges.includes(row.privilege)) continue;
+      if (row.column !== undefined || !shared.includes(row.privilege)) continue;
       grouped.defer(row.privilege);
-      const lost = acl.privileges.filter(
-        (other) =>
+      const acting = actToRevoke(acl, row, authority) ?? {};
+      for (const other of acl.privileges)
+        if (
           other.column !== undefined &&
           other.privilege === row.privilege &&
           other.grantor === row.grantor &&
           (what === 'all' || other.grantable) &&
-          !removed.has(other),
-      );
-      const acting = actToRevoke(acl, row, this.#rules.authority) ?? {};
-      for (const other of lost)
-        grouped.add({ kind: 'grant', withOption: other.grantable }, acting, other.privilege, other.column, true);
+          !removed.has(other)
+        )
+          grouped.add({ kind: 'grant', withOption: other.grantable }, acting, other.privilege, other.column, true);
     }
   }
 
   #emit(acl: AuthorityAcl, grouped: Grouped): void {
+    const { grantee } = this.#wish;
+    const known = namesOf(this.#rules.table.objects[acl.target.type]);
+    const order = (name: string) => known.indexOf(name);
     for (const { change, acting, columns, privileges: names, restore } of grouped.all()) {
-      const order = (name: string) => this.#rules.privileges.indexOf(name);
       const privileges = names.toSorted((a, b) => order(a) - order(b));
       const on: ObjectTarget = { ...withoutColumns(acl.target), ...(columns.length === 0 ? {} : { columns }) };
       const by = acting.grantor === undefined ? {} : { grantor: acting.grantor };
-      const { grantee } = this.#wish;
-      if (change.kind === 'revoke')
-        this.#push(this.#revokes, acting, {
-          kind: 'revoke',
-          on,
-          from: grantee,
-          privileges,
-          ...(change.optionOnly ? { grantOptionOnly: true } : {}),
-          ...by,
-        });
-      else
-        this.#push(restore ? this.#restores : this.#grants, acting, {
-          kind: 'grant',
-          on,
-          to: grantee,
-          privileges,
-          ...(change.withOption ? { withGrantOption: true } : {}),
-          ...by,
-        });
+      if (change.kind === 'revoke') {
+        const option = change.optionOnly ? { grantOptionOnly: true } : {};
+        this.#push(this.#revokes, acting, { kind: 'revoke', on, from: grantee, privileges, ...option, ...by });
+      } else {
+        const option = change.withOption ? { withGrantOption: true } : {};
+        const list = restore ? this.#restores : this.#grants;
+        this.#push(list, acting, { kind: 'grant', on, to: grantee, privileges, ...option, ...by });
+      }
     }
   }
 
@@ -333,3 +233,5 @@ class Diff {
     if (acting.borrow !== undefined) this.#borrowed.add(acting.borrow);
   }
 }
+
+const namesOf = (object: ObjectPrivileges | undefined): string[] => (object?.privileges ?? []).map(({ name }) => name);

@@ -1,7 +1,8 @@
 /** The record that a Grant leaves on its resource. */
 import type { AppliedEntry } from './applied.ts';
 import type { AuthorityObserved } from './grant-authority.ts';
-import type { GrantDiff, GrantWish } from './grant-diff.ts';
+import type { GrantDiff } from './grant-diff.ts';
+import type { GrantWish } from './grant-slot.ts';
 import { type GrantSubject, objectKey } from './grant-target.ts';
 import type { ObjectTarget } from './model.ts';
 

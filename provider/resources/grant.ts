@@ -4,9 +4,10 @@ import type { ServerInfo } from '../engines/engine.ts';
 import { type AppliedEntry, readApplied } from './applied.ts';
 import { invalidSpec, waiting } from './errors.ts';
 import { type AuthorityObserved, type AuthorityQuery, borrowing, denied } from './grant-authority.ts';
-import { type Blocked, diffGrant, type GrantDiff, type GrantWish } from './grant-diff.ts';
+import { type Blocked, diffGrant, type GrantDiff } from './grant-diff.ts';
 import { planMembership, planMembershipDelete } from './grant-membership.ts';
 import { recordGrant } from './grant-record.ts';
+import type { GrantWish } from './grant-slot.ts';
 import {
   granteeOf,
   granteeWords,
@@ -83,10 +84,7 @@ export class GrantPlanner implements Planner<Grant> {
     ]);
     const rules = {
       authority: { admin: reader.server.admin.name, reach: mergedReach(now, before) },
-      privileges: subject.privileges.privileges.map((entry) => entry.name),
-      tableRevokeReachesColumns: table.tableRevokeReachesColumns,
-      columnPrivileges: table.objects.column?.privileges.map((entry) => entry.name) ?? [],
-      publicByDefault: subject.privileges.publicByDefault ?? [],
+      table,
     };
     return { subject, wish, applied, now, before, rules };
   }
