@@ -1,0 +1,303 @@
+/** The engine at real servers: sessions, TLS, logins, and steps that end up as they were asked. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ConnectionSettings } from '../../provider/engines/engine.ts';
+import { PostgresEngine } from '../../provider/engines/postgres/engine.ts';
+import { Secret } from '../../provider/resources/secret.ts';
+import type { PostgresClient } from '../rig/postgres-client.ts';
+import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
+import { postgresMajors, sharedPostgres } from '../rig/servers.ts';
+
+const settingsOf = (server: PostgresClient, change: Partial<ConnectionSettings> = {}): ConnectionSettings => ({
+  engine: 'postgres',
+  host: server.host,
+  port: server.port,
+  username: server.adminUser,
+  password: new Secret(server.password),
+  database: 'postgres',
+  tls: { mode: 'disable' },
+  connectionLimit: 4,
+  ...change,
+});
+
+const names = [
+  'plain',
+  'Upper Case',
+  'a"b',
+  'a.b',
+  "it's",
+  'back\\slash',
+  'ünï',
+  'select',
+  '$x%',
+  'x'.repeat(63),
+  'new\nline',
+  '"; DROP ROLE x; --',
+];
+const passwords = [
+  'a}b!c',
+  'p@ss:w/rd',
+  '%41',
+  "it's",
+  'back\\slash',
+  'sp ace',
+  'ü',
+  '$x',
+  '"q"',
+  '#?',
+  'new\nline',
+  'x'.repeat(200),
+  '\u00A0no-break',
+  'ﬁ',
+];
+
+describe.each(postgresMajors)('PostgreSQL %i', (major) => {
+  const server = sharedPostgres(major);
+  const prefix = `eng${major}`;
+  let engine: PostgresEngine;
+  beforeAll(() => {
+    engine = new PostgresEngine(settingsOf(server));
+  });
+  afterAll(async () => {
+    await engine.close();
+  });
+
+  test('says what it is', async () => {
+    expect(await engine.info()).toMatchObject({
+      engine: 'postgres',
+      major,
+      admin: { name: 'postgres', superUser: true },
+    });
+  });
+
+  test.each(names)('a role named %j is made, read, marked and dropped', async (name) => {
+    const mark = { uid: `u-${prefix}`, resource: 'team-a/role' };
+    await engine.run([
+      {
+        kind: 'createRole',
+        name,
+        attributes: { login: true, createDb: true },
+        connectionLimit: 3,
+        validUntil: '2030-01-01T00:00:00Z',
+        mark,
+      },
+    ]);
+    const [role] = await engine.read('role', [{ name }]);
+    expect(role).toMatchObject({
+      name,
+      connectionLimit: 3,
+      validUntil: '2030-01-01T00:00:00Z',
+      mark,
+      attributes: { login: true, createDb: true, superUser: false },
+    });
+    await engine.run([{ kind: 'dropRole', name }]);
+    expect(await engine.read('role', [{ name }])).toEqual([undefined]);
+  });
+
+  test.each(names.filter((name) => !name.includes('DROP')))(
+    'a database and a schema named %j are made, read and dropped',
+    async (name) => {
+      await engine.run([{ kind: 'createDatabase', name, connectionLimit: 5, mark: { uid: 'u', resource: 'a/b' } }]);
+      const [database] = await engine.read('database', [{ name }]);
+      expect(database).toMatchObject({
+        name,
+        owner: 'postgres',
+        encoding: 'UTF8',
+        connectionLimit: 5,
+        mark: { uid: 'u', resource: 'a/b' },
+      });
+      await engine.run([{ kind: 'createSchema', database: name, name }]);
+      expect(await engine.read('schema', [{ database: name, name }])).toMatchObject([
+        { name, owner: 'postgres', publicPrivileges: [] },
+      ]);
+      expect(await engine.read('databaseContents', [{ name }])).toEqual([{ empty: true, summary: '' }]);
+      await server.query('CREATE TABLE public.t (id serial PRIMARY KEY)', [], name);
+      expect(await engine.read('databaseContents', [{ name }])).toEqual([
+        { empty: false, summary: '1 sequence, 1 table' },
+      ]);
+      await engine.run([
+        { kind: 'dropSchema', database: name, name, cascade: false },
+        { kind: 'dropDatabase', name },
+      ]);
+      expect(await engine.read('database', [{ name }])).toEqual([undefined]);
+      expect(await engine.read('schema', [{ database: name, name }])).toEqual([undefined]);
+    },
+  );
+
+  test.each(passwords)('the password %j logs in, and is known to', async (password) => {
+    const name = `${prefix}_password`;
+    await engine.run([{ kind: 'createRole', name, attributes: { login: true }, password: new Secret('first') }]);
+    try {
+      await engine.run([{ kind: 'setPassword', name, password: new Secret(password) }]);
+      await expect(server.queryAs({ name, password }, 'postgres', 'SELECT 1 AS one')).resolves.toEqual([{ one: 1 }]);
+      expect(await engine.checkPassword(name, undefined, new Secret(password))).toBe('match');
+      expect(await engine.checkPassword(name, undefined, new Secret(`${password}x`))).toBe('mismatch');
+    } finally {
+      await engine.run([{ kind: 'dropRole', name }]);
+    }
+  });
+
+  test('settings round-trip, lists included', async () => {
+    const name = `${prefix}_settings`;
+    await engine.run([
+      { kind: 'createRole', name, attributes: { login: true }, password: new Secret('pw') },
+      { kind: 'setRoleSetting', name, setting: 'search_path', value: '"$user", public, "Odd, one"' },
+      { kind: 'setRoleSetting', name, setting: 'app.opts', value: 'a=b, c' },
+    ]);
+    const [shown] = await server.queryAs<{ path: string; opts: string }>(
+      { name, password: 'pw' },
+      'postgres',
+      "SELECT current_setting('search_path') AS path, current_setting('app.opts') AS opts",
+    );
+    expect(shown).toEqual({ path: '"$user", public, "Odd, one"', opts: 'a=b, c' });
+    await engine.run([{ kind: 'setRoleSetting', name, setting: 'app.opts', value: null }]);
+    const [role] = await engine.read('role', [{ name }]);
+    expect(role?.settings).toEqual([{ name: 'search_path', value: '"$user", public, "Odd, one"' }]);
+    await engine.run([{ kind: 'dropRole', name }]);
+  });
+
+  test('never holds more sessions than its limit, over all databases', async () => {
+    const limited = new PostgresEngine(settingsOf(server, { connectionLimit: 2, username: server.adminUser }));
+    const databases = [1, 2, 3].map((i) => `${prefix}_limit${i}`);
+    await engine.run(databases.map((name) => ({ kind: 'createDatabase' as const, name })));
+    let most = 0;
+    let isDone = false;
+    const watch = (async () => {
+      while (!isDone) {
+        const [row] = await server.query<{ count: number }>(
+          "SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = 'xdatabase' AND datname LIKE $1",
+          [`${prefix}_limit%`],
+        );
+        most = Math.max(most, row?.count ?? 0);
+      }
+    })();
+    await Promise.all(
+      Array.from({ length: 60 }, (_, i) =>
+        limited.read('schema', [{ database: databases[i % 3] ?? '', name: 'public' }]),
+      ),
+    );
+    isDone = true;
+    await watch;
+    await limited.close();
+    await engine.run(databases.map((name) => ({ kind: 'dropDatabase' as const, name })));
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(2);
+  });
+
+  test('a thousand roles are read with one statement', async () => {
+    await server.query('SELECT pg_stat_statements_reset()');
+    await engine.read(
+      'role',
+      Array.from({ length: 1000 }, (_, i) => ({ name: `nobody-${i}` })),
+    );
+    const rows = await server.query<{ calls: number }>(
+      "SELECT sum(calls)::int AS calls FROM pg_stat_statements WHERE query LIKE '%rolbypassrls%' AND query NOT LIKE '%pg_stat_statements%'",
+    );
+    expect(rows).toEqual([{ calls: 1 }]);
+  });
+
+  test('a session that the server ends is replaced without anybody noticing', async () => {
+    await engine.read('role', [{ name: 'postgres' }]);
+    await server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'xdatabase'");
+    await expect(engine.read('role', [{ name: 'postgres' }])).resolves.toMatchObject([{ name: 'postgres' }]);
+  });
+
+  test.each([
+    ['AuthenticationFailed', { password: new Secret('wrong') }],
+    ['Unreachable', { port: 1 }],
+    ['Unreachable', { host: 'does-not-exist.invalid' }],
+    ['TlsRefused', { tls: { mode: 'verify-full' as const } }],
+    ['DoesNotExist', { database: 'does-not-exist' }],
+  ])('%s is told from other failures, and the text does not hold the password', async (reason, change) => {
+    const broken = new PostgresEngine(settingsOf(server, change));
+    const failure = await broken.info().then(
+      () => undefined,
+      (error: unknown) => error as { reason: string; message: string },
+    );
+    await broken.close();
+    expect(failure?.reason).toBe(reason);
+    expect(failure?.message).not.toContain(server.password);
+    expect(failure?.message).not.toContain('wrong');
+  });
+
+  test('initSQL runs as the owner and with no more rights than the owner', async () => {
+    const [owner, name] = [`${prefix}_init_owner`, `${prefix}_init`];
+    await engine.run([
+      { kind: 'createRole', name: owner, attributes: { login: false } },
+      { kind: 'createDatabase', name, owner },
+      {
+        kind: 'initSQL',
+        database: name,
+        owner,
+        sql: 'CREATE TABLE public.made (id int); INSERT INTO public.made VALUES (1);',
+      },
+    ]);
+    expect(await server.query("SELECT tableowner FROM pg_tables WHERE tablename = 'made'", [], name)).toEqual([
+      { tableowner: owner },
+    ]);
+    for (const attempt of [
+      'RESET ROLE; ALTER ROLE postgres CONNECTION LIMIT 3',
+      'CREATE ROLE evil SUPERUSER',
+      'RESET SESSION AUTHORIZATION; CREATE ROLE evil',
+      "COPY (SELECT 1) TO PROGRAM 'true'",
+    ])
+      await expect(engine.run([{ kind: 'initSQL', database: name, owner, sql: attempt }])).rejects.toMatchObject({
+        reason: 'PermissionDenied',
+      });
+    expect(
+      await server.query(
+        "SELECT count(*)::int AS n FROM pg_roles WHERE rolname LIKE 'xdatabase_run_%' OR rolname = 'evil'",
+      ),
+    ).toEqual([{ n: 0 }]);
+    await engine.run([
+      { kind: 'dropDatabase', name },
+      { kind: 'dropRole', name: owner },
+    ]);
+  });
+
+  test('no password is in the text that a plan shows, or in the statements that the server sees', async () => {
+    const name = `${prefix}_hidden`;
+    const password = new Secret('correct-horse-battery');
+    const steps = [{ kind: 'createRole' as const, name, attributes: { login: true }, password }];
+    expect(JSON.stringify(engine.compile(steps, await engine.info()))).not.toContain('correct-horse');
+    await engine.run(steps);
+    const seen = await server.query(
+      "SELECT query FROM pg_stat_statements WHERE query LIKE '%correct-horse%' AND query NOT LIKE '%pg_stat_statements%'",
+    );
+    await engine.run([{ kind: 'dropRole', name }]);
+    expect(seen).toEqual([]);
+  });
+});
+
+describe('TLS', () => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgres({ major: 18, tls: true });
+  });
+  afterAll(async () => {
+    await server.stop();
+  });
+  const login = async (tls: ConnectionSettings['tls'], host = server.host): Promise<string> => {
+    const engine = new PostgresEngine(settingsOf(server, { tls, host }));
+    try {
+      await engine.info();
+      return 'in';
+    } catch (error) {
+      return (error as { reason: string }).reason;
+    } finally {
+      await engine.close();
+    }
+  };
+
+  test('is verified in full with the CA, and refused without it', async () => {
+    const ca = readFileSync(server.caFile ?? '', 'utf8');
+    expect(await login({ mode: 'verify-full', ca })).toBe('in');
+    expect(await login({ mode: 'verify-full', ca }, 'localhost')).toBe('in');
+    expect(await login({ mode: 'verify-full' })).toBe('CertificateUntrusted');
+    expect(await login({ mode: 'verify-ca' })).toBe('CertificateUntrusted');
+    expect(await login({ mode: 'verify-full', ca, serverName: 'other.example' })).toBe('CertificateUntrusted');
+    expect(await login({ mode: 'verify-ca', ca, serverName: 'other.example' })).toBe('in');
+    expect(await login({ mode: 'require' })).toBe('in');
+    expect(await login({ mode: 'prefer' })).toBe('in');
+  });
+});
