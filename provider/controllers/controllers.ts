@@ -74,6 +74,8 @@ export function configController(manager: Manager, { definition, reflector }: Se
     cache: reflector.store,
     servers: manager.servers,
     usages: manager.usages,
+    resources: (config) => manager.usersOf(config).length,
+    secrets: manager.secretHold,
     recorder: options.recorder,
     pollMs: options.pollMs,
     now: () => new Date(options.clock.now()),

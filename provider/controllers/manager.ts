@@ -15,11 +15,13 @@ import type { Log } from '../runtime/log.ts';
 import type { ReconcilerMetrics } from '../runtime/managed/reconciler.ts';
 import { type Controller, type ControllerObserver } from '../runtime/queue/controller.ts';
 import { TokenBucket } from '../runtime/queue/rate.ts';
+import type { SecretName } from './connection-settings.ts';
 import { configController, managedController } from './controllers.ts';
 import { SecretCredentials } from './credentials.ts';
-import { configIndexers, configKey, configKeyOf, managedIndexers } from './indexes.ts';
+import { configIndexers, configKey, configKeyOf, managedIndexers, secretKeyOf } from './indexes.ts';
 import { CachedInventory } from './inventory.ts';
 import type { Recorder } from './kube-store.ts';
+import { SecretHold } from './secret-hold.ts';
 import { Secrets } from './secrets.ts';
 import { type EngineFactory, ServerPool } from './servers.ts';
 import { Tenancy } from './tenancy.ts';
@@ -50,6 +52,7 @@ export class Manager {
   readonly options: ManagerOptions;
   readonly servers: ServerPool;
   readonly secrets: Secrets;
+  readonly secretHold: SecretHold;
   readonly usages: Usages;
   readonly tenancy: Tenancy;
   readonly credentials: SecretCredentials;
@@ -74,6 +77,9 @@ export class Manager {
     this.#usageCache = new Reflector(client, ProviderConfigUsageKind, { log, clock });
     this.#crds = new Reflector(client, CUSTOM_RESOURCE_DEFINITIONS, { log, clock, trim: onlyConditions });
     this.secrets = new Secrets(client, this.secretMetadata.store);
+    this.secretHold = new SecretHold(client, this.secretMetadata.store, (secret, config) =>
+      this.isSecretNeeded(secret, config),
+    );
     this.usages = new Usages(client, this.#usageCache.store);
     const inventory = new CachedInventory({
       store: (kind) => this.store(kind),
@@ -205,6 +211,19 @@ export class Manager {
     const key = configKeyOf(config);
     for (const { reflector, controller } of this.servedManaged())
       for (const resource of reflector.store.byIndex('config', key)) controller?.enqueue(keyOf(resource.metadata));
+  }
+
+  /** Every managed resource that names the configuration. */
+  usersOf(config: KubeObject): KubeObject[] {
+    const key = configKeyOf(config);
+    return this.servedManaged().flatMap(({ reflector }) => reflector.store.byIndex('config', key));
+  }
+
+  /** Whether another configuration that is in use reads the Secret. */
+  isSecretNeeded(secret: SecretName, except: KubeObject): boolean {
+    return ['ProviderConfig', 'ClusterProviderConfig']
+      .flatMap((kind) => this.store(kind)?.byIndex('secret', secretKeyOf(secret)) ?? [])
+      .some((config) => config.metadata.uid !== except.metadata.uid && this.usersOf(config).length > 0);
   }
 }
 

@@ -8,11 +8,11 @@ import type { ProviderConfig } from '../api/provider-config.ts';
 import { ResourceError } from '../resources/errors.ts';
 import type { KubeClient } from '../runtime/kube/client.ts';
 import { type NewCondition, setConditions } from '../runtime/managed/conditions.ts';
+import { IN_USE_FINALIZER } from './finalizers.ts';
 import type { Recorder } from './kube-store.ts';
+import type { SecretHold } from './secret-hold.ts';
 import type { ServerPool } from './servers.ts';
 import type { Usages } from './usages.ts';
-
-export const IN_USE_FINALIZER = 'in-use.crossplane.io';
 
 export interface ProviderConfigControllerOptions {
   definition: KindDefinition;
@@ -20,6 +20,9 @@ export interface ProviderConfigControllerOptions {
   cache: { get(key: string): KubeObject | undefined; put(object: KubeObject): void };
   servers: ServerPool;
   usages: Usages;
+  /** How many managed resources name the configuration: usages alone would not do, as they go first with a namespace. */
+  resources: (config: ProviderConfig) => number;
+  secrets: SecretHold;
   recorder: Recorder;
   pollMs: number;
   now: () => Date;
@@ -37,7 +40,8 @@ export class ProviderConfigController {
     const stored = this.#options.cache.get(key) as ProviderConfig | undefined;
     if (stored === undefined) return undefined;
     const config = structuredClone(stored);
-    const users = this.#options.usages.count(config);
+    const users = Math.max(this.#options.usages.count(config), this.#options.resources(config));
+    await this.#options.secrets.hold(config, users > 0);
     if (config.metadata.deletionTimestamp !== undefined) return await this.#delete(config, users);
     const current = config.metadata.finalizers?.includes(IN_USE_FINALIZER)
       ? config

@@ -64,12 +64,15 @@ export class ServerPool implements Servers {
       );
     await this.#admit(resource, config);
     await this.#options.configurations.track(resource, config);
-    return await this.open(config);
+    return await this.open(config, resource.metadata.deletionTimestamp !== undefined);
   }
 
-  /** The connection of a configuration, whoever asks. */
-  async open(config: ProviderConfig): Promise<ServerConnection> {
-    const server = await this.#server(config);
+  /**
+   * The connection of a configuration, whoever asks. For a deletion the connection that is open will do, even when the
+   * Secret is gone: in a namespace that is going away, Secrets go first.
+   */
+  async open(config: ProviderConfig, forDeletion = false): Promise<ServerConnection> {
+    const server = await this.#server(config, forDeletion);
     return {
       engine: server.engine,
       endpoint: server.endpoint,
@@ -120,7 +123,7 @@ export class ServerPool implements Servers {
     );
   }
 
-  async #server(config: ProviderConfig): Promise<Open> {
+  async #server(config: ProviderConfig, forDeletion: boolean): Promise<Open> {
     const secrets = new Map<string, SecretObject | undefined>();
     for (const name of secretsOf(config))
       secrets.set(`${name.namespace}/${name.name}`, await this.#options.configurations.secret(name));
@@ -129,6 +132,7 @@ export class ServerPool implements Servers {
     const key = keyOf(config);
     const existing = this.#open.get(key);
     if (existing?.fingerprint === fingerprint) return existing;
+    if (existing !== undefined && forDeletion && [...secrets.values()].includes(undefined)) return existing;
     const settings = connectionSettings(config, ({ namespace, name }) => secrets.get(`${namespace}/${name}`));
     const { engine, reader } = this.#options.factory.open(settings);
     const opened: Open = {

@@ -40,6 +40,8 @@ export class Wiring {
         if (becameUsable(old, object)) this.#wakeWaiting(object);
       },
       onDelete: (object) => {
+        const { kind, name } = (object as Managed).spec.providerConfigRef;
+        this.#recount(kind, name, object.metadata.namespace);
         this.#wakeRivals(object);
         this.#wakeWaiting(object);
       },
@@ -92,11 +94,14 @@ export class Wiring {
   #usages({ reflector }: Served): void {
     const count = (usage: KubeObject): void => {
       const ref = usage['providerConfigRef'] as { kind: string; name: string } | undefined;
-      if (ref === undefined) return;
-      const key = ref.kind === 'ProviderConfig' ? `${usage.metadata.namespace ?? ''}/${ref.name}` : ref.name;
-      this.#manager.served(ref.kind)?.controller?.enqueueAfter(key, COUNT_DELAY_MS, { trigger: 'event' });
+      if (ref !== undefined) this.#recount(ref.kind, ref.name, usage.metadata.namespace);
     };
     reflector.subscribe({ onAdd: count, onDelete: count });
+  }
+
+  #recount(kind: string, name: string, namespace: string | undefined): void {
+    const key = kind === 'ProviderConfig' ? `${namespace ?? ''}/${name}` : name;
+    this.#manager.served(kind)?.controller?.enqueueAfter(key, COUNT_DELAY_MS, { trigger: 'event' });
   }
 
   /** An edit of a Secret reaches every resource and configuration that names it at once. */

@@ -1,0 +1,123 @@
+/**
+ * npm run demo: starts a PostgreSQL server of its own, expands examples/claim.yaml through the real function over gRPC,
+ * shows the plan as SQL, applies it, logs in as each role and proves what it may and may not do.
+ */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startPostgres } from '../../test/rig/postgres.ts';
+import type { Managed } from '../api/kind.ts';
+import { readManifests } from '../local/manifests.ts';
+import { parseServerUrl } from '../local/server-url.ts';
+import { LocalStore } from '../local/store.ts';
+import { type ResourceResult, Workspace } from '../local/workspace.ts';
+import { startLocalFunction } from './local-function.ts';
+import { type Output, planLines, resultRows, table, terminal } from './output.ts';
+import { type Proof, proofs } from './proofs.ts';
+
+const HELP = `Usage: npm run demo [-- --json] [-- --file FILE]
+
+  --file FILE   a claim, composite or managed resources (default examples/claim.yaml)
+  --engine E    postgres (the only one in this release)
+  --json        print one JSON document instead of text
+`;
+
+const root = join(import.meta.dirname, '../..');
+
+async function demo(file: string, output: Output, json: boolean): Promise<boolean> {
+  output.progress('starting PostgreSQL');
+  const server = await startPostgres({ major: 18 });
+  const fn = await startLocalFunction();
+  const store = new LocalStore();
+  const workspace = new Workspace(parseServerUrl(`${server.url()}?sslmode=disable`, {}), store);
+  try {
+    const info = await workspace.engine.info();
+    output.line(`Server: ${info.product} on ${server.host}:${server.port}, started for this demo`);
+    const resources = await workspace.load(readManifests([file]), fn.address);
+    output.line(`Claim: ${file.replace(`${root}/`, '')} gives ${resources.length} managed resources\n\nPlan:\n`);
+    const plans = await workspace.plan(resources);
+    for (const line of planLines(plans)) output.line(line);
+    const results = await workspace.apply(resources, (done, total) => {
+      output.progress(`applying: ${done} of ${total} resources are ready`);
+    });
+    output.line('\nApplied:\n');
+    for (const line of table(resultRows(results))) output.line(line);
+    const again = (await workspace.plan(resources)).flatMap((plan) => plan.statements).length;
+    output.line(`\nA second plan has ${again} statements.\n`);
+    const proven = await proofs(server, store, resources);
+    for (const proof of proven)
+      output.line(
+        `${proof.ok ? '✓' : '✗'} ${proof.role} ${proof.allowed ? 'may' : 'may not'} ${proof.what}${proof.ok ? '' : `: ${proof.detail}`}`,
+      );
+    const connections = connectionsOf(store, resources);
+    output.line('\nConnection strings (the passwords are in the connection Secrets):');
+    for (const { role, uri } of connections) output.line(`  ${role}: ${uri}`);
+    const ok = results.every((r) => r.ready && r.synced) && proven.every((p) => p.ok) && again === 0;
+    output.line(`\n${ok ? 'Everything is ready.' : 'Something is not as it should be, see above.'}`);
+    if (json) output.json(document(info.product, plans, results, proven, connections, again, ok));
+    return ok;
+  } finally {
+    await Promise.allSettled([workspace.close(), fn.stop()]);
+    await server.stop();
+  }
+}
+
+interface Connection {
+  role: string;
+  uri: string;
+}
+
+/** Connection strings with the password hidden. */
+function connectionsOf(store: LocalStore, resources: readonly Managed[]): Connection[] {
+  return resources
+    .filter((resource) => resource.kind === 'Role' && resource.spec.writeConnectionSecretToRef !== undefined)
+    .map((resource) => {
+      const secret = store.secret(
+        resource.metadata.namespace ?? '',
+        resource.spec.writeConnectionSecretToRef?.name ?? '',
+      );
+      const text = (key: string): string => Buffer.from(secret?.data?.[key] ?? '', 'base64').toString();
+      return { role: text('username'), uri: text('uri').replace(/:[^:@/]*@/, ':***@') };
+    });
+}
+
+const document = (
+  server: string,
+  plans: Awaited<ReturnType<Workspace['plan']>>,
+  results: ResourceResult[],
+  proven: Proof[],
+  connections: Connection[],
+  again: number,
+  ok: boolean,
+) => ({
+  ok,
+  server,
+  plan: plans.flatMap((plan) => plan.statements),
+  resources: results.map((r) => ({
+    kind: r.resource.kind,
+    name: r.resource.metadata.name,
+    externalName: r.resource.metadata.annotations?.['crossplane.io/external-name'],
+    ready: r.ready,
+    synced: r.synced,
+    message: r.message,
+  })),
+  secondPlanStatements: again,
+  proofs: proven,
+  connections,
+});
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    file: { type: 'string', default: join(root, 'examples/claim.yaml') },
+    engine: { type: 'string', default: 'postgres' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+if (values.help) process.stdout.write(HELP);
+else if (values.engine !== 'postgres') {
+  process.stderr.write(`demo: engine ${JSON.stringify(values.engine)} is not in this release; use postgres\n`);
+  process.exitCode = 2;
+} else {
+  const ok = await demo(values.file, terminal(process.stdout, process.stderr, values.json), values.json);
+  process.exitCode = ok ? 0 : 1;
+}
