@@ -9,43 +9,11 @@ import { binary, NotAvailableError } from './rig/binaries.ts';
 import { format, lint, programFile, runChecks, runNode, types } from './rig/checks.ts';
 import { postgresBinaries } from './rig/postgres-binaries.ts';
 import { type Project, projects } from './rig/projects.ts';
-
-interface Count {
-  passed: number;
-  failed: number;
-  skipped: number;
-}
-
-/** The part of vitest's JSON report that is read here. */
-interface Report {
-  numPassedTests: number;
-  numFailedTests: number;
-  numPendingTests: number;
-  numTodoTests: number;
-  testResults: { name: string; status: string; assertionResults: { status: string }[] }[];
-}
+import { type Count, count, parseArguments, type Report } from './rig/report.ts';
 
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
-
-/** `--project a --project=b` for us, the rest for vitest. */
-function parse(args: readonly string[]): { chosen: string[]; rest: string[] } {
-  const chosen: string[] = [];
-  const rest: string[] = [];
-  for (let at = 0; at < args.length; at++) {
-    const argument = args[at] ?? '';
-    if (argument === '--project') {
-      at++;
-      chosen.push(args[at] ?? '');
-    } else if (argument.startsWith('--project=')) {
-      chosen.push(argument.slice('--project='.length));
-    } else {
-      rest.push(argument);
-    }
-  }
-  return { chosen, rest };
-}
 
 /** Builds what is missing now, so that no test's time runs out over it. Why the project cannot run, if it cannot. */
 async function prepare({ needs }: Project): Promise<string | undefined> {
@@ -66,31 +34,17 @@ async function prepare({ needs }: Project): Promise<string | undefined> {
   }
 }
 
-function count(report: Report): Count {
-  // A file that cannot be loaded, or whose hooks fail, may have no failed test in it.
-  const broken = report.testResults.filter(
-    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
-  );
-  return {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + broken.length,
-    skipped: report.numPendingTests + report.numTodoTests,
-  };
-}
-
 async function runProject(project: Project, args: readonly string[], folder: string): Promise<Count> {
   const file = join(folder, `${project.name}.json`);
   const vitest = ['run', '--project', project.name, '--passWithNoTests'];
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
   const code = await runNode(programFile('vitest', 'vitest'), [...vitest, ...reporters, ...args]);
   const text = await readFile(file, 'utf8').catch(() => undefined);
-  const result = text === undefined ? { passed: 0, failed: 0, skipped: 0 } : count(JSON.parse(text) as Report);
-  // A set-up that fails, or an error outside of any test, shows only in the exit code.
-  return code !== 0 && result.failed === 0 ? { ...result, failed: 1 } : result;
+  return count(text === undefined ? undefined : (JSON.parse(text) as Report), code);
 }
 
 async function main(args: readonly string[]): Promise<Count> {
-  const { chosen, rest } = parse(args);
+  const { chosen, rest } = parseArguments(args);
   const total: Count = { passed: 0, failed: 0, skipped: 0 };
   const unknown = chosen.filter((name) => !projects.some((project) => project.name === name));
   if (unknown.length > 0) {
