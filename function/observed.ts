@@ -1,0 +1,55 @@
+/** Reads what Crossplane shows of the composite and of what was composed. Everything in it may be missing. */
+import type { Resource, RunFunctionRequest } from '@crossplane-org/function-sdk-typescript';
+
+export type Json = Record<string, unknown>;
+
+export const object = (value: unknown): Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
+
+export const text = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined;
+
+export interface ConditionView {
+  status: string;
+  reason: string;
+  message: string;
+}
+
+/** A composed resource as Crossplane sees it. */
+export interface Observed {
+  resource: Json;
+  connectionDetails: Record<string, Buffer>;
+}
+
+export const observedOf = (request: RunFunctionRequest, key: string): Observed | undefined => {
+  const found: Resource | undefined = Object.hasOwn(request.observed?.resources ?? {}, key)
+    ? request.observed?.resources[key]
+    : undefined;
+  return found === undefined
+    ? undefined
+    : { resource: object(found.resource), connectionDetails: found.connectionDetails ?? {} };
+};
+
+export function condition(resource: Json, type: string): ConditionView | undefined {
+  const list = object(resource['status'])['conditions'];
+  if (!Array.isArray(list)) return undefined;
+  const found = (list as unknown[]).map(object).find((entry) => entry['type'] === type);
+  return found === undefined
+    ? undefined
+    : {
+        status: text(found['status']) ?? 'Unknown',
+        reason: text(found['reason']) ?? '',
+        message: text(found['message']) ?? '',
+      };
+}
+
+/** Ready as the provider says; a resource that Crossplane does not show yet is not. */
+export const isReady = (observed: Observed | undefined): boolean =>
+  observed !== undefined && condition(observed.resource, 'Ready')?.status === 'True';
+
+/** Why a resource is not what was asked for, in the provider's words; undefined when it says nothing against it. */
+export function failure(observed: Observed | undefined): string | undefined {
+  if (observed === undefined) return undefined;
+  const synced = condition(observed.resource, 'Synced');
+  return synced?.status === 'False' ? synced.message || synced.reason || 'not synced' : undefined;
+}

@@ -1,0 +1,144 @@
+/** What one claim stands for, with every name known: what the files in expand/ read. */
+import type { ProviderConfigReference } from '../provider/api/kind.ts';
+import type { ClaimRole, ClaimSpec, EngineName } from './claim.ts';
+import { ClaimError } from './errors.ts';
+import type { Input } from './input.ts';
+
+/** A login of the claim, with its name on the server. */
+export interface Login extends ClaimRole {
+  username: string;
+  /** Secret with its credentials, in the namespace of the claim. */
+  secretName: string;
+}
+
+export interface World {
+  /** Name of the claim, or of the composite when there is no claim. */
+  name: string;
+  namespace: string;
+  /** Whether the composite came from a claim, for which Crossplane itself writes the connection Secret. */
+  legacy: boolean;
+  spec: ClaimSpec;
+  engine: EngineName;
+  server: ProviderConfigReference;
+  database: string;
+  /** The group that owns everything, where the engine has owners. */
+  ownerGroup: string;
+  logins: Login[];
+  /** The login whose credentials the connection Secret of the claim holds. */
+  connectionLogin: Login | undefined;
+}
+
+/** Names that belong to the server itself. */
+const RESERVED_DATABASES: Record<EngineName, readonly string[]> = {
+  postgres: ['postgres', 'template0', 'template1'],
+  mysql: ['mysql', 'sys', 'information_schema', 'performance_schema'],
+  mariadb: ['mysql', 'sys', 'information_schema', 'performance_schema'],
+  cockroachdb: ['system', 'postgres', 'defaultdb', 'crdb_internal'],
+};
+const RESERVED_ROLES: Record<EngineName, readonly string[]> = {
+  postgres: ['postgres', 'public', 'none', 'current_user', 'session_user', 'current_role'],
+  mysql: ['root', 'mysql.sys', 'mysql.session', 'mysql.infoschema', 'public'],
+  mariadb: ['root', 'mariadb.sys', 'public'],
+  cockroachdb: ['root', 'admin', 'node', 'public', 'none'],
+};
+/** Longest user name, in bytes. */
+const USERNAME_BYTES: Record<EngineName, number> = { postgres: 63, mysql: 32, mariadb: 80, cockroachdb: 63 };
+const DATABASE_BYTES = 63;
+
+const quoted = (name: string): string => JSON.stringify(name);
+
+function checkName(path: string, name: string, limit: number, reserved: readonly string[]): void {
+  const bytes = Buffer.byteLength(name);
+  if (bytes > limit) throw new ClaimError(path, `${quoted(name)} has ${bytes} bytes; allowed: ${limit}`);
+  if (name.includes('\0')) throw new ClaimError(path, `${quoted(name)} holds a zero byte`);
+  if (reserved.includes(name)) throw new ClaimError(path, `${quoted(name)} belongs to the server itself`);
+}
+
+function chooseServer(spec: ClaimSpec, input: Input): { engine: EngineName; server: ProviderConfigReference } {
+  if (spec.serverRef !== undefined && spec.class !== undefined)
+    throw new ClaimError('spec.class', 'cannot be combined with serverRef');
+  if (spec.class !== undefined) {
+    const found = input.classes?.find(({ name }) => name === spec.class);
+    if (found === undefined) {
+      const known = (input.classes ?? []).map(({ name }) => name).join(', ');
+      throw new ClaimError(
+        'spec.class',
+        `${quoted(spec.class)} is not known; allowed: ${known === '' ? 'none, as the Composition has no classes' : known}`,
+      );
+    }
+    if (spec.engine !== undefined && spec.engine !== found.engine)
+      throw new ClaimError(
+        'spec.engine',
+        `${spec.engine} cannot be had from class ${found.name}, which is ${found.engine}`,
+      );
+    return { engine: found.engine, server: found.serverRef };
+  }
+  const server = spec.serverRef ?? input.defaultServerRef;
+  if (server === undefined)
+    throw new ClaimError('spec.serverRef', 'serverRef or class is required: the Composition has no default server');
+  return { engine: spec.engine ?? 'postgres', server };
+}
+
+function loginsOf(spec: ClaimSpec, engine: EngineName, database: string, ownerGroup: string, name: string): Login[] {
+  const owners = new Map<string, string>();
+  const hasGroup = engine === 'postgres' || engine === 'cockroachdb';
+  if (hasGroup) owners.set(ownerGroup, 'the group that owns the database');
+  return (spec.roles ?? []).map((role, index) => {
+    const path = `spec.roles[${index}].${role.username === undefined ? 'name' : 'username'}`;
+    const username = role.username ?? `${database}_${role.name.replaceAll('-', '_')}`;
+    checkName(path, username, USERNAME_BYTES[engine], RESERVED_ROLES[engine]);
+    if (hasGroup && username.startsWith('pg_'))
+      throw new ClaimError(path, `${quoted(username)} begins with pg_, which the server keeps for itself`);
+    const taken = owners.get(username);
+    if (taken !== undefined) throw new ClaimError(path, `${quoted(username)} is also the name of ${taken}`);
+    owners.set(username, `role ${role.name}`);
+    return { ...role, username, secretName: `${name}-${role.name}` };
+  });
+}
+
+function connectionLoginOf(spec: ClaimSpec, logins: readonly Login[]): Login | undefined {
+  if (spec.connectionRole === undefined) return logins.find(({ access }) => access === 'readWrite') ?? logins[0];
+  const found = logins.find(({ name }) => name === spec.connectionRole);
+  if (found === undefined) {
+    const known = logins.map(({ name }) => name).join(', ');
+    throw new ClaimError(
+      'spec.connectionRole',
+      `${quoted(spec.connectionRole)} is not one of the roles; allowed: ${known === '' ? 'none, as there are no roles' : known}`,
+    );
+  }
+  return found;
+}
+
+/** @throws ClaimError naming the field that makes it impossible to say what is wanted. */
+export function worldOf(
+  place: { name: string; namespace: string; legacy: boolean },
+  spec: ClaimSpec,
+  input: Input,
+): World {
+  const { engine, server } = chooseServer(spec, input);
+  const database = spec.databaseName ?? place.name.replaceAll(/[-.]/g, '_');
+  checkName('spec.databaseName', database, DATABASE_BYTES, RESERVED_DATABASES[engine]);
+  const ownerGroup = `${database}_owner`;
+  if (engine === 'postgres' || engine === 'cockroachdb') {
+    checkName('spec.databaseName', ownerGroup, USERNAME_BYTES[engine], RESERVED_ROLES[engine]);
+    if (ownerGroup.startsWith('pg_'))
+      throw new ClaimError(
+        'spec.databaseName',
+        'cannot begin with pg_: the server keeps roles of such names for itself',
+      );
+  }
+  const logins = loginsOf(spec, engine, database, ownerGroup, place.name);
+  const connectionLogin = connectionLoginOf(spec, logins);
+  const secret = spec.writeConnectionSecretToRef?.name;
+  if (secret !== undefined) {
+    const clash = logins.find(({ secretName }) => secretName === secret);
+    if (clash !== undefined)
+      throw new ClaimError(
+        'spec.writeConnectionSecretToRef.name',
+        `${quoted(secret)} is the Secret of role ${clash.name}`,
+      );
+    if (connectionLogin === undefined)
+      throw new ClaimError('spec.writeConnectionSecretToRef', 'needs at least one role, whose credentials it holds');
+  }
+  return { ...place, spec, engine, server, database, ownerGroup, logins, connectionLogin };
+}
