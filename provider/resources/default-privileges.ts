@@ -7,7 +7,7 @@ import {
 import { readAppliedDefaults } from './applied.ts';
 import { type DefaultsWish, diffDefaults } from './default-privileges-diff.ts';
 import { invalidSpec, waiting } from './errors.ts';
-import { borrowing, denied, type Reach } from './grant-authority.ts';
+import { type Acting, denied, type Reach } from './grant-authority.ts';
 import { granteeOf, granteeWords } from './grant-target.ts';
 import type { DefaultPrivilegesObserved, Step } from './model.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';
@@ -128,15 +128,13 @@ async function read(wish: DefaultsWish, { reader }: PlanContext): Promise<Defaul
 function acting(steps: Step[], creator: string, observed: DefaultsAuthority, { reader }: PlanContext): Step[] {
   const { reach } = observed;
   if (steps.length === 0 || reach === undefined || reach.inherit) return steps;
-  const grantor = reach.as ?? creator;
-  const asCreator = steps.map((step) => Object.assign({ grantor }, step));
-  if (reach.set) return asCreator;
   const admin = reader.server.admin.name;
-  if (!reach.borrow)
+  if (!reach.set && !reach.borrow)
     throw denied(
       `cannot change the default privileges of "${creator}": "${admin}" is no member of that role; GRANT "${creator}" TO "${admin}"`,
     );
-  return borrowing([grantor], asCreator, reader.server);
+  const acting: Acting = { grantor: reach.as ?? creator, ...(reach.set ? {} : { borrow: true }) };
+  return steps.map((step) => Object.assign({ ...step }, acting));
 }
 
 const noEffect = (wish: DefaultsWish, privileges: readonly string[]): string =>

@@ -3,9 +3,8 @@
  * least way that works: as itself, by SET ROLE, by a grant option of its own, or by a membership that it takes for
  * the length of the change and gives back in the same transaction.
  */
-import type { ServerInfo } from '../engines/engine.ts';
 import { ResourceError } from './errors.ts';
-import type { AclObserved, GrantObserved, GrantQuery, Privilege, Step } from './model.ts';
+import type { AclObserved, GrantObserved, GrantQuery, Privilege } from './model.ts';
 
 /** How the administrator can use the rights of a role. */
 export interface Reach {
@@ -48,12 +47,12 @@ export interface HeldPrivilege extends Privilege {
   shadowed?: boolean;
 }
 
-/** How one statement is run. */
+/** How a step is run; on steps beside what the model says of them. */
 export interface Acting {
   /** SET ROLE to this; undefined = as the administrator. */
   grantor?: string;
-  /** The membership to take for it. */
-  borrow?: string;
+  /** Whether the membership in the grantor is taken for it, and given back in the same transaction. */
+  borrow?: true;
 }
 
 export interface Authority {
@@ -70,7 +69,7 @@ function asOwner(owner: string, reach: Record<string, Reach>): Acting | undefine
 
 function borrowed(role: string, reach: Record<string, Reach>): Acting | undefined {
   const way = reach[role];
-  return way?.borrow ? { grantor: way.as ?? role, borrow: way.as ?? role } : undefined;
+  return way?.borrow ? { grantor: way.as ?? role, borrow: true } : undefined;
 }
 
 function asRole(role: string, { admin, reach }: Authority): Acting | undefined {
@@ -125,16 +124,6 @@ export function isOurs(
   if (held.grantor === acl.owner || held.grantor === admin) return true;
   const mine = reach[held.grantor];
   return asOwner(acl.owner, reach) === undefined && (mine?.inherit === true || mine?.set === true);
-}
-
-/** Takes memberships for the length of the steps; all of it is one transaction. */
-export function borrowing(roles: readonly string[], steps: readonly Step[], server: ServerInfo): Step[] {
-  const role = server.admin.name;
-  return [
-    ...roles.map((memberOf): Step => ({ kind: 'grantMembership', role, memberOf, inherit: true, set: true })),
-    ...steps,
-    ...roles.map((memberOf): Step => ({ kind: 'revokeMembership', role, memberOf })),
-  ];
 }
 
 export const denied = (message: string): ResourceError =>

@@ -1,13 +1,6 @@
 /** Desired and applied privileges against what is held: the grants and revokes that are missing. Pure. */
 import type { AppliedEntry } from './applied.ts';
-import {
-  type Acting,
-  actToGrant,
-  actToRevoke,
-  type Authority,
-  type AuthorityAcl,
-  type HeldPrivilege,
-} from './grant-authority.ts';
+import { actToGrant, actToRevoke, type Authority, type AuthorityAcl, type HeldPrivilege } from './grant-authority.ts';
 import { Grouped } from './grant-diff-groups.ts';
 import { changeOf, type GrantWish, type Slot } from './grant-slot.ts';
 import { objectKey, withoutColumns } from './grant-target.ts';
@@ -32,8 +25,6 @@ export interface GrantDiff {
   blocked: Blocked[];
   /** Default privileges of PUBLIC that stay revoked because of `exclusive`, to be given back some day. */
   taken: AppliedEntry[];
-  /** Roles whose membership the administrator takes for these changes. */
-  borrowed: string[];
 }
 
 export interface GrantRules {
@@ -99,7 +90,6 @@ class Diff {
   readonly #restores: Step[] = [];
   readonly #blocked: Blocked[] = [];
   readonly #taken: AppliedEntry[] = [];
-  readonly #borrowed = new Set<string>();
   #complete = true;
 
   constructor(wish: GrantWish, rules: GrantRules) {
@@ -114,7 +104,6 @@ class Diff {
       revokes: [...this.#revokes, ...this.#restores],
       blocked: this.#blocked,
       taken: this.#taken,
-      borrowed: [...this.#borrowed],
     };
   }
 
@@ -197,15 +186,14 @@ class Diff {
       if (row.column !== undefined || !shared.includes(row.privilege)) continue;
       grouped.defer(row.privilege);
       const acting = actToRevoke(acl, row, authority) ?? {};
-      for (const other of acl.privileges)
-        if (
-          other.column !== undefined &&
-          other.privilege === row.privilege &&
-          other.grantor === row.grantor &&
-          (what === 'all' || other.grantable) &&
-          !removed.has(other)
-        )
-          grouped.add({ kind: 'grant', withOption: other.grantable }, acting, other.privilege, other.column, true);
+      const reached = acl.privileges.filter(
+        (other) => other.column !== undefined && other.privilege === row.privilege && other.grantor === row.grantor,
+      );
+      for (const other of reached) {
+        const withOption = other.grantable && removed.get(other) !== 'option';
+        if (removed.get(other) !== 'all' && (what === 'all' || withOption))
+          grouped.add({ kind: 'grant', withOption }, acting, other.privilege, other.column, true);
+      }
     }
   }
 
@@ -216,21 +204,15 @@ class Diff {
     for (const { change, acting, columns, privileges: names, restore } of grouped.all()) {
       const privileges = names.toSorted((a, b) => order(a) - order(b));
       const on: ObjectTarget = { ...withoutColumns(acl.target), ...(columns.length === 0 ? {} : { columns }) };
-      const by = acting.grantor === undefined ? {} : { grantor: acting.grantor };
       if (change.kind === 'revoke') {
         const option = change.optionOnly ? { grantOptionOnly: true } : {};
-        this.#push(this.#revokes, acting, { kind: 'revoke', on, from: grantee, privileges, ...option, ...by });
+        this.#revokes.push({ kind: 'revoke', on, from: grantee, privileges, ...option, ...acting });
       } else {
         const option = change.withOption ? { withGrantOption: true } : {};
         const list = restore ? this.#restores : this.#grants;
-        this.#push(list, acting, { kind: 'grant', on, to: grantee, privileges, ...option, ...by });
+        list.push({ kind: 'grant', on, to: grantee, privileges, ...option, ...acting });
       }
     }
-  }
-
-  #push(list: Step[], acting: Acting, step: Step): void {
-    list.push(step);
-    if (acting.borrow !== undefined) this.#borrowed.add(acting.borrow);
   }
 }
 

@@ -203,7 +203,7 @@ describe('any series of specs on any ACL', () => {
         expect(still).toMatchObject({ exists: false, steps: [] });
         if (s.role !== 'owner') expectGone(server, s.role, s.specs.at(-1)!);
       }),
-      { numRuns: 500 },
+      { numRuns: 1000 },
     );
   });
 });

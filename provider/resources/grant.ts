@@ -3,8 +3,8 @@ import { type Grant, GrantKind, type GrantParameters } from '../api/grant.ts';
 import type { ServerInfo } from '../engines/engine.ts';
 import { type AppliedEntry, readApplied } from './applied.ts';
 import { invalidSpec, waiting } from './errors.ts';
-import { type AuthorityObserved, type AuthorityQuery, borrowing, denied } from './grant-authority.ts';
-import { type Blocked, diffGrant, type GrantDiff } from './grant-diff.ts';
+import { type AuthorityObserved, type AuthorityQuery, denied } from './grant-authority.ts';
+import { type Blocked, diffGrant } from './grant-diff.ts';
 import { planMembership, planMembershipDelete } from './grant-membership.ts';
 import { recordGrant } from './grant-record.ts';
 import type { GrantWish } from './grant-slot.ts';
@@ -17,7 +17,7 @@ import {
   targetWords,
   withoutColumns,
 } from './grant-target.ts';
-import type { Grantee, ObjectTarget, Step } from './model.ts';
+import type { Grantee, ObjectTarget } from './model.ts';
 import type { Plan, PlanContext, Planner, Reader } from './planner.ts';
 import { expandPrivileges, type PrivilegeTable } from './privilege-set.ts';
 import { type PrivilegeTables, tableOf } from './privilege-set-tables.ts';
@@ -41,7 +41,8 @@ export class GrantPlanner implements Planner<Grant> {
     if (now.missing.length > 0) throw waiting(`${now.missing.join(', ')} does not exist; it is looked for again`);
     refuseAmbiguous(subject.targets, now);
     const diff = diffGrant(wish, state.applied, now.objects, before.objects, state.rules);
-    const steps = stepsOf(diff, context.reader.server);
+    // Grants before revokes, in one transaction: nobody is ever without what they keep.
+    const steps = [...diff.grants, ...diff.revokes];
     const unready = blockedMessage(diff.blocked, context.reader.server);
     if (unready !== undefined && steps.length === 0 && !context.owned) throw denied(unready);
     return {
@@ -66,7 +67,7 @@ export class GrantPlanner implements Planner<Grant> {
     const nothing: GrantWish = { ...state.wish, privileges: [], exclusive: false };
     const objects = [...state.now.objects, ...state.before.objects];
     const diff = diffGrant(nothing, applied, [], objects, state.rules);
-    const steps = stepsOf(diff, context.reader.server);
+    const steps = [...diff.grants, ...diff.revokes];
     const unready = blockedMessage(diff.blocked, context.reader.server);
     // A refusal keeps the finalizer: what we gave is still there, and somebody has to know.
     if (unready !== undefined && steps.length === 0) throw denied(unready);
@@ -142,11 +143,6 @@ function refuseAmbiguous(targets: readonly ObjectTarget[], observed: AuthorityOb
           .join(' or ')}`,
       );
   }
-}
-
-/** Borrowed memberships around, grants before revokes: nobody is ever without what they keep. */
-function stepsOf(diff: GrantDiff, server: ServerInfo): Step[] {
-  return borrowing(diff.borrowed, [...diff.grants, ...diff.revokes], server);
 }
 
 const declared = (wish: GrantWish, subject: GrantSubject): AppliedEntry[] =>

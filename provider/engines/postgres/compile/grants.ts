@@ -1,4 +1,5 @@
 /** Grants, default privileges and memberships as SQL. */
+import type { Acting } from '../../../resources/grant-authority.ts';
 import { objectKey } from '../../../resources/grant-target.ts';
 import type { Grantee, ObjectTarget, Step } from '../../../resources/model.ts';
 import type { ServerInfo } from '../../engine.ts';
@@ -34,24 +35,41 @@ const OBJECTS_AT_ONCE = 500;
  */
 export function compileGrantSteps(steps: readonly GrantStep[], info: ServerInfo): Sql[] {
   const statements: Sql[] = [];
-  let acting: string | undefined;
-  const become = (role: string | undefined) => {
-    if (role === acting) return;
-    acting = role;
-    statements.push(role === undefined ? sql`RESET ROLE` : sql`SET LOCAL ROLE ${ident(role)}`);
+  let acting: Acting = {};
+  const become = (next: Acting) => {
+    if (next.grantor === acting.grantor && next.borrow === acting.borrow) return;
+    statements.push(...leave(acting, info), ...enter(next, info));
+    acting = next;
   };
   for (const group of merged(steps)) {
-    become(actorOf(group[0], info));
+    become(actingOf(group[0], info));
     statements.push(...statementsOf(group, info));
   }
-  become(undefined);
+  become({});
   return statements;
 }
 
-/** Steps of default privileges may carry the role to act as, too. */
-function actorOf(step: GrantStep & { grantor?: string }, info: ServerInfo): string | undefined {
-  if (step.kind === 'grantMembership' || step.kind === 'revokeMembership') return undefined;
-  return step.grantor === info.admin.name ? undefined : step.grantor;
+function actingOf(step: GrantStep & Acting, info: ServerInfo): Acting {
+  if (step.kind === 'grantMembership' || step.kind === 'revokeMembership') return {};
+  const { grantor, borrow } = step;
+  if (grantor === undefined || grantor === info.admin.name) return {};
+  return borrow === true ? { grantor, borrow } : { grantor };
+}
+
+function enter({ grantor, borrow }: Acting, info: ServerInfo): Sql[] {
+  if (grantor === undefined) return [];
+  const become = sql`SET LOCAL ROLE ${ident(grantor)}`;
+  if (borrow !== true) return [become];
+  const options = info.versionNumber >= 160_000 ? sql` WITH INHERIT TRUE, SET TRUE` : empty;
+  return [sql`GRANT ${ident(grantor)} TO ${ident(info.admin.name)}${options}`, become];
+}
+
+function leave({ grantor, borrow }: Acting, info: ServerInfo): Sql[] {
+  if (grantor === undefined) return [];
+  const admin = ident(info.admin.name);
+  const by = info.versionNumber >= 160_000 ? sql` GRANTED BY ${admin}` : empty;
+  const giveBack = borrow === true ? [sql`REVOKE ${ident(grantor)} FROM ${admin}${by}`] : [];
+  return [sql`RESET ROLE`, ...giveBack];
 }
 
 type Group = [GrantStep, ...GrantStep[]];
