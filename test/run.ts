@@ -15,22 +15,16 @@ const say = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
 
-/** Builds what is missing now, so that no test's time runs out over it. Why the project cannot run, if it cannot. */
-async function prepare({ needs }: Project): Promise<string | undefined> {
-  try {
-    for (const name of needs.binaries) {
-      await binary(name);
-    }
-    if (needs.postgres && !process.env['XDB_TEST_POSTGRES_URL']) {
-      await postgresBinaries(15);
-      await postgresBinaries(18);
-    }
-    return undefined;
-  } catch (error) {
-    if (error instanceof NotAvailableError) {
-      return error.message;
-    }
-    throw error;
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Builds what is missing now, so that no test's time runs out over it. */
+async function prepare({ needs }: Project): Promise<void> {
+  for (const name of needs.binaries) {
+    await binary(name);
+  }
+  if (needs.postgres && !process.env['XDB_TEST_POSTGRES_URL']) {
+    await postgresBinaries(15);
+    await postgresBinaries(18);
   }
 }
 
@@ -65,10 +59,12 @@ async function main(args: readonly string[]): Promise<Count> {
   const folder = await mkdtemp(join(tmpdir(), 'xdatabase-test-'));
   try {
     for (const project of wanted) {
-      const why = await prepare(project);
-      if (why !== undefined) {
-        summary.push(`  ${project.name.padEnd(12)} skipped: ${why}`);
-        total.skipped++;
+      try {
+        await prepare(project);
+      } catch (error) {
+        const missing = error instanceof NotAvailableError;
+        total[missing ? 'skipped' : 'failed']++;
+        summary.push(`  ${project.name.padEnd(12)} ${missing ? 'skipped' : 'failed'}: ${messageOf(error)}`);
         continue;
       }
       const result = await runProject(project, rest, folder);
@@ -97,7 +93,7 @@ let total: Count;
 try {
   total = await main(process.argv.slice(2));
 } catch (error) {
-  process.stdout.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  say(messageOf(error));
   total = { passed: 0, failed: 1, skipped: 0 };
 }
 say(`${total.passed} passed, ${total.failed} failed`);

@@ -68,8 +68,15 @@ class LocalCluster extends Kubectl implements Cluster {
   }
 }
 
-/** A cluster that somebody else runs: the current context of KUBECONFIG. */
+/** A cluster that somebody else runs: the current context of KUBECONFIG, copied, as that may be a list of files. */
 class ForeignCluster extends Kubectl implements Cluster {
+  readonly #folder: string;
+
+  constructor(command: string, folder: string) {
+    super(command, join(folder, 'kubeconfig'));
+    this.#folder = folder;
+  }
+
   down(): Promise<void> {
     return Promise.reject(new Error('the cluster of KUBECONFIG is not ours to stop'));
   }
@@ -79,8 +86,16 @@ class ForeignCluster extends Kubectl implements Cluster {
   }
 
   stop(): Promise<void> {
-    return Promise.resolve();
+    return rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+async function foreignCluster(path: string): Promise<Cluster> {
+  const command = await binary('kubectl');
+  const folder = await mkdtemp(join(tmpdir(), 'xdatabase-kubernetes-'));
+  const view = ['config', 'view', '--raw', '--minify', '--flatten'];
+  await writeFile(join(folder, 'kubeconfig'), await new Kubectl(command, path).kubectl(view), { mode: 0o600 });
+  return new ForeignCluster(command, folder);
 }
 
 /** Whether a path of the API server answers 200. */
@@ -238,7 +253,7 @@ async function startOnce(): Promise<Cluster> {
 export async function startKubernetes(): Promise<Cluster> {
   const own = process.env['KUBECONFIG'];
   if (own && process.env['XDB_TEST_USE_CLUSTER'] === '1') {
-    return new ForeignCluster(await binary('kubectl'), own);
+    return foreignCluster(own);
   }
   for (let attempt = 1; ; attempt++) {
     try {

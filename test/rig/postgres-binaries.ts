@@ -4,6 +4,7 @@ import { cp, mkdtemp, readFile, rename, rm, stat, symlink } from 'node:fs/promis
 import { createRequire } from 'node:module';
 import { arch, platform, tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
+import { NotAvailableError } from './binaries.ts';
 
 export interface PostgresBinaries {
   initdb: string;
@@ -48,7 +49,7 @@ async function packageFolder(major: number): Promise<string> {
   try {
     main = createRequire(here.resolve(`pg${major}`)).resolve(platformPackage);
   } catch (error) {
-    throw new Error(
+    throw new NotAvailableError(
       `PostgreSQL ${major} is not there for ${platform()}-${arch()}: package pg${major} or its ${platformPackage} is not ` +
         `installed. XDB_TEST_POSTGRES_URL=postgres://user:password@host:port/postgres uses a server of your own instead.`,
       { cause: error },
@@ -87,7 +88,7 @@ async function copyAside(native: string, name: string): Promise<string> {
   return target;
 }
 
-/** @throws Error that names the missing package when this major is not installed for this platform. */
+/** @throws NotAvailableError that names the missing package when this major is not installed for this platform. */
 export async function postgresBinaries(major: number): Promise<PostgresBinaries> {
   const folder = await packageFolder(major);
   const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string };
