@@ -1,0 +1,66 @@
+/** `npm run build`: one file for each process in dist/, with everything it needs, so that an image holds no node_modules. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build, type Metafile } from 'esbuild';
+
+const ROOT = resolve(import.meta.dirname, '..');
+
+/** What must not get into a bundle, by the bundle's name. */
+const FORBIDDEN: Record<string, readonly string[]> = {
+  // The function reads nothing but its request. Code that could talk to a cluster or a database has no place in it.
+  function: ['node_modules/@kubernetes/client-node/', 'node_modules/pg/', 'node_modules/mysql2/', 'provider/runtime/'],
+};
+
+const ENTRIES: Record<string, string> = {
+  function: 'function/main.ts',
+  provider: 'provider/main.ts',
+  runner: 'provider/runner/main.ts',
+  xdb: 'provider/cli/main.ts',
+};
+
+function refuseForbidden(name: string, metafile: Metafile): void {
+  for (const forbidden of FORBIDDEN[name] ?? []) {
+    const found = Object.keys(metafile.inputs).find((input) => input.includes(forbidden));
+    if (found !== undefined) throw new Error(`dist/${name}.js must not hold ${forbidden}: ${found} is in it`);
+  }
+}
+
+/**
+ * Builds one bundle and gives its path.
+ * @throws Error when it does not compile or holds what it must not.
+ */
+export async function bundle(name: string, entry: string, folder: string): Promise<string> {
+  const outfile = join(folder, `${name}.js`);
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    sourcemap: true,
+    metafile: true,
+    logLevel: 'warning',
+    legalComments: 'linked',
+    // Native or never used parts that packages look for and do without.
+    external: ['pg-native'],
+    // Packages in CommonJS call require for what Node has built in.
+    banner: {
+      js: "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);",
+    },
+  });
+  refuseForbidden(name, metafile);
+  return outfile;
+}
+
+async function main(): Promise<void> {
+  for (const [name, entry] of Object.entries(ENTRIES)) {
+    if (!existsSync(join(ROOT, entry))) continue;
+    const file = await bundle(name, entry, join(ROOT, 'dist'));
+    const megabytes = readFileSync(file).length / 1e6;
+    process.stdout.write(`dist/${name}.js ${megabytes.toFixed(2)} MB\n`);
+  }
+}
+
+if (import.meta.main) await main();

@@ -1,0 +1,129 @@
+/** Writes the XRDs of the claim and the schema of the function's input. Run by package/generate.ts as a process of its own. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import { claimRules, claimSpecV1, claimSpecV2 } from '../function/claim.ts';
+import { CONNECTION_KEYS } from '../function/connection.ts';
+import { INPUT_GROUP, INPUT_KIND, inputFields } from '../function/input.ts';
+import { claimStatus } from '../function/status.ts';
+import { type JsonSchema, openApiSchema, toCrd } from '../provider/api/crd.ts';
+import { type KindDefinition, type PrinterColumn, VERSION } from '../provider/api/kind.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+
+const COLUMNS: PrinterColumn[] = [
+  { name: 'ENGINE', type: 'string', jsonPath: '.status.engine' },
+  { name: 'DATABASE', type: 'string', jsonPath: '.status.databaseName' },
+  { name: 'PHASE', type: 'string', jsonPath: '.status.phase' },
+];
+
+const claimKind = (group: string, spec: z.ZodObject): KindDefinition => ({
+  group,
+  version: VERSION,
+  kind: 'XDatabase',
+  plural: 'xdatabases',
+  singular: 'xdatabase',
+  shortNames: [],
+  categories: [],
+  namespaced: true,
+  description:
+    'XDatabase is one database on an existing server, with its schemas and extensions, and the logins of the application.',
+  spec,
+  status: claimStatus,
+  specRules: claimRules,
+  columns: COLUMNS,
+  references: [],
+  managed: false,
+});
+
+/** Without what Crossplane adds itself. */
+function schemaOf(kind: KindDefinition): JsonSchema {
+  const { description, type, required, properties } = openApiSchema(kind);
+  const { spec, status } = properties ?? {};
+  if (description === undefined || type === undefined || required === undefined || !spec || !status)
+    throw new Error('a claim has a description, a spec and a status');
+  return { description, type, required, properties: { spec, status } };
+}
+
+const versions = (kind: KindDefinition) => [
+  {
+    name: VERSION,
+    served: true,
+    referenceable: true,
+    additionalPrinterColumns: kind.columns,
+    schema: { openAPIV3Schema: schemaOf(kind) },
+  },
+];
+
+function definitionV2() {
+  const kind = claimKind('xdatabase.dev', claimSpecV2);
+  return {
+    apiVersion: 'apiextensions.crossplane.io/v2',
+    kind: 'CompositeResourceDefinition',
+    metadata: { name: `${kind.plural}.${kind.group}` },
+    spec: {
+      scope: 'Namespaced',
+      group: kind.group,
+      names: { kind: kind.kind, plural: kind.plural, singular: kind.singular, categories: ['xdatabase'] },
+      defaultCompositionRef: { name: 'xdatabases.xdatabase.dev' },
+      versions: versions(kind),
+    },
+  };
+}
+
+function definitionV1() {
+  const kind = claimKind('claim.xdatabase.dev', claimSpecV1);
+  return {
+    apiVersion: 'apiextensions.crossplane.io/v1',
+    kind: 'CompositeResourceDefinition',
+    metadata: { name: `compositexdatabases.${kind.group}` },
+    spec: {
+      group: kind.group,
+      names: { kind: 'CompositeXDatabase', plural: 'compositexdatabases', singular: 'compositexdatabase' },
+      claimNames: { kind: kind.kind, plural: kind.plural, singular: kind.singular, categories: ['xdatabase'] },
+      connectionSecretKeys: [...CONNECTION_KEYS],
+      defaultCompositionRef: { name: `compositexdatabases.${kind.group}` },
+      versions: versions(kind),
+    },
+  };
+}
+
+/** The input's CRD is never installed: tools read it to check Compositions. */
+const inputCrd = () =>
+  toCrd({
+    group: INPUT_GROUP,
+    version: VERSION,
+    kind: INPUT_KIND,
+    plural: 'inputs',
+    singular: 'input',
+    shortNames: [],
+    categories: ['crossplane'],
+    namespaced: false,
+    description: 'Input is what the platform decides for every XDatabase that a Composition composes.',
+    spec: inputFields,
+    topLevel: true,
+    status: undefined,
+    specRules: [],
+    columns: [],
+    references: [],
+    managed: false,
+  });
+
+/** Every file by its path from the root of the repository. */
+export function configurationFiles(): Map<string, string> {
+  const yaml = (value: unknown): string => stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+  return new Map([
+    ['package/configuration/v1/definition.yaml', yaml(definitionV1())],
+    ['package/configuration/v2/definition.yaml', yaml(definitionV2())],
+    [`package/function/input/${INPUT_GROUP}_inputs.yaml`, yaml(inputCrd())],
+  ]);
+}
+
+if (import.meta.main) {
+  for (const [path, text] of configurationFiles()) {
+    const file = join(ROOT, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+}
