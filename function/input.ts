@@ -31,9 +31,9 @@ export type Input = z.output<typeof inputFields>;
 
 const strictInput = z.strictObject({
   ...inputFields.shape,
-  apiVersion: z.unknown(),
-  kind: z.unknown(),
-  metadata: z.unknown(),
+  apiVersion: z.unknown().optional(),
+  kind: z.unknown().optional(),
+  metadata: z.unknown().optional(),
 });
 
 /** @throws ClaimError naming the field of the Composition's input. */
