@@ -16,10 +16,9 @@ const routine = z.object({
 const forProvider = z.object({
   privileges: z
     .array(privilege)
-    .min(1)
     .max(128)
     .optional()
-    .describe('Privileges to grant, e.g. SELECT; ALL means every privilege that the server has for that object.'),
+    .describe('Privileges to grant, e.g. SELECT; ALL means every privilege that the server has for that object; [] with exclusive takes everything away.'),
   withOption: z.boolean().optional().describe('WITH GRANT OPTION: whether the grantee may pass the privileges on.'),
   ...referable('role', 'Role', 'Role that receives the privileges; PUBLIC means everybody.'),
   ...referable('database', 'Database', 'Database that is granted on, or that holds what is granted on.'),

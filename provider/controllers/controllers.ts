@@ -1,7 +1,7 @@
 /** One queue and its workers per kind. */
 import type { Managed } from '../api/kind.ts';
 import { ResourceError } from '../resources/errors.ts';
-import { planners } from '../resources/registry.ts';
+import { planners } from './planners.ts';
 import { refOf } from '../runtime/kube/resource.ts';
 import { ANNOTATION, annotation } from '../runtime/managed/annotations.ts';
 import type { ExternalConnector } from '../runtime/managed/external.ts';

@@ -15,7 +15,7 @@ export class ExpansionError extends Error {
 }
 
 interface Runner {
-  RunFunction(
+  runFunction(
     request: RunFunctionRequest,
     callback: (error: ServiceError | null, response: RunFunctionResponse) => void,
   ): void;
@@ -65,7 +65,7 @@ export async function expand(address: string, claim: KubeObject, input?: Record<
       ...(input === undefined ? {} : { input: input as never }),
     });
     const response = await new Promise<RunFunctionResponse>((resolve, reject) => {
-      client.RunFunction(request, (error, answer) => {
+      client.runFunction(request, (error, answer) => {
         if (error) reject(new ExpansionError(`the function did not answer: ${error.details || error.message}`));
         else resolve(answer);
       });

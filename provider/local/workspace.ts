@@ -11,7 +11,7 @@ import type { ConnectionSettings, Engine, Statement } from '../engines/engine.ts
 import { BatchingReader } from '../engines/reader.ts';
 import { openEngine } from '../engines/registry.ts';
 import type { Plan, PlanContext } from '../resources/planner.ts';
-import { planners } from '../resources/registry.ts';
+import { planners } from '../controllers/planners.ts';
 import { appliedOf, externalNameOf, hasCreated } from '../runtime/managed/annotations.ts';
 import { conditionOf } from '../runtime/managed/conditions.ts';
 import { ManagedReconciler } from '../runtime/managed/reconciler.ts';

@@ -32,18 +32,25 @@ export type AppliedDefault = Omit<AppliedEntry, 'target' | 'grantor'>;
 export interface Scope {
   database: string | undefined;
   schema: string | undefined;
+  /** What the spec is on, where that belongs to the whole server. */
+  type?: ObjectType;
 }
 
 /**
  * The entries of a record that belong to this scope. The record is an annotation, which whoever may edit the resource
  * may edit too: an entry on another database or schema than the spec's, both immutable, was not written by us.
  */
-export function readApplied(value: unknown, scope: Scope): AppliedEntry[] {
-  if (!Array.isArray(value)) return [];
-  return value
-    .filter(isEntry)
-    .filter(({ target }) => target.database === scope.database && target.schema === scope.schema);
-}
+export const readApplied = (value: unknown, scope: Scope): AppliedEntry[] =>
+  entriesOf(value).filter((entry) => isWithin(entry, scope));
+
+/** The first target of the record that is out of scope. */
+export const strayTarget = (value: unknown, scope: Scope): ObjectTarget | undefined =>
+  entriesOf(value).find((entry) => !isWithin(entry, scope))?.target;
+
+const entriesOf = (value: unknown): AppliedEntry[] => (Array.isArray(value) ? value.filter(isEntry) : []);
+
+const isWithin = ({ target }: AppliedEntry, { database, schema, type }: Scope): boolean =>
+  target.database === database && target.schema === schema && (database !== undefined || target.type === type);
 
 export function readAppliedMemberships(value: unknown): AppliedMembership[] {
   if (!Array.isArray(value)) return [];

@@ -9,9 +9,9 @@ import { type DefaultsWish, diffDefaults } from './default-privileges-diff.ts';
 import { invalidSpec, waiting } from './errors.ts';
 import { type Acting, denied, type Reach } from './grant-authority.ts';
 import { granteeOf, granteeWords } from './grant-target.ts';
-import type { DefaultPrivilegesObserved, Step } from './model.ts';
+import type { DefaultPrivilegesObserved, Grantee, Step } from './model.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';
-import { expandPrivileges, type ObjectPrivileges, objectPrivileges, type PrivilegeTable } from './privilege-set.ts';
+import { expandPrivileges, type ObjectPrivileges, objectPrivileges, unlessInvalid } from './privilege-set.ts';
 import { type PrivilegeTables, tableOf } from './privilege-set-tables.ts';
 
 /** What engines whose roles can act for each other add to the model's read. */
@@ -19,11 +19,11 @@ export interface DefaultsAuthority extends DefaultPrivilegesObserved {
   reach?: Reach;
 }
 
-interface Identity {
-  database: string;
-  creator: string;
-  role: string;
-  schema: string | undefined;
+interface Subject {
+  spec: DefaultPrivilegesParameters;
+  identity: { database: string; creator: string; schema: string | undefined };
+  grantee: Grantee;
+  object: ObjectPrivileges;
 }
 
 export class DefaultPrivilegesPlanner implements Planner<DefaultPrivileges> {
@@ -35,8 +35,11 @@ export class DefaultPrivilegesPlanner implements Planner<DefaultPrivileges> {
   }
 
   async plan(resource: DefaultPrivileges, context: PlanContext): Promise<Plan> {
-    const { spec, identity, object, table } = this.#subject(resource, context);
-    const wish = wishOf(spec, identity, object, table, context);
+    const subject = this.#subject(resource, context);
+    const { identity } = subject;
+    const wish = wishOf(subject, words(subject, context));
+    if (wish.withOption && wish.grantee.public === true)
+      throw invalidSpec('withOption: PUBLIC cannot have the grant option');
     const observed = await read(wish, context);
     if (observed.missing.length > 0)
       throw waiting(`${observed.missing.join(', ')} does not exist; it is looked for again`);
@@ -56,28 +59,23 @@ export class DefaultPrivilegesPlanner implements Planner<DefaultPrivileges> {
   }
 
   async planDelete(resource: DefaultPrivileges, context: PlanContext): Promise<Plan> {
-    const { spec, identity, object, table } = this.#subject(resource, context);
-    const wish = wishOf(spec, identity, object, table, context);
+    const subject = unlessInvalid(() => this.#subject(resource, context));
+    if (subject === undefined) return GONE;
+    const { identity } = subject;
+    const wish = wishOf(subject, unlessInvalid(() => words(subject, context)) ?? []);
     const observed = await read(wish, context);
+    if (observed.missing.length > 0) return GONE;
     const recorded = readAppliedDefaults(context.applied);
-    const before =
-      recorded.length === 0 && context.owned && wish.privileges.length > 0
-        ? [{ privileges: wish.privileges }]
-        : recorded;
+    const isRecorded = recorded.length > 0 || !context.owned || wish.privileges.length === 0;
+    const before = isRecorded ? recorded : [{ privileges: wish.privileges }];
     const nothing: DefaultsWish = { ...wish, privileges: [], withOption: false, keepsDefaults: true };
-    const diff = observed.missing.length > 0 ? undefined : diffDefaults(nothing, before, observed);
-    const steps = diff === undefined ? [] : [...diff.grants, ...diff.revokes];
-    return {
-      exists: steps.length > 0,
-      steps: acting(steps, identity.creator, observed, context),
-      unchangeable: [],
-      atProvider: {},
-    };
+    const diff = diffDefaults(nothing, before, observed);
+    const steps = acting([...diff.grants, ...diff.revokes], identity.creator, observed, context);
+    return { ...GONE, exists: steps.length > 0, steps };
   }
 
-  #subject(resource: DefaultPrivileges, context: PlanContext) {
+  #subject(resource: DefaultPrivileges, { reader: { server } }: PlanContext): Subject {
     const spec = resource.spec.forProvider;
-    const { server } = context.reader;
     const table = tableOf(this.#tables, server);
     const { database, targetRole: creator, role, schema } = spec;
     if (database === undefined || creator === undefined || role === undefined)
@@ -86,27 +84,21 @@ export class DefaultPrivilegesPlanner implements Planner<DefaultPrivileges> {
     const object = objectPrivileges(table.defaults, spec.objectType, server);
     if (schema !== undefined && object.within !== 'schema')
       throw invalidSpec(`objectType: ${spec.objectType} cannot be combined with a schema, it is not inside one`);
-    return { spec, identity: { database, creator, role, schema }, object, table };
+    return { spec, identity: { database, creator, schema }, grantee: granteeOf(role, table), object };
   }
 }
 
-function wishOf(
-  spec: DefaultPrivilegesParameters,
-  { database, creator, role, schema }: Identity,
-  object: ObjectPrivileges,
-  table: PrivilegeTable,
-  { reader: { server } }: PlanContext,
-): DefaultsWish {
-  const grantee = granteeOf(role, table);
-  if (spec.withOption === true && grantee.public === true)
-    throw invalidSpec('withOption: PUBLIC cannot have the grant option');
+const GONE: Plan = { exists: false, steps: [], unchangeable: [], atProvider: {} };
+
+const words = ({ spec, object }: Subject, { reader }: PlanContext): string[] =>
+  expandPrivileges(spec.privileges, object, reader.server);
+
+function wishOf({ spec, identity, grantee, object }: Subject, privileges: string[]): DefaultsWish {
   return {
-    database,
-    creator,
-    schema,
+    ...identity,
     objectType: spec.objectType,
     grantee,
-    privileges: expandPrivileges(spec.privileges, object, server),
+    privileges,
     withOption: spec.withOption === true,
     publicByDefault: object.publicByDefault ?? [],
     keepsDefaults: false,

@@ -32,6 +32,10 @@ export async function planMembership(
   const { role, memberOf } = pair(spec);
   const { reader } = context;
   validate(spec, table, context);
+  if (readAppliedMemberships(context.applied).length === 0 && !isEmptyRecord(context.applied))
+    throw invalidSpec(
+      'memberOf: this Grant gave privileges and cannot become a membership: delete it and create another',
+    );
   const observed: MembershipAuthority = await reader.read('membership', { role, memberOf });
   if (observed.missing.length > 0)
     throw waiting(`${observed.missing.join(', ')} does not exist; it is looked for again`);
@@ -59,7 +63,7 @@ export async function planMembership(
 }
 
 export async function planMembershipDelete(spec: GrantParameters, context: PlanContext): Promise<Plan> {
-  const { role, memberOf } = pair(spec);
+  const { role = '', memberOf = '' } = spec;
   const before = readAppliedMemberships(context.applied);
   const observed: MembershipAuthority = await context.reader.read('membership', { role, memberOf });
   const ours = observed.memberships.filter((held) => isOurs(held, observed));
@@ -75,6 +79,8 @@ function pair(spec: GrantParameters): { role: string; memberOf: string } {
   if (role === 'PUBLIC') throw invalidSpec('role: PUBLIC cannot be a member of a group');
   return { role, memberOf };
 }
+
+const isEmptyRecord = (applied: unknown): boolean => !Array.isArray(applied) || applied.length === 0;
 
 function validate(spec: GrantParameters, table: PrivilegeTable, { reader: { server } }: PlanContext): void {
   if (spec.grantor !== undefined) throw invalidSpec('grantor: cannot be chosen for memberOf');

@@ -1,7 +1,7 @@
 /** Grant: privileges on one kind of object for one role, and exactly those taken back. */
 import { type Grant, GrantKind, type GrantParameters } from '../api/grant.ts';
 import type { ServerInfo } from '../engines/engine.ts';
-import { type AppliedEntry, readApplied } from './applied.ts';
+import { type AppliedEntry, readApplied, type Scope, strayTarget } from './applied.ts';
 import { invalidSpec, waiting } from './errors.ts';
 import { type AuthorityObserved, type AuthorityQuery, denied } from './grant-authority.ts';
 import { type Blocked, diffGrant } from './grant-diff.ts';
@@ -19,7 +19,7 @@ import {
 } from './grant-target.ts';
 import type { Grantee, ObjectTarget } from './model.ts';
 import type { Plan, PlanContext, Planner, Reader } from './planner.ts';
-import { expandPrivileges, type PrivilegeTable } from './privilege-set.ts';
+import { expandPrivileges, type PrivilegeTable, unlessInvalid } from './privilege-set.ts';
 import { type PrivilegeTables, tableOf } from './privilege-set-tables.ts';
 
 export class GrantPlanner implements Planner<Grant> {
@@ -32,25 +32,29 @@ export class GrantPlanner implements Planner<Grant> {
 
   async plan(resource: Grant, context: PlanContext): Promise<Plan> {
     const spec = resource.spec.forProvider;
-    const table = tableOf(this.#tables, context.reader.server);
+    const { server } = context.reader;
+    const table = tableOf(this.#tables, server);
     if (spec.memberOf !== undefined) return await planMembership(spec, context, table);
-    const state = await this.#read(spec, table, context);
-    const { wish, subject, now, before } = state;
-    const role = granteeWords(wish.grantee);
-    if (!now.granteeExists) throw waiting(`role ${role} does not exist; it is looked for again`);
+    const subject = grantSubject(spec, table, server);
+    const wish = wishOf(spec, table, expandPrivileges(spec.privileges ?? [], subject.privileges, server));
+    if (wish.withOption && wish.grantee.public === true)
+      throw invalidSpec('withOption: PUBLIC cannot have the grant option');
+    refuseMove(context.applied, scopeOf(spec, subject));
+    const { applied, now, before, rules } = await read(spec, wish, subject, table, context);
+    if (!now.granteeExists) throw waiting(`role ${granteeWords(wish.grantee)} does not exist; it is looked for again`);
     if (now.missing.length > 0) throw waiting(`${now.missing.join(', ')} does not exist; it is looked for again`);
     refuseAmbiguous(subject.targets, now);
-    const diff = diffGrant(wish, state.applied, now.objects, before.objects, state.rules);
+    const diff = diffGrant(wish, applied, now.objects, before.objects, rules);
     // Grants before revokes, in one transaction: nobody is ever without what they keep.
     const steps = [...diff.grants, ...diff.revokes];
-    const unready = blockedMessage(diff.blocked, context.reader.server);
+    const unready = blockedMessage(diff.blocked, server);
     if (unready !== undefined && steps.length === 0 && !context.owned) throw denied(unready);
     return {
       exists: context.owned && diff.complete,
       steps,
       unchangeable: [],
       ...(unready === undefined ? {} : { unready: { reason: 'PermissionDenied', message: unready } }),
-      applied: recordGrant(wish, subject, state.applied, now, diff),
+      applied: recordGrant(wish, subject, applied, now, diff),
       atProvider: {
         granted: subject.targets.slice(0, 20).map((target) => grantedWords(wish, target)),
         objects: now.objects.length,
@@ -60,50 +64,70 @@ export class GrantPlanner implements Planner<Grant> {
 
   async planDelete(resource: Grant, context: PlanContext): Promise<Plan> {
     const spec = resource.spec.forProvider;
-    const table = tableOf(this.#tables, context.reader.server);
+    const { server } = context.reader;
+    const table = this.#tables[server.engine];
+    // What was never resolved was never granted, nor can a spec that is wrong by now keep its resource alive.
+    if (table === undefined || spec.role === undefined) return GONE;
     if (spec.memberOf !== undefined) return await planMembershipDelete(spec, context);
-    const state = await this.#read(spec, table, context);
-    const applied = state.applied.length > 0 || !context.owned ? state.applied : declared(state.wish, state.subject);
-    const nothing: GrantWish = { ...state.wish, privileges: [], exclusive: false };
-    const objects = [...state.now.objects, ...state.before.objects];
-    const diff = diffGrant(nothing, applied, [], objects, state.rules);
+    const subject = unlessInvalid(() => grantSubject(spec, table, server));
+    const words = unlessInvalid(() => subject && expandPrivileges(spec.privileges ?? [], subject.privileges, server));
+    const wish = wishOf(spec, table, words ?? []);
+    const state = await read(spec, wish, subject, table, context);
+    const isRecorded = state.applied.length > 0 || !context.owned || subject === undefined;
+    const applied = isRecorded ? state.applied : declared(wish, subject);
+    const nothing: GrantWish = { ...wish, privileges: [], exclusive: false };
+    const diff = diffGrant(nothing, applied, [], [...state.now.objects, ...state.before.objects], state.rules);
     const steps = [...diff.grants, ...diff.revokes];
-    const unready = blockedMessage(diff.blocked, context.reader.server);
+    const blocked = blockedMessage(diff.blocked, server);
     // A refusal keeps the finalizer: what we gave is still there, and somebody has to know.
-    if (unready !== undefined && steps.length === 0) throw denied(unready);
-    return { exists: steps.length > 0, steps, unchangeable: [], atProvider: {} };
-  }
-
-  async #read(spec: GrantParameters, table: PrivilegeTable, context: PlanContext) {
-    const { reader } = context;
-    const subject = grantSubject(spec, table, reader.server);
-    const wish = wishOf(spec, subject, table, reader.server);
-    const applied = readApplied(context.applied, { database: spec.database, schema: spec.schema });
-    const [now, before] = await Promise.all([
-      readObjects(reader, wish.grantee, subject.targets, wish.grantor),
-      readObjects(reader, wish.grantee, recordedTargets(applied, subject.targets), wish.grantor),
-    ]);
-    const rules = {
-      authority: { admin: reader.server.admin.name, reach: mergedReach(now, before) },
-      table,
-    };
-    return { subject, wish, applied, now, before, rules };
+    if (blocked !== undefined && steps.length === 0) throw denied(blocked);
+    return { ...GONE, exists: steps.length > 0, steps };
   }
 }
 
-function wishOf(spec: GrantParameters, subject: GrantSubject, table: PrivilegeTable, server: ServerInfo): GrantWish {
+const GONE: Plan = { exists: false, steps: [], unchangeable: [], atProvider: {} };
+
+function wishOf(spec: GrantParameters, table: PrivilegeTable, privileges: readonly string[]): GrantWish {
   if (spec.role === undefined) throw invalidSpec('role: is not resolved');
-  const grantee = granteeOf(spec.role, table);
-  const withOption = spec.withOption === true;
-  if (withOption && grantee.public === true) throw invalidSpec('withOption: PUBLIC cannot have the grant option');
   return {
-    grantee,
-    privileges: expandPrivileges(spec.privileges ?? [], subject.privileges, server),
-    withOption,
+    grantee: granteeOf(spec.role, table),
+    privileges,
+    withOption: spec.withOption === true,
     grantor: spec.grantor,
     exclusive: spec.exclusive === true,
     columns: spec.columns,
   };
+}
+
+const scopeOf = ({ database, schema }: GrantParameters, subject: GrantSubject | undefined): Scope => ({
+  database,
+  schema,
+  ...(subject === undefined ? {} : { type: subject.type }),
+});
+
+function refuseMove(applied: unknown, scope: Scope): void {
+  const stray = strayTarget(applied, scope);
+  if (stray !== undefined)
+    throw invalidSpec(
+      `this Grant was on ${targetWords(stray)} and cannot move to another database or schema: delete it and create another`,
+    );
+}
+
+async function read(
+  spec: GrantParameters,
+  wish: GrantWish,
+  subject: GrantSubject | undefined,
+  table: PrivilegeTable,
+  { reader, applied: record }: PlanContext,
+) {
+  const targets = subject?.targets ?? [];
+  const applied = readApplied(record, scopeOf(spec, subject));
+  const [now, before] = await Promise.all([
+    readObjects(reader, wish.grantee, targets, wish.grantor),
+    readObjects(reader, wish.grantee, recordedTargets(applied, targets), wish.grantor),
+  ]);
+  const authority = { admin: reader.server.admin.name, reach: mergedReach(now, before) };
+  return { applied, now, before, rules: { authority, table } };
 }
 
 const NONE: AuthorityObserved = { granteeExists: true, missing: [], objects: [] };

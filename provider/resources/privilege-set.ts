@@ -3,7 +3,7 @@
  * The names themselves are data of each engine.
  */
 import type { ServerInfo } from '../engines/engine.ts';
-import { invalidSpec } from './errors.ts';
+import { invalidSpec, ResourceError } from './errors.ts';
 import type { ObjectType } from './model.ts';
 
 /** The first version that has something. */
@@ -100,3 +100,13 @@ export function expandPrivileges(
 
 const has = (server: Pick<ServerInfo, 'versionNumber'>, entry: PrivilegeEntry): boolean =>
   entry.since === undefined || server.versionNumber >= entry.since.versionNumber;
+
+/** For deletion: a spec that is wrong by now gives nothing, and must not keep its resource alive. */
+export function unlessInvalid<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof ResourceError && error.reason === 'InvalidSpec') return undefined;
+    throw error;
+  }
+}

@@ -1,5 +1,11 @@
 /** What grantees hold, read from the catalogs: one statement for all grants of a batch in one database. */
-import type { AuthorityAcl, AuthorityObserved, AuthorityQuery, Reach } from '../../../resources/grant-authority.ts';
+import type {
+  AuthorityAcl,
+  AuthorityObserved,
+  AuthorityQuery,
+  GrantOption,
+  Reach,
+} from '../../../resources/grant-authority.ts';
 import { targetWords, withoutColumns } from '../../../resources/grant-target.ts';
 import type { GrantObserved, GrantQuery, ObjectTarget, ObjectType } from '../../../resources/model.ts';
 import type { ServerInfo } from '../../engine.ts';
@@ -20,6 +26,12 @@ interface ObjectBody {
   owners: string[];
 }
 
+/** What all queries that see an object share. */
+interface Found extends ObjectBody {
+  itemsOf: Map<string, Item[]>;
+  options: GrantOption[] | undefined;
+}
+
 interface RoleBody extends Reach {
   oid: string;
   name: string;
@@ -30,7 +42,7 @@ interface Snapshot {
   databases: Set<string>;
   schemas: Set<string>;
   columns: Set<string>;
-  objects: Map<string, ObjectBody[]>;
+  objects: Map<string, Found[]>;
   rolesByOid: Map<string, RoleBody>;
   rolesByName: Map<string, RoleBody>;
   reach: Record<string, Reach>;
@@ -71,8 +83,8 @@ async function load(session: ReadSession, queries: readonly AuthorityQuery[], in
   return snapshot;
 }
 
-function byName(a: ObjectBody, b: ObjectBody): number {
-  const key = ({ name, args }: ObjectBody) => `${name} ${args?.join() ?? ''}`;
+function byName(a: Found, b: Found): number {
+  const key = ({ name, args }: Found) => `${name} ${args?.join() ?? ''}`;
   return key(a) < key(b) ? -1 : 1;
 }
 
@@ -127,10 +139,11 @@ function collectRole(snapshot: Snapshot, { as, ...role }: RoleBody & { as: strin
 function collectObject({ objects }: Snapshot, body: ObjectBody): void {
   const exact = keyOf(body.type, body.schema, body.name);
   const all = keyOf(body.type, body.schema, '*');
+  const found: Found = { ...body, itemsOf: Map.groupBy(body.acl, ([grantee]) => grantee), options: undefined };
   for (const key of new Set([exact, all])) {
     const list = objects.get(key);
-    if (list === undefined) objects.set(key, [body]);
-    else list.push(body);
+    if (list === undefined) objects.set(key, [found]);
+    else list.push(found);
   }
 }
 
@@ -139,7 +152,7 @@ function answer(query: AuthorityQuery, snapshot: Snapshot, info: ServerInfo): Au
   const granteeOid = grantee.public === true ? PUBLIC_OID : snapshot.rolesByName.get(grantee.name)?.oid;
   const missing = new Set<string>();
   if (grantor !== undefined && !snapshot.rolesByName.has(grantor)) missing.add(`role "${grantor}"`);
-  const objects = new Map<ObjectBody, AuthorityAcl>();
+  const objects = new Map<Found, AuthorityAcl>();
   for (const target of query.targets)
     for (const body of find(target, snapshot, info, missing))
       if (!objects.has(body)) objects.set(body, aclOf(target, body, granteeOid, snapshot, info));
@@ -151,9 +164,9 @@ function answer(query: AuthorityQuery, snapshot: Snapshot, info: ServerInfo): Au
   };
 }
 
-function find(target: ObjectTarget, snapshot: Snapshot, info: ServerInfo, missing: Set<string>): ObjectBody[] {
+function find(target: ObjectTarget, snapshot: Snapshot, info: ServerInfo, missing: Set<string>): Found[] {
   const { type, database, schema, args, columns } = target;
-  const absent = (words: string): ObjectBody[] => {
+  const absent = (words: string): Found[] => {
     missing.add(words);
     return [];
   };
@@ -175,40 +188,46 @@ function find(target: ObjectTarget, snapshot: Snapshot, info: ServerInfo, missin
 
 function aclOf(
   target: ObjectTarget,
-  body: ObjectBody,
+  found: Found,
   granteeOid: string | undefined,
   snapshot: Snapshot,
   info: ServerInfo,
 ): AuthorityAcl {
-  const roleName = (oid: string) => snapshot.rolesByOid.get(oid)?.name ?? oid;
   const place = withoutColumns(target);
+  found.options ??= optionsOf(found, snapshot, info);
+  const items = granteeOid === undefined ? [] : (found.itemsOf.get(granteeOid) ?? []);
   return {
     target: {
       ...place,
-      ...(place.name === undefined ? {} : { name: body.name }),
-      ...(body.args === null ? {} : { args: body.args }),
+      ...(place.name === undefined ? {} : { name: found.name }),
+      ...(found.args === null ? {} : { args: found.args }),
     },
-    owner: roleName(body.owner),
-    privileges: body.acl
-      .filter(([grantee]) => grantee === granteeOid)
-      .map(([, column, privilege, grantable, grantor, shadowed]) => ({
-        privilege,
-        grantable,
-        grantor: roleName(grantor),
-        ...(column === null ? {} : { column }),
-        ...(shadowed ? { shadowed } : {}),
-      })),
-    options: [
-      ...body.owners.map((role) => ({ privilege: '*', role })),
-      ...body.acl
-        .filter(([grantee, , , grantable]) => grantable && grantee !== PUBLIC_OID && mayAct(grantee, snapshot, info))
-        .map(([grantee, column, privilege]) => ({
-          privilege,
-          role: roleName(grantee),
-          ...(column === null ? {} : { column }),
-        })),
-    ],
+    owner: roleName(found.owner, snapshot),
+    privileges: items.map(([, column, privilege, grantable, grantor, shadowed]) => ({
+      privilege,
+      grantable,
+      grantor: roleName(grantor, snapshot),
+      ...(column === null ? {} : { column }),
+      ...(shadowed ? { shadowed } : {}),
+    })),
+    options: found.options,
   };
+}
+
+const roleName = (oid: string, { rolesByOid }: Snapshot): string => rolesByOid.get(oid)?.name ?? oid;
+
+function optionsOf({ owners, acl }: ObjectBody, snapshot: Snapshot, info: ServerInfo): GrantOption[] {
+  const held = acl.filter(
+    ([grantee, , , grantable]) => grantable && grantee !== PUBLIC_OID && mayAct(grantee, snapshot, info),
+  );
+  return [
+    ...owners.map((role) => ({ privilege: '*', role })),
+    ...held.map(([grantee, column, privilege]) => ({
+      privilege,
+      role: roleName(grantee, snapshot),
+      ...(column === null ? {} : { column }),
+    })),
+  ];
 }
 
 /** A grantee of the batch is in the rows too, and its grant options are nothing to us. */

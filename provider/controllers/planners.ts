@@ -1,0 +1,23 @@
+/** The planners there are, by kind. A kind without one says NotImplemented. */
+import { POSTGRES_PRIVILEGES } from '../engines/postgres/privileges.ts';
+import { DatabasePlanner } from '../resources/database.ts';
+import { DefaultPrivilegesPlanner } from '../resources/default-privileges.ts';
+import { ExtensionPlanner } from '../resources/extension.ts';
+import { GrantPlanner } from '../resources/grant.ts';
+import type { Planner } from '../resources/planner.ts';
+import { RolePlanner } from '../resources/role.ts';
+import { SchemaPlanner } from '../resources/schema.ts';
+
+/** Which privileges there are, by engine. */
+const privileges = { postgres: POSTGRES_PRIVILEGES };
+
+export const planners: ReadonlyMap<string, Planner> = new Map(
+  [
+    new DatabasePlanner(),
+    new SchemaPlanner(),
+    new ExtensionPlanner(),
+    new RolePlanner(),
+    new GrantPlanner(privileges),
+    new DefaultPrivilegesPlanner(privileges),
+  ].map((planner) => [planner.kind.kind, planner as unknown as Planner] as const),
+);

@@ -1,0 +1,77 @@
+/** What a connection Secret holds: the parts, and the strings that drivers and command lines take. */
+import type { EngineName } from '../engines/engine.ts';
+import { Secret } from './secret.ts';
+
+export interface ConnectionParts {
+  engine: EngineName;
+  host: string;
+  port: number;
+  tlsMode: string;
+  username?: string;
+  password?: Secret;
+  database?: string;
+}
+
+/** Every value that holds the password is a `Secret`. Keys of parts that are not given are left out. */
+export function buildConnectionDetails(parts: ConnectionParts): Record<string, string | Secret> {
+  const { host, port, username, password, database } = parts;
+  const details: Record<string, string | Secret> = { endpoint: host, port: String(port) };
+  if (username !== undefined) details['username'] = username;
+  if (password !== undefined) details['password'] = password;
+  if (database !== undefined) details['database'] = database;
+  if (username === undefined) return details;
+  const strings =
+    parts.engine === 'mysql' || parts.engine === 'mariadb' ? mysql(parts, username) : postgres(parts, username);
+  return { ...details, ...strings };
+}
+
+function postgres(parts: ConnectionParts, username: string): Record<string, string | Secret> {
+  const { host, port, password, database, tlsMode } = parts;
+  const path = database === undefined ? '' : `/${encode(database)}`;
+  return {
+    uri: new Secret(
+      `postgresql://${userInfo(username, password)}@${authority(host)}:${port}${path}?sslmode=${tlsMode}`,
+    ),
+    jdbcUrl: new Secret(
+      `jdbc:postgresql://${authority(host)}:${port}/${database === undefined ? '' : encode(database)}?${query({ user: username, password, sslmode: tlsMode })}`,
+    ),
+    PGHOST: host,
+    PGPORT: String(port),
+    PGUSER: username,
+    ...(password === undefined ? {} : { PGPASSWORD: password }),
+    ...(database === undefined ? {} : { PGDATABASE: database }),
+    PGSSLMODE: tlsMode,
+  };
+}
+
+function mysql(parts: ConnectionParts, username: string): Record<string, string | Secret> {
+  const { host, port, password, database, engine } = parts;
+  const path = database === undefined ? '' : `/${encode(database)}`;
+  return {
+    uri: new Secret(`${engine}://${userInfo(username, password)}@${authority(host)}:${port}${path}`),
+    jdbcUrl: new Secret(
+      `jdbc:${engine}://${authority(host)}:${port}/${database === undefined ? '' : encode(database)}?${query({ user: username, password })}`,
+    ),
+    MYSQL_HOST: host,
+    MYSQL_TCP_PORT: String(port),
+    MYSQL_USER: username,
+    ...(password === undefined ? {} : { MYSQL_PWD: password }),
+    ...(database === undefined ? {} : { MYSQL_DATABASE: database }),
+  };
+}
+
+const userInfo = (username: string, password: Secret | undefined): string =>
+  password === undefined ? encode(username) : `${encode(username)}:${encode(password.reveal())}`;
+
+const query = (values: Record<string, string | Secret | undefined>): string =>
+  Object.entries(values)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}=${encode(value instanceof Secret ? value.reveal() : (value ?? ''))}`)
+    .join('&');
+
+/** encodeURIComponent leaves some characters that parsers of URIs treat as special. */
+const encode = (text: string): string =>
+  encodeURIComponent(text).replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+
+/** Addresses of IPv6 need brackets. */
+const authority = (host: string): string => (host.includes(':') ? `[${host}]` : host);

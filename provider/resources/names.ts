@@ -1,0 +1,50 @@
+/** Names on the server that nobody may manage, because the server or its provider lives by them. */
+import type { EngineName } from '../engines/engine.ts';
+import { ResourceError } from './errors.ts';
+
+const ROLES: Record<EngineName, RegExp> = {
+  postgres: /^(pg_.*|postgres|public|none|current_user|session_user|current_role|rds.*|cloudsql.*|azure.*|alloydb.*)$/,
+  cockroachdb: /^(crdb_internal.*|pg_.*|root|admin|node|public|none)$/,
+  mysql: /^(mysql\..*|root|rdsadmin|cloudsql.*|azure_superuser|event_scheduler)$/,
+  mariadb: /^(mariadb\.sys|mysql|root|rdsadmin|azure_superuser|PUBLIC|NONE)$/i,
+};
+
+const DATABASES: Record<EngineName, RegExp> = {
+  postgres: /^(postgres|template[01]|rdsadmin|cloudsqladmin|alloydbadmin|azure_maintenance|azure_sys)$/,
+  cockroachdb: /^(system|defaultdb|postgres)$/,
+  mysql: /^(mysql|sys|information_schema|performance_schema)$/i,
+  mariadb: /^(mysql|sys|information_schema|performance_schema)$/i,
+};
+
+const refuse = (what: string, name: string): never => {
+  throw new ResourceError(
+    'ReservedName',
+    `the ${what} ${JSON.stringify(name)} belongs to the server and cannot be managed; choose another external name`,
+    { retryable: false },
+  );
+};
+
+/** The administrator manages itself no more than it manages the server's own roles. */
+export function refuseReservedRole(engine: EngineName, name: string, admin: string): void {
+  if (name === admin || ROLES[engine].test(name)) refuse('role', name);
+}
+
+export function refuseReservedDatabase(engine: EngineName, name: string): void {
+  if (DATABASES[engine].test(name)) refuse('database', name);
+}
+
+export function refuseReservedSchema(name: string): void {
+  if (/^(pg_.*|information_schema|crdb_internal)$/.test(name)) refuse('schema', name);
+}
+
+/** Counted in bytes, as servers do. */
+export function refuseLongName(engine: EngineName, what: string, name: string): void {
+  const limit = engine === 'postgres' || engine === 'cockroachdb' ? 63 : what === 'role' ? 32 : 64;
+  const size = engine === 'postgres' || engine === 'cockroachdb' ? Buffer.byteLength(name) : [...name].length;
+  if (size > limit)
+    throw new ResourceError(
+      'InvalidSpec',
+      `the ${what} name ${JSON.stringify(name)} has ${size} ${engine === 'postgres' || engine === 'cockroachdb' ? 'bytes' : 'characters'}; the server takes at most ${limit}`,
+      { retryable: false },
+    );
+}
