@@ -170,6 +170,38 @@ describe.each(postgresMajors)('PostgreSQL %i, grants', (major) => {
     await expect(table(['SELECT'], { database: 'nope' }).plan()).rejects.toMatchObject({ reason: 'Waiting' });
   });
 
+  test('a spec that is wrong by now does not keep its resource, and what it gave is taken back', async () => {
+    const story = table(['SELECT']);
+    await story.reconcile();
+    story.spec = { ...story.spec, privileges: ['NONSENSE'], sequences: ['q'] };
+    await expect(story.plan()).rejects.toMatchObject({ reason: 'InvalidSpec' });
+    expect(await story.delete()).toEqual([`REVOKE SELECT ON TABLE "s"."t" FROM "app ${world.id}"`]);
+  });
+
+  test('a record that names what is not the spec’s is not believed', async () => {
+    await world.sql(
+      'CREATE SCHEMA IF NOT EXISTS theirs; CREATE TABLE IF NOT EXISTS theirs.t (a int); GRANT SELECT ON theirs.t TO {app}',
+    );
+    const story = table(['SELECT']);
+    await story.reconcile();
+    for (const nonsense of [
+      null,
+      'text',
+      7,
+      {},
+      [null, 1, {}, { target: {} }, { target: { type: 'x' }, privileges: [] }],
+    ]) {
+      story.applied = nonsense;
+      expect((await story.plan()).steps).toEqual([]);
+    }
+    story.applied = [
+      { target: { type: 'table', database: world.database, schema: 'theirs', name: 't' }, privileges: ['SELECT'] },
+    ];
+    await expect(story.plan()).rejects.toThrow('cannot move to another database or schema');
+    await story.delete();
+    expect(await holds('app', 'theirs.t')).toEqual(['SELECT']);
+  });
+
   test('a grant is gone with its role, schema or database (B112)', async () => {
     const story = table(['SELECT']);
     await story.reconcile();
