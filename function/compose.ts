@@ -7,7 +7,7 @@ import {
   Severity,
 } from '@crossplane-org/function-sdk-typescript';
 import { parseClaim } from './claim.ts';
-import { connectionDetails, connectionSecret, SECRET_KEY } from './connection.ts';
+import { connectionDetails, connectionSecret, lacksCredentials, SECRET_KEY } from './connection.ts';
 import { ClaimError } from './errors.ts';
 import { expand } from './expand/expand.ts';
 import { parseInput } from './input.ts';
@@ -17,6 +17,8 @@ import { type World, worldOf } from './world.ts';
 
 /** Nothing outside of Kubernetes is read, and what changes there is watched: to look again sooner would find nothing. */
 const TTL_SECONDS = 300;
+/** Except for the Secrets of logins: their coming wakes nobody. */
+const CREDENTIALS_TTL_SECONDS = 10;
 
 /** Where composed resources go, and after what they are named. */
 function placeOf(composite: Json): { name: string; namespace: string; legacy: boolean } {
@@ -75,8 +77,8 @@ function desiredComposite(request: RunFunctionRequest, world: World, status: obj
       ...before?.connectionDetails,
       ...(world.legacy ? connectionDetails(request, world) : {}),
     },
-    // Crossplane makes it from the composed resources.
-    ready: before?.ready ?? Ready.READY_UNSPECIFIED,
+    // Else Crossplane makes it from the composed resources.
+    ready: lacksCredentials(request, world) ? Ready.READY_FALSE : (before?.ready ?? Ready.READY_UNSPECIFIED),
   };
 }
 
@@ -115,8 +117,10 @@ function run(request: RunFunctionRequest): RunFunctionResponse {
   for (const [key, resource] of composed) add(key, resource, ready.has(key));
   const secret = connectionSecret(request, world);
   if (secret !== undefined) add(SECRET_KEY, secret, true);
+  const seconds = lacksCredentials(request, world) ? CREDENTIALS_TTL_SECONDS : TTL_SECONDS;
   return {
     ...answer(request),
+    meta: { tag: request.meta?.tag ?? '', ttl: { seconds, nanos: 0 } },
     desired: { composite: desiredComposite(request, world, status), resources },
     conditions,
   };

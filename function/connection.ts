@@ -43,3 +43,9 @@ export function connectionSecret(request: RunFunctionRequest, world: World): Rec
     data,
   };
 }
+
+/** Whether an application that is told of readiness would look for credentials in vain. */
+export const lacksCredentials = (request: RunFunctionRequest, world: World): boolean =>
+  world.legacy
+    ? world.connectionLogin !== undefined && Object.keys(connectionDetails(request, world)).length === 0
+    : world.spec.writeConnectionSecretToRef !== undefined && connectionSecret(request, world) === undefined;

@@ -2,6 +2,7 @@
 import { type Condition, type RunFunctionRequest, Status, Target } from '@crossplane-org/function-sdk-typescript';
 import { z } from 'zod';
 import { ENGINES, serverRef } from './claim.ts';
+import { lacksCredentials } from './connection.ts';
 import type { Composed, ComposedKind } from './expand/composed.ts';
 import { failure, isReady, object, observedOf, text } from './observed.ts';
 import type { World } from './world.ts';
@@ -93,7 +94,15 @@ export function report(request: RunFunctionRequest, world: World, composed: Read
   const all = [...composed].map(([key, resource]) => progressOf(request, key, resource));
   const open = all.filter(({ ready, failure: why }) => !ready || why !== undefined);
   const endpoint = endpointOf(request, world);
-  const phase = open.length === 0 ? 'Ready' : open.some((one) => one.failure !== undefined) ? 'Failing' : 'Creating';
+  const credentials = lacksCredentials(request, world)
+    ? [`credentials of role ${world.connectionLogin?.name ?? ''}`]
+    : [];
+  const phase =
+    open.length + credentials.length === 0
+      ? 'Ready'
+      : open.some((one) => one.failure !== undefined)
+        ? 'Failing'
+        : 'Creating';
   return {
     status: {
       phase,
@@ -102,9 +111,10 @@ export function report(request: RunFunctionRequest, world: World, composed: Read
       databaseName: world.database,
       ...(endpoint === undefined ? {} : { endpoint }),
       secretNames: world.logins.map(({ secretName }) => secretName),
-      waitingFor: open
-        .slice(0, LISTED)
-        .map(({ label, failure: why }) => (why === undefined ? label : `${label}: ${why}`)),
+      waitingFor: [
+        ...open.map(({ label, failure: why }) => (why === undefined ? label : `${label}: ${why}`)),
+        ...credentials,
+      ].slice(0, LISTED),
     },
     conditions: GROUPS.map((group) => conditionOf(group, all)),
     ready: new Set(all.filter(({ ready }) => ready).map(({ key }) => key)),

@@ -1,0 +1,132 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  compositeOf,
+  documents,
+  manifest,
+  observe,
+  type Rendered,
+  type Renderer,
+  startRenderer,
+} from './crossplane-render.ts';
+
+let renderer: Renderer;
+beforeAll(async () => {
+  renderer = await startRenderer();
+});
+afterAll(async () => {
+  await renderer?.stop();
+});
+
+async function matchesGolden(name: string, text: string): Promise<void> {
+  const file = join(import.meta.dirname, 'expected', `${name}.yaml`);
+  if (process.env['UPDATE_GOLDEN'] === '1') {
+    await mkdir(join(file, '..'), { recursive: true });
+    await writeFile(file, text);
+  }
+  expect(text).toBe(await readFile(file, 'utf8'));
+}
+
+const CASES = [
+  { name: 'claim', version: 'v1', load: async () => compositeOf(await manifest('examples/claim.yaml')) },
+  {
+    name: 'xr',
+    version: 'v2',
+    load: async () => {
+      const xr = await manifest('examples/xr.yaml');
+      return { ...xr, metadata: { ...xr.metadata, uid: '7c7d4a3c-0000-4000-8000-000000000002' } };
+    },
+  },
+] as const;
+
+const withRoles = (xr: Rendered, keep: (role: { name: string }) => boolean): Rendered => ({
+  ...xr,
+  spec: { ...xr.spec, roles: (xr.spec['roles'] as { name: string }[]).filter(keep) },
+});
+
+/** Everything but the composite, which render prints first. */
+const composedOf = (text: string): Rendered[] => documents(text).slice(1);
+
+describe.each(CASES)('the example $name', ({ name, version, load }) => {
+  const first = async (): Promise<{ xr: Rendered; text: string }> => {
+    const xr = await load();
+    const { code, stdout, stderr } = await renderer.render(xr, version);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    return { xr, text: stdout };
+  };
+
+  test('the first call composes everything, ready nothing', async () => {
+    await matchesGolden(`${name}-first`, (await first()).text);
+  });
+
+  test('what it composes is what the CRDs and the definitions allow', async () => {
+    const { text } = await first();
+    const composed = text.split(/^---$/m).filter((one) => !/^kind: (Secret|XDatabase|CompositeXDatabase)$/m.test(one));
+    const { code, stdout, stderr } = await renderer.validate(composed.join('---'));
+    expect(stdout + stderr).toMatch(/0 missing schemas, \d+ success cases, 0 failure cases/);
+    expect(code).toBe(0);
+  });
+
+  test('with everything observed ready the composite is ready and gives the credentials', async () => {
+    const { xr, text } = await first();
+    const { observed, secrets } = observe(composedOf(text), xr);
+    const { code, stdout, stderr } = await renderer.render(xr, version, { observed, required: secrets });
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    await matchesGolden(`${name}-ready`, stdout);
+  });
+
+  test('what cannot be made is named, in the words of the provider', async () => {
+    const { xr, text } = await first();
+    const message = 'create failed: database "orders" exists already: set adopt to take it over';
+    const failing = ({ kind }: Rendered): Record<string, string> => (kind === 'Database' ? { message } : {});
+    const { observed, secrets } = observe(composedOf(text), xr, failing);
+    const { stdout } = await renderer.render(xr, version, { observed, required: secrets });
+    await matchesGolden(`${name}-failing`, stdout.split(/^---$/m).slice(0, 2).join('---'));
+  });
+
+  test('a role taken from the list takes its own resources with it and no others', async () => {
+    const { xr, text } = await first();
+    const { observed, secrets } = observe(composedOf(text), xr);
+    const smaller = withRoles(xr, (role) => role.name !== 'report');
+    const { stdout } = await renderer.render(smaller, version, { observed, required: secrets });
+    const key = ({ metadata }: Rendered) => metadata.annotations?.['crossplane.io/composition-resource-name'] ?? '';
+    const before = composedOf(text).map(key);
+    const after = composedOf(stdout)
+      .map(key)
+      .filter((one) => one !== 'connection-secret');
+    expect(after).toEqual(before.filter((one) => !one.includes('-report')));
+    await matchesGolden(`${name}-role-removed`, stdout);
+  });
+
+  test('a role moved in the list changes nothing', async () => {
+    const { xr, text } = await first();
+    const moved = { ...xr, spec: { ...xr.spec, roles: (xr.spec['roles'] as unknown[]).toReversed() } };
+    const { stdout } = await renderer.render(moved, version);
+    expect(composedOf(stdout)).toEqual(composedOf(text));
+  });
+
+  test.each([
+    [{ databaseName: 'postgres' }, 'spec.databaseName: "postgres" belongs to the server itself'],
+    [{ class: 'gold', serverRef: undefined }, 'spec.class: "gold" is not known; allowed: shared'],
+    [{ engine: 'mysql' }, 'spec.schemas: are not known to mysql'],
+    [{ connectionRole: 'nobody' }, 'spec.connectionRole: "nobody" is not one of the roles; allowed: migrate, app'],
+  ])('%j is refused by name, and nothing is composed', async (change, message) => {
+    const xr = await load();
+    const { code, stdout, stderr } = await renderer.render({ ...xr, spec: { ...xr.spec, ...change } }, version);
+    expect(stderr).toContain(message);
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+  });
+
+  test('a database is not left behind for another name', async () => {
+    const { xr, text } = await first();
+    const { observed } = observe(composedOf(text), xr);
+    const moved = { ...xr, spec: { ...xr.spec, databaseName: 'elsewhere' } };
+    const { code, stderr } = await renderer.render(moved, version, { observed });
+    expect(stderr).toContain('spec.databaseName: cannot be changed: the database is "orders"');
+    expect(code).toBe(1);
+  });
+});
