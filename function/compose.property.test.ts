@@ -1,0 +1,75 @@
+import { Ready, RunFunctionRequest, RunFunctionResponse } from '@crossplane-org/function-sdk-typescript';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ACCESS, ENGINES } from './claim.ts';
+import { fatal } from './compose.fixture.ts';
+import { compose } from './compose.ts';
+
+test('no request makes it throw, drop an earlier step or answer what cannot be sent', () => {
+  const json = fc.jsonValue({ maxDepth: 4 });
+  const name = fc.oneof(
+    fc.string({ unit: 'grapheme', maxLength: 70 }),
+    fc.constantFrom('app', 'public', '__proto__', 'constructor'),
+  );
+  const mostly = <T>(good: fc.Arbitrary<T>): fc.Arbitrary<unknown> =>
+    fc.oneof({ weight: 6, arbitrary: good }, { weight: 1, arbitrary: json });
+  const spec = fc.record(
+    {
+      engine: mostly(fc.constantFrom(...ENGINES)),
+      serverRef: mostly(fc.record({ name: fc.constant('shared') })),
+      databaseName: mostly(name),
+      schemas: mostly(fc.array(fc.record({ name: mostly(name) }), { maxLength: 4 })),
+      extensions: mostly(fc.array(fc.record({ name: mostly(name) }), { maxLength: 2 })),
+      roles: mostly(
+        fc.array(
+          fc.record(
+            { name: mostly(name), access: mostly(fc.constantFrom(...ACCESS)), username: name },
+            { requiredKeys: ['name', 'access'] },
+          ),
+          { maxLength: 4 },
+        ),
+      ),
+      claimRef: mostly(fc.constant({ name: 'orders', namespace: 'team-a' })),
+      adopt: mostly(fc.boolean()),
+      writeConnectionSecretToRef: mostly(fc.record({ name })),
+    },
+    { requiredKeys: ['serverRef'] },
+  );
+  const composite = mostly(
+    fc.record({
+      metadata: mostly(fc.constant({ name: 'orders', namespace: 'team-a' })),
+      spec: mostly(spec),
+      status: json,
+    }),
+  );
+  const observedResources = fc.dictionary(
+    fc.constantFrom('database', 'role-owner', 'role-login-app', 'connection-secret'),
+    fc.record({ resource: fc.dictionary(fc.constantFrom('metadata', 'spec', 'status', 'data'), json) }),
+  );
+  fc.assert(
+    fc.property(composite, observedResources, json, (resource, resources, input) => {
+      const isObject = typeof resource === 'object' && resource !== null && !Array.isArray(resource);
+      const response = compose({
+        ...RunFunctionRequest.fromPartial({ meta: { tag: 't' } }),
+        observed: {
+          composite: {
+            resource: isObject ? resource : undefined,
+            connectionDetails: {},
+            ready: Ready.READY_UNSPECIFIED,
+          },
+          resources: resources as never,
+        },
+        desired: {
+          composite: undefined,
+          resources: { before: { resource: {}, connectionDetails: {}, ready: Ready.READY_TRUE } },
+        },
+        input: input as never,
+      } as RunFunctionRequest);
+      expect(fatal(response) ?? '').not.toContain('internal error');
+      expect(response.meta?.tag).toBe('t');
+      expect(response.desired?.resources['before']).toBeDefined();
+      expect(() => RunFunctionResponse.encode(response).finish()).not.toThrow();
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,27 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { bundle } from './build.ts';
+
+test('the function is one file that runs alone, without a client of Kubernetes in it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'xdatabase-build-'));
+  onTestFinished(async () => {
+    await rm(folder, { recursive: true });
+  });
+  const file = await bundle('function', 'function/main.ts', folder);
+  const { status, stdout } = spawnSync(process.execPath, [file, '--help'], { cwd: folder, encoding: 'utf8' });
+  expect(status).toBe(0);
+  expect(stdout).toContain('--tls-server-certs-dir');
+});
+
+test('a bundle that holds what it must not is refused by name', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'xdatabase-build-'));
+  onTestFinished(async () => {
+    await rm(folder, { recursive: true });
+  });
+  await expect(bundle('function', 'provider/runtime/kube/client.ts', folder)).rejects.toThrow(
+    /dist\/function\.js must not hold provider\/runtime/,
+  );
+});
