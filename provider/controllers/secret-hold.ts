@@ -7,7 +7,7 @@ import type { ProviderConfig } from '../api/provider-config.ts';
 import type { KubeClient } from '../runtime/kube/client.ts';
 import { SECRETS } from '../runtime/kube/resource.ts';
 import { type SecretName, secretsOf } from './connection-settings.ts';
-import { IN_USE_FINALIZER } from './finalizers.ts';
+import { SECRET_FINALIZER } from './finalizers.ts';
 import { hasStatus, type SecretMetadata } from './secrets.ts';
 
 export class SecretHold {
@@ -39,12 +39,12 @@ export class SecretHold {
     const known = this.#metadata.get(`${secret.namespace}/${secret.name}`);
     if (known === undefined) return;
     const finalizers = known.metadata.finalizers ?? [];
-    const isHeld = finalizers.includes(IN_USE_FINALIZER);
+    const isHeld = finalizers.includes(SECRET_FINALIZER);
     // What is being deleted takes no new finalizer.
     if (isHeld === held || (held && known.metadata.deletionTimestamp !== undefined)) return;
     const next = held
-      ? [...finalizers, IN_USE_FINALIZER]
-      : finalizers.filter((finalizer) => finalizer !== IN_USE_FINALIZER);
+      ? [...finalizers, SECRET_FINALIZER]
+      : finalizers.filter((finalizer) => finalizer !== SECRET_FINALIZER);
     try {
       const updated = await this.#client.mergePatch<KubeObject>(SECRETS, secret, {
         metadata: { resourceVersion: known.metadata.resourceVersion, finalizers: next },

@@ -24,6 +24,7 @@ beforeAll(async () => {
   provider = await startProvider(cluster);
 });
 afterAll(async () => {
+  if (process.env['XDB_TEST_SHOW_LOG']) process.stderr.write(provider.log());
   await provider.stop();
 });
 
