@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DefaultPrivilegesParameters } from '../../provider/api/default-privileges.ts';
 import { postgresMajors } from '../rig/servers.ts';
-import { World } from './grants-world.ts';
+import { versionOf, World } from './grants-world.ts';
 
 describe.each(postgresMajors)('PostgreSQL %i, default privileges', (major) => {
+  const version = versionOf(major);
   let world: World;
   let place: Pick<DefaultPrivilegesParameters, 'database' | 'targetRole' | 'role'>;
   const refusal = { code: '42501' };
@@ -40,7 +41,14 @@ describe.each(postgresMajors)('PostgreSQL %i, default privileges', (major) => {
   });
 
   test('every type of object, with what ALL means in this version', async () => {
-    const types = ['table', 'sequence', 'function', 'type', 'schema', ...(major >= 18 ? ['largeObject'] : [])] as const;
+    const types = [
+      'table',
+      'sequence',
+      'function',
+      'type',
+      'schema',
+      ...(version >= 18 ? ['largeObject'] : []),
+    ] as const;
     for (const objectType of types as readonly DefaultPrivilegesParameters['objectType'][]) {
       const story = world.defaults({ ...place, objectType, privileges: ['ALL'], withOption: true });
       expect(await story.reconcile(), objectType).toHaveLength(1);
@@ -48,7 +56,7 @@ describe.each(postgresMajors)('PostgreSQL %i, default privileges', (major) => {
       expect(await story.delete(), objectType).toHaveLength(1);
     }
     expect(await world.sql('SELECT FROM pg_default_acl')).toEqual([]);
-    if (major < 18)
+    if (version < 18)
       await expect(world.defaults({ ...place, objectType: 'largeObject', privileges: ['ALL'] }).plan()).rejects.toThrow(
         'version 18',
       );
@@ -137,6 +145,7 @@ describe.each(postgresMajors)('PostgreSQL %i, default privileges', (major) => {
 });
 
 describe.each(postgresMajors)('PostgreSQL %i, default privileges by an administrator that is no superuser', (major) => {
+  const version = versionOf(major);
   let world: World;
   beforeEach(async () => {
     world = await World.create(major, 'cloud');
@@ -158,7 +167,7 @@ describe.each(postgresMajors)('PostgreSQL %i, default privileges by an administr
     await story().reconcile();
     await world.as('maker', 'CREATE TABLE a.t (x int)');
     expect(await world.as('app', 'SELECT x FROM a.t')).toEqual([]);
-    const usable = major >= 16 ? 'AND (set_option OR inherit_option)' : '';
+    const usable = version >= 16 ? 'AND (set_option OR inherit_option)' : '';
     expect(
       await world.sql(`SELECT FROM pg_auth_members WHERE member = $1::regrole ${usable}`, [`"${world.admin}"`]),
     ).toEqual([]);
@@ -166,7 +175,7 @@ describe.each(postgresMajors)('PostgreSQL %i, default privileges by an administr
 
   test('work by a membership that it has, inherited or not', async () => {
     await world.sql(
-      `GRANT {maker} TO {admin} ${major >= 16 ? 'WITH INHERIT FALSE, SET TRUE' : ''}; ALTER ROLE {admin} NOINHERIT`,
+      `GRANT {maker} TO {admin} ${version >= 16 ? 'WITH INHERIT FALSE, SET TRUE' : ''}; ALTER ROLE {admin} NOINHERIT`,
     );
     expect((await story().reconcile()).filter((text) => text.includes('GRANT "maker'))).toEqual([]);
   });

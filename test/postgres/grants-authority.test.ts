@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { postgresMajors } from '../rig/servers.ts';
-import { World } from './grants-world.ts';
+import { versionOf, World } from './grants-world.ts';
 
 /** An administrator as managed servers give it: NOSUPERUSER CREATEROLE CREATEDB. */
 describe.each(postgresMajors)('PostgreSQL %i, an administrator that is no superuser', (major) => {
+  const version = versionOf(major);
   let world: World;
   let place: { role: string; database: string; schema: string };
 
@@ -26,7 +27,7 @@ describe.each(postgresMajors)('PostgreSQL %i, an administrator that is no superu
   const members = () =>
     world.sql(
       `SELECT pg_get_userbyid(roleid) AS of FROM pg_auth_members WHERE member = '{admin}'::regrole
-       AND ${major >= 16 ? '(set_option OR inherit_option)' : 'true'} ORDER BY 1`.replace(
+       AND ${version >= 16 ? '(set_option OR inherit_option)' : 'true'} ORDER BY 1`.replace(
         '{admin}',
         `"admin ${world.id}"`,
       ),
@@ -59,7 +60,7 @@ describe.each(postgresMajors)('PostgreSQL %i, an administrator that is no superu
     await world.sql(`GRANT {owner} TO {admin}`);
     expect(await select().reconcile()).toEqual([`GRANT SELECT ON TABLE "s"."t" TO "app ${world.id}"`]);
     await world.sql(
-      `ALTER ROLE {admin} NOINHERIT; ${major >= 16 ? 'GRANT {owner} TO {admin} WITH INHERIT FALSE' : ''}`,
+      `ALTER ROLE {admin} NOINHERIT; ${version >= 16 ? 'GRANT {owner} TO {admin} WITH INHERIT FALSE' : ''}`,
     );
     const story = world.grant({ ...place, tables: ['t'], privileges: ['INSERT'] });
     expect(await story.reconcile()).toEqual([
@@ -78,7 +79,7 @@ describe.each(postgresMajors)('PostgreSQL %i, an administrator that is no superu
     expect(await world.heldOnTable('app', 's.t')).toEqual([]);
   });
 
-  if (major >= 16)
+  if (version >= 16)
     test('the grant option is preferred to a membership that would have to be taken (B35)', async () => {
       await foreignOwner();
       await world.sql(
@@ -122,7 +123,9 @@ describe.each(postgresMajors)('PostgreSQL %i, an administrator that is no superu
 
   test('the schema public belongs to whoever owns the database (B16, B55)', async () => {
     await world.rolesByAdmin('owner');
-    await world.sql(`ALTER DATABASE "${world.database}" OWNER TO {owner}`);
+    // Before 15 it belongs to the superuser of initdb.
+    await world.sql(`ALTER DATABASE "${world.database}" OWNER TO {owner};
+      ${version < 15 ? 'ALTER SCHEMA public OWNER TO {owner}' : ''}`);
     const story = world.grant({ ...place, schema: 'public', privileges: ['CREATE'] });
     expect((await story.reconcile()).join('\n')).toContain('GRANT CREATE ON SCHEMA "public"');
     expect(await members()).toEqual([]);
@@ -134,7 +137,7 @@ describe.each(postgresMajors)('PostgreSQL %i, an administrator that is no superu
     await world.rolesByAdmin('giver');
     await world.sql(
       'GRANT USAGE ON SCHEMA s TO {giver}; GRANT SELECT ON s.t TO {giver} WITH GRANT OPTION; GRANT {giver} TO {admin}' +
-        (major >= 16 ? ' WITH SET TRUE' : ''),
+        (version >= 16 ? ' WITH SET TRUE' : ''),
     );
     const story = world.grant({ ...place, tables: ['t'], privileges: ['SELECT'], grantor: world.name('giver') });
     expect((await story.reconcile())[0]).toBe(`SET LOCAL ROLE "giver ${world.id}"`);

@@ -11,6 +11,7 @@ import { Secret } from '../../provider/resources/secret.ts';
 import { postgresMajors, sharedPostgres } from '../rig/servers.ts';
 
 describe.each(postgresMajors)('PostgreSQL %i, grants through the engine', (major) => {
+  const version = sharedPostgres(major).major;
   const server = sharedPostgres(major);
   const id = randomBytes(4).toString('hex');
   const database = `engine grants ${id}`;
@@ -202,7 +203,7 @@ describe.each(postgresMajors)('PostgreSQL %i, grants through the engine', (major
         step.kind === 'grant' ? { ...step, on: { ...step.on, name: 'gone' } } : step,
       );
       await expect(cloud.run(fails)).rejects.toMatchObject({ code: '42P01' });
-      const usable = major >= 16 ? 'AND (set_option OR inherit_option)' : '';
+      const usable = version >= 16 ? 'AND (set_option OR inherit_option)' : '';
       expect(await server.query(`SELECT FROM pg_auth_members WHERE member = '"${admin}"'::regrole ${usable}`)).toEqual(
         [],
       );

@@ -1,18 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { postgresMajors } from '../rig/servers.ts';
-import { World } from './grants-world.ts';
+import { versionOf, World } from './grants-world.ts';
 
 describe.each(postgresMajors)('PostgreSQL %i, memberships', (major) => {
+  const version = versionOf(major);
   let world: World;
   const story = (role: string, memberOf: string, more = {}) =>
     world.grant({ role: world.name(role), memberOf: world.name(memberOf), ...more });
   const rows = (role: string, memberOf: string) =>
     world.sql(
-      `SELECT admin_option AS admin ${major >= 16 ? ', inherit_option AS inherit, set_option AS set' : ''}
+      `SELECT admin_option AS admin ${version >= 16 ? ', inherit_option AS inherit, set_option AS set' : ''}
        FROM pg_auth_members WHERE member = (SELECT oid FROM pg_roles WHERE rolname = $1) AND roleid = (SELECT oid FROM pg_roles WHERE rolname = $2)`,
       [world.name(role), world.name(memberOf)],
     );
-  const options = (admin: boolean, inherit = true, set = true) => (major >= 16 ? { admin, inherit, set } : { admin });
+  const options = (admin: boolean, inherit = true, set = true) => (version >= 16 ? { admin, inherit, set } : { admin });
 
   describe('made by a superuser', () => {
     beforeEach(async () => {
@@ -46,7 +47,7 @@ describe.each(postgresMajors)('PostgreSQL %i, memberships', (major) => {
       expect(await rows('app', 'team')).toEqual([options(true)]);
     });
 
-    if (major >= 16) {
+    if (version >= 16) {
       test('INHERIT and SET are as asked for', async () => {
         const membership = story('app', 'team', { withInherit: false, withSet: true });
         await membership.reconcile();
@@ -114,10 +115,10 @@ describe.each(postgresMajors)('PostgreSQL %i, memberships', (major) => {
         { ok: true },
       ]);
       await membership.delete();
-      expect(await rows('admin', 'team')).toEqual(major >= 16 ? [options(true, false, false)] : []);
+      expect(await rows('admin', 'team')).toEqual(version >= 16 ? [options(true, false, false)] : []);
     });
 
-    if (major >= 16)
+    if (version >= 16)
       test('a predefined role without the ADMIN option is named with the remedy (B38)', async () => {
         const membership = world.grant({ role: world.name('app'), memberOf: 'pg_write_all_data' });
         await expect(membership.plan()).rejects.toMatchObject({ reason: 'PermissionDenied', retryable: false });

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GrantParameters } from '../../provider/api/grant.ts';
 import { postgresMajors } from '../rig/servers.ts';
-import { World } from './grants-world.ts';
+import { versionOf, World } from './grants-world.ts';
 
 describe.each(postgresMajors)('PostgreSQL %i, grants on every kind of object', (major) => {
+  const version = versionOf(major);
   let world: World;
   let place: { role: string; database: string };
 
@@ -89,6 +90,12 @@ describe.each(postgresMajors)('PostgreSQL %i, grants on every kind of object', (
   });
 
   test('parameters, however they are spelled', async () => {
+    if (version < 15) {
+      await expect(
+        world.grant({ role: place.role, parameters: ['work_mem'], privileges: ['SET'] }).plan(),
+      ).rejects.toThrow('a parameter need version 15');
+      return;
+    }
     const story = world.grant({
       role: place.role,
       parameters: ['Work_Mem', 'my_extension.limit'],

@@ -1,9 +1,10 @@
 /** Three roles with the least rights each, as acceptance scenario PG9 has them, logged in for real. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { postgresMajors } from '../rig/servers.ts';
-import { World } from './grants-world.ts';
+import { versionOf, World } from './grants-world.ts';
 
 describe.each(postgresMajors)('PostgreSQL %i, an owner, an application and a reader', (major) => {
+  const version = versionOf(major);
   let world: World;
   const refused = { code: '42501' };
   const as = (role: string, text: string) => world.as(role, text);
@@ -13,7 +14,7 @@ describe.each(postgresMajors)('PostgreSQL %i, an owner, an application and a rea
     world = await World.create(major);
     await world.roles('migration-user', 'application-user', 'human-user', 'user', 'Mixed(Case');
     await world.sql(
-      `CREATE SCHEMA app1 AUTHORIZATION {migration-user}; ${major < 15 ? 'REVOKE CREATE ON SCHEMA public FROM PUBLIC' : ''}`,
+      `CREATE SCHEMA app1 AUTHORIZATION {migration-user}; ${version < 15 ? 'REVOKE CREATE ON SCHEMA public FROM PUBLIC' : ''}`,
     );
   });
   afterAll(() => world.close());

@@ -15,11 +15,14 @@ import type { DefaultPrivilegesQuery, GrantQuery, MembershipQuery, Step } from '
 import type { Plan, PlanContext, Planner, Reader } from '../../provider/resources/planner.ts';
 import { type PostgresMajor, sharedPostgres } from '../rig/servers.ts';
 
+/** The major version of the server that stands in for one of `postgresMajors`: with a server of your own it is another. */
+export const versionOf = (major: PostgresMajor): number => sharedPostgres(major).major;
+
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 export class World {
   readonly id = randomBytes(4).toString('hex');
-  readonly major: PostgresMajor;
+  readonly major: number;
   readonly database: string;
   readonly admin: string;
   readonly #server;
@@ -31,8 +34,8 @@ export class World {
   readonly sent: string[] = [];
 
   private constructor(major: PostgresMajor, isCloud: boolean) {
-    this.major = major;
     this.#server = sharedPostgres(major);
+    this.major = this.#server.major;
     this.database = `grants ${this.id}`;
     this.admin = isCloud ? this.name('admin') : this.#server.adminUser;
   }
