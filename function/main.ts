@@ -62,6 +62,9 @@ async function main(): Promise<void> {
       insecure: options.insecure,
       certsDir: options['tls-server-certs-dir'],
       maxReceiveBytes: options.maxReceiveBytes,
+      onRefused: (reason) => {
+        log.warn({ reason }, 'a client was refused');
+      },
       onCall: ({ tag, fatal, milliseconds }) => {
         if (fatal !== undefined) log.info({ tag, fatal }, 'refused');
         else log.debug({ tag, milliseconds }, 'composed');

@@ -1,5 +1,6 @@
 /** The gRPC server of the function: who may call it, what it answers, how it stops. */
 import { readFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import {
   FunctionRunnerServiceService,
@@ -10,6 +11,7 @@ import {
 import { type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall } from '@grpc/grpc-js';
 import { compose } from './compose.ts';
 import { Health, HealthService } from './health.ts';
+import { createVerifiedTls } from './verified-tls.ts';
 
 export interface FunctionOptions {
   /** host:port, [IPv6]:port, or :port for every address of the machine. Port 0 takes a free one. */
@@ -22,6 +24,8 @@ export interface FunctionOptions {
   maxReceiveBytes?: number;
   /** How long calls that run may take to end after stop(), in milliseconds. Default 10 s. */
   drainMs?: number;
+  /** Called for each client that was not let in. */
+  onRefused?: (reason: string) => void;
   /** Called once for each request, with how long it took. */
   onCall?: (call: { tag: string; fatal: string | undefined; milliseconds: number }) => void;
 }
@@ -35,27 +39,65 @@ export interface FunctionServer {
 const DEFAULT_MAX_RECEIVE_BYTES = 16 * 1024 * 1024;
 const DEFAULT_DRAIN_MS = 10_000;
 
-async function credentials({ insecure, certsDir }: FunctionOptions): Promise<ServerCredentials> {
-  if (insecure === true) return ServerCredentials.createInsecure();
-  // An empty folder name must not mean "in the clear".
-  if (certsDir === undefined || certsDir === '')
-    throw new Error('a folder with tls.crt, tls.key and ca.crt is required (or insecure)');
-  const [authority, certificate, key] = await Promise.all(
-    ['ca.crt', 'tls.crt', 'tls.key'].map(async (name) => await readFile(join(certsDir, name))),
-  );
-  if (authority === undefined || certificate === undefined || key === undefined) throw new Error('unreachable');
-  // true: a client without a certificate of Crossplane's authority is refused. The function hands out what it is shown.
-  return ServerCredentials.createSsl(authority, [{ cert_chain: certificate, private_key: key }], true);
+/** A listener that is bound, and how to close it. */
+interface Listener {
+  port: number;
+  close(): void;
 }
 
-const bind = async (server: Server, address: string, tls: ServerCredentials): Promise<number> =>
+/** grpc-js and node:net want a host; every address is the one of IPv6, which takes IPv4 too. */
+const withHost = (address: string): string => (address.startsWith(':') ? `[::]${address}` : address);
+
+const bind = async (server: Server, address: string): Promise<Listener> =>
   await new Promise((resolve, reject) => {
-    // grpc-js resolves no address without a host.
-    server.bindAsync(address.startsWith(':') ? `[::]${address}` : address, tls, (error, port) => {
-      if (error === null) resolve(port);
+    server.bindAsync(withHost(address), ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) resolve({ port, close: () => {} });
       else reject(new Error(`cannot listen on ${address}: ${error.message}`, { cause: error }));
     });
   });
+
+async function listen(server: Server, options: FunctionOptions): Promise<Listener> {
+  if (options.insecure === true) return await bind(server, options.address);
+  const { certsDir } = options;
+  // An empty folder name must not mean "in the clear".
+  if (certsDir === undefined || certsDir === '')
+    throw new Error('a folder with tls.crt, tls.key and ca.crt is required (or insecure)');
+  const [authority = '', certificate = '', key = ''] = await Promise.all(
+    ['ca.crt', 'tls.crt', 'tls.key'].map(async (name) => await readFile(join(certsDir, name), 'utf8')),
+  );
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const listener = createVerifiedTls({
+    authority,
+    certificate,
+    key,
+    onConnection: (socket) => {
+      injector.injectConnection(socket);
+    },
+    ...(options.onRefused === undefined ? {} : { onRefused: options.onRefused }),
+  });
+  const { host, port } = hostAndPort(options.address);
+  await new Promise<void>((resolve, reject) => {
+    listener.once('error', (error) => {
+      reject(new Error(`cannot listen on ${options.address}: ${error.message}`, { cause: error }));
+    });
+    listener.listen(port, host, resolve);
+  });
+  return {
+    port: (listener.address() as AddressInfo).port,
+    close: () => {
+      listener.close();
+      injector.drain(options.drainMs ?? DEFAULT_DRAIN_MS);
+    },
+  };
+}
+
+function hostAndPort(address: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d+)$/.exec(withHost(address));
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535)
+    throw new Error(`cannot listen on ${address}: it must be host:port, [IPv6]:port or :port`);
+  return { host: match[1] ?? match[2] ?? '', port };
+}
 
 /**
  * Serves the function and grpc.health.v1.
@@ -83,9 +125,9 @@ export async function startFunction(options: FunctionOptions): Promise<FunctionS
     },
   });
   server.addService(HealthService, health.implementation);
-  let port: number;
+  let listener: Listener;
   try {
-    port = await bind(server, options.address, await credentials(options));
+    listener = await listen(server, options);
   } catch (error) {
     server.forceShutdown();
     throw error;
@@ -93,6 +135,7 @@ export async function startFunction(options: FunctionOptions): Promise<FunctionS
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     health.stop();
+    listener.close();
     await new Promise<void>((resolve) => {
       const deadline = setTimeout(() => {
         server.forceShutdown();
@@ -104,5 +147,5 @@ export async function startFunction(options: FunctionOptions): Promise<FunctionS
       });
     });
   };
-  return { port, stop: async () => await (stopping ??= stop()) };
+  return { port: listener.port, stop: async () => await (stopping ??= stop()) };
 }
