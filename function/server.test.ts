@@ -17,7 +17,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createAuthority } from '../test/rig/certificates.ts';
+import { type CertificateAuthority, type CertificateRequest, createAuthority } from '../test/rig/certificates.ts';
 import { freePort } from '../test/rig/process.ts';
 import { fatal, xr } from './compose.fixture.ts';
 import { HealthService } from './health.ts';
@@ -100,16 +100,49 @@ describe('with TLS', () => {
     expect(fatal(await run(port, tls(client)))).toBeUndefined();
   });
 
-  test.each([
-    ['without a certificate', (): ChannelCredentials => tls()],
-    [
-      'with a certificate of another authority',
-      (): ChannelCredentials => tls(stranger.issue({ commonName: 'crossplane', usage: 'client', hosts: [] })),
-    ],
-    ['without TLS', (): ChannelCredentials => credentials.createInsecure()],
-  ])('a client %s is refused', async (_, channel) => {
+  test('the certificate that Crossplane gives itself is taken, though its subject is that of the authority', async () => {
+    const own = authority.issue({ commonName: 'xdatabase test authority', usage: 'client', hosts: [] });
     const { port } = await started({ address: '127.0.0.1:0', certsDir });
+    expect(fatal(await run(port, tls(own)))).toBeUndefined();
+  });
+
+  const clientOf = (issuer: CertificateAuthority, more: Partial<CertificateRequest> = {}): ChannelCredentials =>
+    tls(issuer.issue({ commonName: 'crossplane', usage: 'client', hosts: [], ...more }));
+  const past = { notBefore: new Date('2020-01-01'), notAfter: new Date('2020-02-01') };
+  const future = { notBefore: new Date('2090-01-01'), notAfter: new Date('2090-02-01') };
+  const other = 'the certificate of the client is of another authority';
+
+  test.each<[string, string | undefined, () => ChannelCredentials]>([
+    ['without a certificate', 'the client has no certificate', () => tls()],
+    ['of another authority', other, () => clientOf(stranger)],
+    ['of another authority with the same name', other, () => clientOf(createAuthority())],
+    [
+      "with a server's certificate",
+      'the certificate is not for clients',
+      () => clientOf(authority, { usage: 'server' }),
+    ],
+    ['with an expired certificate', 'the certificate of the client has expired', () => clientOf(authority, past)],
+    ['that is early', 'the certificate of the client is not valid yet', () => clientOf(authority, future)],
+    ['without TLS', undefined, () => credentials.createInsecure()],
+  ])('a client %s is refused', async (_, reason, channel) => {
+    const reasons: string[] = [];
+    const { port } = await started({
+      address: '127.0.0.1:0',
+      certsDir,
+      onRefused: (why) => {
+        reasons.push(why);
+      },
+    });
     await expect(run(port, channel())).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    expect(reasons[0]).toBe(reason);
+  });
+
+  test('an address in use is an error that names it', async () => {
+    const { port } = await started({ address: '127.0.0.1:0', certsDir });
+    await expect(startFunction({ address: `127.0.0.1:${port}`, certsDir })).rejects.toThrow(
+      `cannot listen on 127.0.0.1:${port}`,
+    );
+    await expect(startFunction({ address: 'nowhere', certsDir })).rejects.toThrow('it must be host:port');
   });
 
   test.each([undefined, '', '/does/not/exist'])('a folder %j does not mean in the clear', async (folder) => {

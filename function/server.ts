@@ -80,7 +80,8 @@ async function listen(server: Server, options: FunctionOptions): Promise<Listene
     listener.once('error', (error) => {
       reject(new Error(`cannot listen on ${options.address}: ${error.message}`, { cause: error }));
     });
-    listener.listen(port, host, resolve);
+    // Without a host Node takes every address, of IPv4 alone where there is no IPv6.
+    listener.listen(host === '::' ? { port } : { port, host }, resolve);
   });
   return {
     port: (listener.address() as AddressInfo).port,
