@@ -1,8 +1,19 @@
 /**
- * The statement that reads every privilege that a batch of grants asks for, of one database. One parameter, JSON:
- * roles (grantees and grantors by name), grantors (those that a spec chose), wanted (what to read) and columns.
+ * The statement that reads every privilege that a batch of grants asks for, of one database. Its one parameter is JSON:
+ * see GrantsParameter.
  */
 import type { ObjectType } from '../../../resources/model.ts';
+
+export interface GrantsParameter {
+  /** What to read, for whom: roles by name, null is PUBLIC. The place is the schema, where the type lives in one. */
+  wanted: { type: ObjectType; place: string; name: string; roles: (string | null)[] }[];
+  /** Roles that specs chose as grantor. */
+  grantors: string[];
+  /** Whose existence is asked for. */
+  databases: string[];
+  schemas: string[];
+  columns: { schema: string; name: string; column: string }[];
+}
 
 /** Where the objects of a type are in the catalogs, and how their NULL acl is to be read. */
 interface Source {
@@ -124,7 +135,7 @@ const SOURCES: readonly Source[] = [
     // A parameter has a row of its own only once it was granted; its owner is the superuser of initdb.
     from: `(SELECT s.name, 10::oid AS owner, p.paracl FROM
         (SELECT lower(name) FROM pg_settings UNION SELECT parname FROM pg_parameter_acl
-         UNION SELECT lower(name) FROM wanted WHERE type = 'parameter' AND name LIKE '%.%') s(name)
+         UNION SELECT name FROM wanted WHERE type = 'parameter' AND name LIKE '%.%') s(name)
         LEFT JOIN pg_parameter_acl p ON p.parname = s.name) o`,
     name: 'o.name',
     owner: 'o.owner',
@@ -140,12 +151,11 @@ export const readable = (type: ObjectType, versionNumber: number): boolean =>
 
 function objects(source: Source): string {
   const { type, from, schema, name, owner, acl, letter, where, star, args } = source;
-  const key = schema === undefined ? name : `n.nspname, ${name}`;
-  const named = `(${key}) IN (SELECT ${schema === undefined ? '' : 'schema, '}name FROM wanted WHERE type = '${type}')`;
-  const all = `${schema === undefined ? `EXISTS (SELECT FROM wanted WHERE type = '${type}' AND name = '*')` : `n.nspname IN (SELECT schema FROM wanted WHERE type = '${type}' AND name = '*')`}${star === undefined ? '' : ` AND (${star})`}`;
-  const relation = type === 'table' ? 'o.oid' : 'NULL::oid';
-  return `SELECT '${type}' AS type, ${schema === undefined ? 'NULL::text' : 'n.nspname::text'} AS schema, ${name}::text AS name,
-    ${args ?? 'NULL::jsonb'} AS args, ${relation} AS relation, ${owner} AS owner,
+  const place = schema === undefined ? "''" : 'n.nspname';
+  const named = `(${place}, ${name}) IN (SELECT place, name FROM wanted WHERE type = '${type}')`;
+  const all = `${place} IN (SELECT place FROM wanted WHERE type = '${type}' AND name = '*')${star === undefined ? '' : ` AND (${star})`}`;
+  return `SELECT '${type}' AS type, ${place}::text AS place, ${name}::text AS name,
+    ${args ?? 'NULL::jsonb'} AS args, ${type === 'table' ? 'o.oid' : 'NULL::oid'} AS relation, ${owner} AS owner,
     coalesce(${acl}, acldefault('${letter}', ${owner})) AS acl
   FROM ${from}
   WHERE (${named} OR (${all}))${where === undefined ? '' : ` AND ${where}`}`;
@@ -171,57 +181,73 @@ export const endsPasswordLogin = (role: string): string =>
   `EXISTS (SELECT FROM pg_roles iam WHERE iam.rolname IN ('rds_iam', 'rds_ad', 'cloudsqliamuser', 'cloudsqliamserviceaccount', 'cloudsqliamgroup', 'alloydbiamuser', 'azure_ad_user')
       AND pg_has_role(${role}, iam.oid, 'MEMBER') AND NOT (SELECT rolsuper FROM pg_roles s WHERE s.oid = ${role}))`;
 
+const NO_OBJECT = `SELECT NULL::text AS type, NULL::text AS place, NULL::text AS name, NULL::jsonb AS args,
+  NULL::oid AS relation, NULL::oid AS owner, NULL::aclitem[] AS acl WHERE false`;
+
+/** One right as JSON text: column, privilege, grantable, grantor's oid, and whether the grantor acts as the owner. */
+const RIGHT = `concat('[', coalesce(to_json(i.col)::text, 'null'), ',"', i.privilege_type, '",', i.is_grantable::text, ',"', i.grantor, '",',
+      (i.grantor <> i.owner AND pg_has_role(i.grantor, i.owner, 'USAGE'))::text, ']')`;
+
+/** What everybody who was asked for holds, packed: who holds the same on an object is told once. */
 export function grantsSql(versionNumber: number, types: ReadonlySet<ObjectType>): string {
   const sources = SOURCES.filter(({ type, since }) => types.has(type) && (since ?? 0) <= versionNumber);
   const set = versionNumber >= 160_000 ? 'SET' : 'MEMBER';
-  const item = (column: string) =>
-    `jsonb_build_array(a.grantee::text, ${column}, a.privilege_type, a.is_grantable, a.grantor::text,
-      a.grantor <> object.owner AND pg_has_role(a.grantor, object.owner, 'USAGE'))`;
-  const shown = '(a.grantee = ANY (ids.grantees) OR (a.is_grantable AND a.grantee = ANY (ids.actors)))';
   return `WITH input AS (SELECT $1::jsonb AS j),
-wanted AS MATERIALIZED (
-  SELECT type, schema, name FROM input, jsonb_to_recordset(j->'wanted') AS w(type text, schema text, name text)),
+wanted AS MATERIALIZED (SELECT type, place, name, roles
+  FROM input, jsonb_to_recordset(j->'wanted') AS w(type text, place text, name text, roles jsonb)),
 me AS (SELECT oid, rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user),
-named AS MATERIALIZED (SELECT oid, rolname FROM pg_roles WHERE rolname IN (SELECT jsonb_array_elements_text(j->'roles') FROM input)),
 chosen AS MATERIALIZED (SELECT oid, rolname FROM pg_roles WHERE rolname IN (SELECT jsonb_array_elements_text(j->'grantors') FROM input)),
-ids AS MATERIALIZED (SELECT
-  (SELECT coalesce(array_agg(oid), '{}') FROM named) || 0::oid AS grantees,
-  (SELECT coalesce(array_agg(r.oid), '{}') FROM pg_roles r, me
-    WHERE r.oid IN (SELECT oid FROM chosen)
-      OR (NOT me.rolsuper AND (pg_has_role(me.oid, r.oid, 'USAGE') OR pg_has_role(me.oid, r.oid, '${set}')))) AS actors),
-object AS MATERIALIZED (
-  ${sources.map(objects).join('\n  UNION ALL\n  ') || 'SELECT NULL::text AS type, NULL::text AS schema, NULL::text AS name, NULL::jsonb AS args, NULL::oid AS relation, NULL::oid AS owner, NULL::aclitem[] AS acl WHERE false'}),
-held AS MATERIALIZED (
-  SELECT object.*,
-    (SELECT coalesce(jsonb_agg(${item('NULL')}), '[]') FROM aclexplode(object.acl) a WHERE ${shown})
-    || CASE WHEN relation IS NULL THEN '[]' ELSE (
-      SELECT coalesce(jsonb_agg(${item('t.attname')}), '[]') FROM pg_attribute t, aclexplode(t.attacl) a
-      WHERE t.attrelid = relation AND t.attnum > 0 AND NOT t.attisdropped AND t.attacl IS NOT NULL AND ${shown}) END AS items,
-    (SELECT coalesce(jsonb_agg(rolname), '[]') FROM chosen WHERE pg_has_role(chosen.oid, object.owner, 'USAGE')) AS owners
-  FROM object, ids),
+-- Who may grant for us: by a right of our own, or because a spec chose it.
+actor AS MATERIALIZED (SELECT r.oid FROM pg_roles r, me WHERE r.oid IN (SELECT oid FROM chosen)
+  OR (NOT me.rolsuper AND (pg_has_role(me.oid, r.oid, 'USAGE') OR pg_has_role(me.oid, r.oid, '${set}')))),
+wish AS MATERIALIZED (SELECT w.type, w.place, w.name, CASE WHEN e.role IS NULL THEN 0::oid ELSE r.oid END AS grantee, r.rolname
+  FROM wanted w, jsonb_array_elements_text(w.roles) e(role) LEFT JOIN pg_roles r ON r.rolname = e.role
+  WHERE e.role IS NULL OR r.oid IS NOT NULL),
+object AS MATERIALIZED (SELECT row_number() OVER () AS n, o.* FROM (
+  ${sources.map(objects).join('\n  UNION ALL\n  ') || NO_OBJECT}) o),
+pair AS MATERIALIZED (SELECT o.n, w.grantee FROM object o JOIN wish w USING (type, place, name)),
+star AS MATERIALIZED (SELECT type, place, grantee FROM wish WHERE name = '*'),
+entry AS MATERIALIZED (
+  -- Item by item: aclexplode() unpacks the whole list anew for each row that it gives.
+  SELECT o.n, o.type, o.place, o.owner, NULL::text AS col, a.* FROM object o, unnest(o.acl) x(item), aclexplode(ARRAY[x.item]) a
+  UNION ALL
+  SELECT o.n, o.type, o.place, o.owner, t.attname::text, a.* FROM object o
+    JOIN pg_attribute t ON t.attrelid = o.relation AND t.attnum > 0 AND NOT t.attisdropped AND t.attacl IS NOT NULL,
+    unnest(t.attacl) x(item), aclexplode(ARRAY[x.item]) a),
+item AS MATERIALIZED (SELECT e.* FROM entry e WHERE (e.n, e.grantee) IN (SELECT n, grantee FROM pair)
+  OR (e.type, e.place, e.grantee) IN (SELECT type, place, grantee FROM star)
+  OR (e.is_grantable AND e.grantee IN (SELECT oid FROM actor))),
+held AS MATERIALIZED (SELECT n, grantee, '[' || string_agg(${RIGHT}, ',' ORDER BY i.col, i.privilege_type, i.grantor) || ']' AS rights
+  FROM item i GROUP BY n, grantee),
+packed AS MATERIALIZED (SELECT n, json_agg(json_build_array(grantees, rights::json)) AS acl FROM (
+  SELECT n, rights, array_agg(grantee::text) AS grantees FROM held GROUP BY n, rights) h GROUP BY n),
 involved AS MATERIALIZED (
-  SELECT DISTINCT owner AS oid FROM held
-  UNION SELECT (i->>4)::oid FROM held, jsonb_array_elements(items) i
-  UNION SELECT (i->>0)::oid FROM held, jsonb_array_elements(items) i
-  UNION SELECT oid FROM chosen UNION SELECT oid FROM named),
+  SELECT owner AS oid FROM object UNION SELECT grantor FROM item UNION SELECT oid FROM chosen
+  UNION SELECT grantee FROM item WHERE is_grantable AND grantee IN (SELECT oid FROM actor)),
 dba AS (SELECT datdba AS oid FROM pg_database WHERE datname = current_database())
-SELECT 'object' AS kind, jsonb_build_object('type', type, 'schema', schema, 'name', name, 'args', args,
-  'owner', owner::text, 'acl', items, 'owners', owners) AS body FROM held
+SELECT 'object' AS kind, json_build_object('type', o.type, 'place', o.place, 'name', o.name, 'args', o.args,
+  'owner', o.owner::text, 'acl', coalesce(p.acl, '[]'),
+  'owners', (SELECT coalesce(json_agg(rolname), '[]') FROM chosen WHERE pg_has_role(chosen.oid, o.owner, 'USAGE'))) AS body
+FROM object o LEFT JOIN packed p USING (n)
 UNION ALL
-SELECT 'role', jsonb_build_object('oid', i.oid::text, 'name', x.rolname, 'inherit', inherit, 'set', set, 'borrow', borrow,
+SELECT 'role', json_build_object('oid', i.oid::text, 'name', x.rolname, 'inherit', inherit, 'set', set, 'borrow', borrow,
   'as', CASE WHEN r.oid <> x.oid THEN r.rolname END)
 FROM involved i JOIN pg_roles x ON x.oid = i.oid
   JOIN pg_roles r ON r.oid = CASE WHEN x.rolname = 'pg_database_owner' THEN (SELECT oid FROM dba) ELSE x.oid END,
   me, LATERAL (SELECT ${reachColumns(versionNumber)}) AS reach
 UNION ALL
-SELECT 'schema', to_jsonb(nspname) FROM pg_namespace WHERE nspname IN (SELECT schema FROM wanted)
+SELECT 'grantee', json_build_array(w.grantee::text, w.rolname) FROM (SELECT DISTINCT grantee, rolname FROM wish WHERE grantee <> 0) w
 UNION ALL
-SELECT 'database', to_jsonb(datname) FROM pg_database WHERE datname IN (SELECT jsonb_array_elements_text(j->'databases') FROM input)
+SELECT 'grantor', to_json(rolname) FROM chosen
 UNION ALL
-SELECT 'current', to_jsonb(current_database())
+SELECT 'schema', to_json(nspname) FROM pg_namespace WHERE nspname IN (SELECT jsonb_array_elements_text(j->'schemas') FROM input)
 UNION ALL
-SELECT 'column', jsonb_build_array(c.schema, c.name, a.attname)
+SELECT 'database', to_json(datname) FROM pg_database WHERE datname IN (SELECT jsonb_array_elements_text(j->'databases') FROM input)
+UNION ALL
+SELECT 'current', to_json(current_database())
+UNION ALL
+SELECT 'column', json_build_array(c.schema, c.name, a.attname)
 FROM input, jsonb_to_recordset(j->'columns') AS c(schema text, name text, "column" text)
-  JOIN object o ON o.type = 'table' AND o.schema = c.schema AND o.name = c.name
+  JOIN object o ON o.type = 'table' AND o.place = c.schema AND o.name = c.name
   JOIN pg_attribute a ON a.attrelid = o.relation AND a.attname = c."column" AND a.attnum > 0 AND NOT a.attisdropped`;
 }
