@@ -1,0 +1,74 @@
+/** `npm run bench -- NAME`: measurements to be read, never a test that a busy machine could fail. */
+import { parseArgs } from 'node:util';
+import { measureOurs } from './ours.ts';
+import { compareWithProviderSql } from './provider-sql.ts';
+
+interface BenchOptions {
+  resources: number;
+  json: boolean;
+  profile: string | undefined;
+}
+
+interface Bench {
+  about: string;
+  /** Default of --resources. */
+  resources: number;
+  run(options: BenchOptions): Promise<void>;
+}
+
+const benches: Record<string, Bench> = {
+  'provider-sql': {
+    about: 'our provider beside provider-sql: --resources Roles and as many Grants (default 500)',
+    resources: 500,
+    run: compareWithProviderSql,
+  },
+  ours: {
+    about: 'our provider alone with --resources of both kinds (default 10000), and a new one among them',
+    resources: 10_000,
+    run: measureOurs,
+  },
+};
+
+const usage = (): string =>
+  [
+    'Usage: npm run bench -- NAME [--resources N] [--json] [--profile FOLDER]',
+    '',
+    ...Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(14)} ${about}`),
+    '',
+    '--json prints the numbers for programs; --profile has our provider write a CPU profile there.',
+    '',
+  ].join('\n');
+
+class UsageError extends Error {}
+
+function parse(args: string[]): { bench: Bench; options: BenchOptions } {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { resources: { type: 'string' }, json: { type: 'boolean' }, profile: { type: 'string' } },
+  });
+  const [name = '', ...others] = positionals;
+  const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;
+  if (bench === undefined)
+    throw new UsageError(name === '' ? 'which bench?' : `there is no bench ${JSON.stringify(name)}`);
+  if (others.length > 0) throw new UsageError(`one bench at a time, not also ${others.join(', ')}`);
+  const resources = Number(values.resources ?? bench.resources);
+  if (!Number.isInteger(resources) || resources < 1)
+    throw new UsageError(`--resources must be a whole number above 0, not ${JSON.stringify(values.resources)}`);
+  return { bench, options: { resources, json: values.json ?? false, profile: values.profile } };
+}
+
+async function main(): Promise<number> {
+  let chosen: ReturnType<typeof parse>;
+  try {
+    chosen = parse(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage()}`);
+    return 2;
+  }
+  await chosen.bench.run(chosen.options);
+  return 0;
+}
+
+// What is still open, a kept-alive connection say, must not keep a finished bench from ending.
+process.exit(await main());
