@@ -2,13 +2,17 @@
 import { z } from 'zod';
 import { dropPolicy, secretKeyRef, settings } from '../provider/api/common.ts';
 import { matching } from '../provider/api/text.ts';
-import { ClaimError, fieldPath } from './errors.ts';
+import { ClaimError, refusalOf } from './errors.ts';
+import { strict } from './strict.ts';
 
 export const ENGINES = ['postgres', 'mysql', 'mariadb', 'cockroachdb'] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 export const ACCESS = ['owner', 'readWrite', 'readOnly'] as const;
 export type Access = (typeof ACCESS)[number];
+
+/** Most roles of one claim. */
+export const MAX_ROLES = 32;
 
 /** What a list is told apart by: the API server then refuses a second entry of the same name. */
 const byName = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] } as const;
@@ -41,6 +45,12 @@ const role = z.object({
     ),
   username: sqlName('Name on the server; <databaseName>_<name> when not given.').optional(),
   connectionLimit: z.int().min(-1).max(2_147_483_647).optional().describe('Sessions at a time; -1 means no limit.'),
+  memberOf: z
+    .array(sqlName('Name on the server of a group role.'))
+    .max(16)
+    .meta({ 'x-kubernetes-list-type': 'set' })
+    .optional()
+    .describe('PostgreSQL and CockroachDB: other group roles that it joins, by their names on the server.'),
   passwordSecretRef: secretKeyRef('Secret with the password; when not given, one is generated.').optional(),
 });
 
@@ -86,7 +96,7 @@ const fields = {
     .meta(byName)
     .optional()
     .describe('PostgreSQL: extensions of the database.'),
-  roles: z.array(role).max(32).meta(byName).optional().describe('Logins of the application.'),
+  roles: z.array(role).max(MAX_ROLES).meta(byName).optional().describe('Logins of the application.'),
   dropPolicy: dropPolicy.describe(
     'What deletion of the claim does to the database and its schemas: WhenEmpty (the default) drops them only when they hold nothing, Always drops them with all they hold, Never leaves them.',
   ),
@@ -100,7 +110,7 @@ const fields = {
     .max(40)
     .optional()
     .describe(
-      'Role whose credentials the connection Secret holds; the first with access readWrite, or else the first, when not given.',
+      'Role whose credentials the connection Secret holds; when not given, the first with access readWrite, or else the first owner, or else the first.',
     ),
 };
 
@@ -150,7 +160,7 @@ const MACHINERY = new Set([
   'resourceRefs',
 ]);
 
-const strictClaim = z.strictObject(claimSpecV2.shape);
+const strictClaim = strict(claimSpecV2);
 
 /**
  * @param legacy Whether writeConnectionSecretToRef is Crossplane's own.
@@ -162,10 +172,7 @@ export function parseClaim(spec: Record<string, unknown>, legacy: boolean): Clai
     Object.entries(spec).filter(([key]) => !MACHINERY.has(key) && !(legacy && key === 'writeConnectionSecretToRef')),
   );
   const result = strictClaim.safeParse(own);
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    throw new ClaimError(fieldPath('spec', issue?.path ?? []), issue?.message ?? 'is not valid');
-  }
+  if (!result.success) throw refusalOf('spec', own, result.error);
   for (const list of ['roles', 'schemas', 'extensions'] as const) onlyOnce(list, result.data[list] ?? []);
   return result.data;
 }

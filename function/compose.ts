@@ -58,7 +58,7 @@ function refuseMove(request: RunFunctionRequest, world: World): void {
     const value = text(server[field]);
     if (value !== undefined && value !== world.server[field])
       throw new ClaimError(
-        `spec.serverRef.${field}`,
+        world.spec.class === undefined ? `spec.serverRef.${field}` : 'spec.class',
         `cannot be changed to ${JSON.stringify(world.server[field])}: the database is on ${JSON.stringify(value)}`,
       );
   }

@@ -13,6 +13,8 @@ export interface ConditionView {
   status: string;
   reason: string;
   message: string;
+  /** Whether it speaks of the spec as it is now; one without a generation is taken to. */
+  current: boolean;
 }
 
 /** A composed resource as Crossplane sees it. */
@@ -30,6 +32,9 @@ export const observedOf = (request: RunFunctionRequest, key: string): Observed |
     : { resource: object(found.resource), connectionDetails: found.connectionDetails ?? {} };
 };
 
+const isOlder = (observed: unknown, generation: unknown): boolean =>
+  typeof observed === 'number' && typeof generation === 'number' && observed < generation;
+
 export function condition(resource: Json, type: string): ConditionView | undefined {
   const list = object(resource['status'])['conditions'];
   if (!Array.isArray(list)) return undefined;
@@ -40,12 +45,15 @@ export function condition(resource: Json, type: string): ConditionView | undefin
         status: text(found['status']) ?? 'Unknown',
         reason: text(found['reason']) ?? '',
         message: text(found['message']) ?? '',
+        current: !isOlder(found['observedGeneration'], object(resource['metadata'])['generation']),
       };
 }
 
-/** Ready as the provider says; a resource that Crossplane does not show yet is not. */
-export const isReady = (observed: Observed | undefined): boolean =>
-  observed !== undefined && condition(observed.resource, 'Ready')?.status === 'True';
+/** Ready as the provider says of the spec as it is now; a resource that Crossplane does not show yet is not. */
+export function isReady(observed: Observed | undefined): boolean {
+  const ready = observed === undefined ? undefined : condition(observed.resource, 'Ready');
+  return ready?.status === 'True' && ready.current;
+}
 
 /** Why a resource is not what was asked for, in the provider's words; undefined when it says nothing against it. */
 export function failure(observed: Observed | undefined): string | undefined {

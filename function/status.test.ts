@@ -43,6 +43,20 @@ describe('what is reported', () => {
     });
   });
 
+  test('what is ready by an older spec is not ready', () => {
+    const shown = observed({}, () => ({ conditions: [{ type: 'Ready', status: 'True', observedGeneration: 1 }] })) as {
+      observed: { resources: Record<string, { resource: { metadata: Json } }> };
+    };
+    const { resources } = shown.observed;
+    for (const { resource } of Object.values(resources)) resource.metadata['generation'] = 1;
+    const database = resources['database'];
+    if (database !== undefined) database.resource.metadata['generation'] = 2;
+    const { desired, conditions } = call({}, shown);
+    expect(desired?.resources['database']?.ready).toBe(Ready.READY_FALSE);
+    expect(desired?.resources['role-owner']?.ready).toBe(Ready.READY_TRUE);
+    expect(conditions[0]?.message).toBe('waiting for Database orders-database (database)');
+  });
+
   test('conditions name what fails and why', () => {
     const bad = {
       conditions: [{ type: 'Synced', status: 'False', reason: 'ReconcileError', message: 'no CREATEROLE' }],

@@ -1,5 +1,5 @@
 /** What one claim stands for, with every name known: what the files in expand/ read. */
-import type { ProviderConfigReference } from '../provider/api/kind.ts';
+import { type Choice, choose } from './choice.ts';
 import type { ClaimRole, ClaimSpec, EngineName } from './claim.ts';
 import { ClaimError } from './errors.ts';
 import type { Input } from './input.ts';
@@ -11,15 +11,13 @@ export interface Login extends ClaimRole {
   secretName: string;
 }
 
-export interface World {
+export interface World extends Choice {
   /** Name of the claim, or of the composite when there is no claim. */
   name: string;
   namespace: string;
   /** Whether the composite came from a claim, for which Crossplane itself writes the connection Secret. */
   legacy: boolean;
   spec: ClaimSpec;
-  engine: EngineName;
-  server: ProviderConfigReference;
   database: string;
   /** The group that owns everything, where the engine has owners. */
   ownerGroup: string;
@@ -44,6 +42,7 @@ const RESERVED_ROLES: Record<EngineName, readonly string[]> = {
 /** Longest user name, in bytes. */
 const USERNAME_BYTES: Record<EngineName, number> = { postgres: 63, mysql: 32, mariadb: 80, cockroachdb: 63 };
 const DATABASE_BYTES = 63;
+const SECRET_NAME_CHARACTERS = 253;
 
 const quoted = (name: string): string => JSON.stringify(name);
 
@@ -54,29 +53,10 @@ function checkName(path: string, name: string, limit: number, reserved: readonly
   if (reserved.includes(name)) throw new ClaimError(path, `${quoted(name)} belongs to the server itself`);
 }
 
-function chooseServer(spec: ClaimSpec, input: Input): { engine: EngineName; server: ProviderConfigReference } {
-  if (spec.serverRef !== undefined && spec.class !== undefined)
-    throw new ClaimError('spec.class', 'cannot be combined with serverRef');
-  if (spec.class !== undefined) {
-    const found = input.classes?.find(({ name }) => name === spec.class);
-    if (found === undefined) {
-      const known = (input.classes ?? []).map(({ name }) => name).join(', ');
-      throw new ClaimError(
-        'spec.class',
-        `${quoted(spec.class)} is not known; allowed: ${known === '' ? 'none, as the Composition has no classes' : known}`,
-      );
-    }
-    if (spec.engine !== undefined && spec.engine !== found.engine)
-      throw new ClaimError(
-        'spec.engine',
-        `${spec.engine} cannot be had from class ${found.name}, which is ${found.engine}`,
-      );
-    return { engine: found.engine, server: found.serverRef };
-  }
-  const server = spec.serverRef ?? input.defaultServerRef;
-  if (server === undefined)
-    throw new ClaimError('spec.serverRef', 'serverRef or class is required: the Composition has no default server');
-  return { engine: spec.engine ?? 'postgres', server };
+function checkGroups(path: string, groups: readonly string[], username: string, engine: EngineName): void {
+  if (engine === 'mysql' || engine === 'mariadb') throw new ClaimError(path, `is not known to ${engine}`);
+  if (new Set(groups).size < groups.length) throw new ClaimError(path, 'names a role twice');
+  if (groups.includes(username)) throw new ClaimError(path, `${quoted(username)} is the role itself`);
 }
 
 function loginsOf(spec: ClaimSpec, engine: EngineName, database: string, ownerGroup: string, name: string): Login[] {
@@ -92,12 +72,22 @@ function loginsOf(spec: ClaimSpec, engine: EngineName, database: string, ownerGr
     const taken = owners.get(username);
     if (taken !== undefined) throw new ClaimError(path, `${quoted(username)} is also the name of ${taken}`);
     owners.set(username, `role ${role.name}`);
-    return { ...role, username, secretName: `${name}-${role.name}` };
+    const secretName = `${name}-${role.name}`;
+    if (secretName.length > SECRET_NAME_CHARACTERS)
+      throw new ClaimError(
+        `spec.roles[${index}].name`,
+        `its Secret would be ${quoted(secretName)}, of ${secretName.length} characters; allowed: ${SECRET_NAME_CHARACTERS}`,
+      );
+    if (role.memberOf !== undefined) checkGroups(`spec.roles[${index}].memberOf`, role.memberOf, username, engine);
+    return { ...role, username, secretName };
   });
 }
 
 function connectionLoginOf(spec: ClaimSpec, logins: readonly Login[]): Login | undefined {
-  if (spec.connectionRole === undefined) return logins.find(({ access }) => access === 'readWrite') ?? logins[0];
+  if (spec.connectionRole === undefined) {
+    const first = (wanted: Login['access']): Login | undefined => logins.find(({ access }) => access === wanted);
+    return first('readWrite') ?? first('owner') ?? logins[0];
+  }
   const found = logins.find(({ name }) => name === spec.connectionRole);
   if (found === undefined) {
     const known = logins.map(({ name }) => name).join(', ');
@@ -115,7 +105,8 @@ export function worldOf(
   spec: ClaimSpec,
   input: Input,
 ): World {
-  const { engine, server } = chooseServer(spec, input);
+  const choice = choose(spec, input);
+  const { engine } = choice;
   const database = spec.databaseName ?? place.name.replaceAll(/[-.]/g, '_');
   checkName('spec.databaseName', database, DATABASE_BYTES, RESERVED_DATABASES[engine]);
   const ownerGroup = `${database}_owner`;
@@ -140,5 +131,5 @@ export function worldOf(
     if (connectionLogin === undefined)
       throw new ClaimError('spec.writeConnectionSecretToRef', 'needs at least one role, whose credentials it holds');
   }
-  return { ...place, spec, engine, server, database, ownerGroup, logins, connectionLogin };
+  return { ...place, ...choice, spec, database, ownerGroup, logins, connectionLogin };
 }

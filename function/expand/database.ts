@@ -26,7 +26,7 @@ export function expandDatabase(world: World, composed: ComposedSet): void {
           owner: world.ownerGroup,
           encoding: database.encoding,
           collation: database.collation,
-          connectionLimit: database.connectionLimit,
+          connectionLimit: world.connectionLimit,
           settings: database.settings,
           ...common,
         };

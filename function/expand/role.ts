@@ -17,6 +17,7 @@ export function expandOwnerGroup(world: World, composed: ComposedSet): void {
 export function expandLogin(world: World, login: Login, composed: ComposedSet): void {
   const hasGroup = world.engine === 'postgres' || world.engine === 'cockroachdb';
   const isOwner = hasGroup && login.access === 'owner';
+  const groups = [...new Set([...(isOwner ? [world.ownerGroup] : []), ...(login.memberOf ?? [])])];
   const wanted: Wanted<Role> = {
     ...(hasGroup ? { privileges: { login: true } } : {}),
     connectionLimit: hasGroup ? login.connectionLimit : undefined,
@@ -26,9 +27,9 @@ export function expandLogin(world: World, login: Login, composed: ComposedSet): 
         : { maxUserConnections: login.connectionLimit },
     passwordSecretRef: login.passwordSecretRef,
     connectionDatabase: world.database,
+    ...(groups.length === 0 ? {} : { memberOf: groups.map((role) => ({ role })) }),
     ...(isOwner
       ? {
-          memberOf: [{ role: world.ownerGroup }],
           // CockroachDB refuses a default for `role`; there, default privileges give the group what an owner makes.
           ...(world.engine === 'postgres'
             ? { configurationParameters: [{ name: 'role', value: world.ownerGroup }] }
