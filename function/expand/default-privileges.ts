@@ -9,7 +9,6 @@ const ON_NEW: Record<Exclude<Access, 'owner'>, readonly { objectType: ObjectType
   readWrite: [
     { objectType: 'table', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
     { objectType: 'sequence', privileges: ['USAGE', 'SELECT', 'UPDATE'] },
-    { objectType: 'function', privileges: ['EXECUTE'] },
   ],
   readOnly: [
     { objectType: 'table', privileges: ['SELECT'] },
@@ -19,16 +18,17 @@ const ON_NEW: Record<Exclude<Access, 'owner'>, readonly { objectType: ObjectType
 
 /**
  * What logins may do, at once, with objects that an owner will make. Without a schema, so that schemas to come count too.
- * Owner logins act as the group; but one that sets its role back makes objects of its own.
  */
 export function expandDefaultPrivileges(world: World, composed: ComposedSet): void {
   const { database } = world;
-  const creators = [
-    { key: 'owner', name: world.ownerGroup },
-    ...world.logins
-      .filter(({ access }) => access === 'owner')
-      .map(({ name, username }) => ({ key: `login-${name}`, name: username })),
-  ];
+  const creators = [{ key: 'owner', name: world.ownerGroup }];
+  // Elsewhere an owner login acts as the group from the start.
+  if (world.engine === 'cockroachdb')
+    creators.push(
+      ...world.logins
+        .filter(({ access }) => access === 'owner')
+        .map(({ name, username }) => ({ key: `login-${name}`, name: username })),
+    );
   if (world.engine === 'cockroachdb') expandForGroup(world, composed);
   for (const login of world.logins) {
     if (login.access === 'owner') continue;

@@ -3,15 +3,17 @@ import type { Access } from '../claim.ts';
 import type { Login, World } from '../world.ts';
 import type { ComposedSet, Wanted } from './composed.ts';
 
-type Target = Pick<Wanted<Grant>, 'tables' | 'sequences' | 'routines'>;
+type Target = Pick<Wanted<Grant>, 'tables' | 'sequences'>;
 
-/** What an access level may do with what is in a schema; owners need no grants, they own. */
+/**
+ * What an access level may do with what is in a schema; owners need no grants, they own. Routines need none either: the
+ * server lets everybody run them, and one that its owner took from everybody should stay taken.
+ */
 const IN_SCHEMA: Record<Exclude<Access, 'owner'>, readonly { key: string; target: Target; privileges: string[] }[]> = {
   readWrite: [
     { key: 'schema', target: {}, privileges: ['USAGE'] },
     { key: 'tables', target: { tables: ['*'] }, privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
     { key: 'sequences', target: { sequences: ['*'] }, privileges: ['USAGE', 'SELECT', 'UPDATE'] },
-    { key: 'routines', target: { routines: [{ name: '*' }] }, privileges: ['EXECUTE'] },
   ],
   readOnly: [
     { key: 'schema', target: {}, privileges: ['USAGE'] },
@@ -20,10 +22,9 @@ const IN_SCHEMA: Record<Exclude<Access, 'owner'>, readonly { key: string; target
   ],
 };
 
-/** The listed schemas, and `public`, which every database has. */
-const schemasOf = (world: World): string[] => [
-  ...new Set([...(world.spec.schemas ?? []).map(({ name }) => name), 'public']),
-];
+/** The listed schemas; without any, `public`, which every database has. */
+const schemasOf = ({ spec: { schemas = [] } }: World): string[] =>
+  schemas.length === 0 ? ['public'] : schemas.map(({ name }) => name);
 
 const add = (composed: ComposedSet, key: string, wanted: Wanted<Grant>): void => composed.add(key, 'Grant', wanted);
 
@@ -32,14 +33,22 @@ export function expandGrants(world: World, composed: ComposedSet): void {
   const { database, ownerGroup: role } = world;
   // Everybody on the server may connect to a new database, and make temporary tables in it, until this is taken away.
   add(composed, 'grant-public-database', { role: 'PUBLIC', database, privileges: [], exclusive: true });
-  const whole = world.engine === 'cockroachdb' ? ['CONNECT', 'CREATE'] : ['CONNECT', 'CREATE', 'TEMPORARY'];
-  add(composed, 'grant-owner-database', { role, database, privileges: whole });
+  // Up to PostgreSQL 14 everybody may also create in `public`, which there belongs to nobody of this database.
+  add(composed, 'grant-public-schema-public', {
+    role: 'PUBLIC',
+    database,
+    schema: 'public',
+    privileges: ['USAGE'],
+    exclusive: true,
+  });
   add(composed, 'grant-owner-schema-public', { role, database, schema: 'public', privileges: ['CREATE', 'USAGE'] });
   for (const login of world.logins) {
-    add(composed, `grant-${login.name}-database`, { role: login.username, database, privileges: ['CONNECT'] });
+    // An owner login has the rights of the group.
     if (login.access === 'owner') continue;
+    add(composed, `grant-${login.name}-database`, { role: login.username, database, privileges: ['CONNECT'] });
     for (const schema of schemasOf(world)) {
-      for (const { key, target, privileges } of IN_SCHEMA[login.access])
+      for (const { key, target, privileges } of IN_SCHEMA[login.access]) {
+        if (key === 'schema' && schema === 'public') continue; // everybody has USAGE
         add(composed, `grant-${login.name}-${key}-${schema}`, {
           role: login.username,
           database,
@@ -47,6 +56,7 @@ export function expandGrants(world: World, composed: ComposedSet): void {
           ...target,
           privileges,
         });
+      }
     }
   }
 }

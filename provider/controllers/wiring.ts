@@ -62,7 +62,7 @@ export class Wiring {
   #wake(namespace: string): void {
     for (const { reflector, controller } of this.#manager.servedManaged())
       for (const other of reflector.store.byIndex('namespace', namespace))
-        if (conditionOf(other as Managed, 'Synced')?.status === 'False') controller?.enqueue(keyOf(other.metadata));
+        if (conditionOf(other as Managed, 'Synced')?.status !== 'True') controller?.enqueue(keyOf(other.metadata));
   }
 
   /** The next claimant of an object may take it once the first is gone. */

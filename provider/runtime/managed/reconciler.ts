@@ -46,6 +46,10 @@ export interface ReconcilerOptions {
 /** How long an object may stay invisible after it was created, as crossplane-runtime's creation grace period. */
 const CREATION_GRACE_MS = 30_000;
 
+/** How long a new resource may wait for others before it says so; what it waits for is usually made in the same second. */
+const YOUNG_MS = 5_000;
+const TRANSIENT: ReadonlySet<string> = new Set(['Waiting', 'ReferenceNotFound', 'ReferenceNotReady', 'NotYours']);
+
 /** Where a pass failed: the event's reason, and what the Synced message begins with. */
 class Failure extends Error {
   readonly event: string;
@@ -138,6 +142,7 @@ class Pass {
   async fail(error: unknown): Promise<ReconcileOutcome> {
     const failure = error instanceof Failure ? error : new Failure('CannotReconcile', 'reconcile failed', error);
     const { reason, message, retryable } = describe(failure.source);
+    if (this.#isOnlyYoung(reason)) return { retry: true };
     const text = `${failure.phase}: ${message}`;
     this.#set(condition.notSynced(reason, text));
     if (failure.phase === 'create failed') this.#set(condition.creating());
@@ -151,6 +156,16 @@ class Pass {
       if (!isGone(writeError) && !isConflict(writeError)) throw writeError;
     }
     return retryable ? { retry: true } : { requeueAfterMs: this.#options.connector.pollAfter(this.#resource) };
+  }
+
+  /**
+   * Resources of one composite are made at once and wait for each other for a moment. To say so would be two writes for
+   * each, out of date at once, and Crossplane stops listening to a composite whose resources change too often.
+   */
+  #isOnlyYoung(reason: string): boolean {
+    if (!TRANSIENT.has(reason) || at.isDeleted(this.#resource) || this.#storedStatus?.conditions !== undefined)
+      return false;
+    return this.#options.now().getTime() - Date.parse(this.#resource.metadata.creationTimestamp ?? '') < YOUNG_MS;
   }
 
   async #pause(): Promise<ReconcileOutcome> {
@@ -284,12 +299,13 @@ class Pass {
     }
     // The Secret first: should the process die here, the next pass still finds the password that was set.
     await this.#publish(observation);
-    await this.#patchMetadata({
-      annotations: {
-        [at.ANNOTATION.createSucceeded]: at.timestamp(this.#options.now()),
-        [at.ANNOTATION.applied]: observation.appliedAfter,
-      },
-    });
+    if (external.isIdempotent !== true)
+      await this.#patchMetadata({
+        annotations: {
+          [at.ANNOTATION.createSucceeded]: at.timestamp(this.#options.now()),
+          [at.ANNOTATION.applied]: observation.appliedAfter,
+        },
+      });
     this.#options.store.event(
       this.#resource,
       'Normal',
