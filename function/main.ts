@@ -62,6 +62,10 @@ async function main(): Promise<void> {
       insecure: options.insecure,
       certsDir: options['tls-server-certs-dir'],
       maxReceiveBytes: options.maxReceiveBytes,
+      onCertificates: (failure) => {
+        if (failure === undefined) log.info('certificates were renewed');
+        else log.warn({ failure }, 'certificates cannot be renewed; the old ones stay in use');
+      },
       onRefused: (reason) => {
         log.warn({ reason }, 'a client was refused');
       },

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { EventEmitter, once } from 'node:events';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -144,6 +144,59 @@ describe('with TLS', () => {
     );
     await expect(startFunction({ address: 'nowhere', certsDir })).rejects.toThrow('it must be host:port');
   });
+
+  test('renewed certificates are taken without a restart, and bad ones leave the old in use', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'xdatabase-function-'));
+    onTestFinished(async () => {
+      await rm(folder, { recursive: true });
+    });
+    const write = async (issuer: CertificateAuthority): Promise<void> => {
+      const pair = issuer.issue({ commonName: 'function', usage: 'server' });
+      await writeFile(join(folder, 'ca.crt'), issuer.certificate);
+      await writeFile(join(folder, 'tls.key'), pair.key);
+      await writeFile(join(folder, 'tls.crt'), pair.certificate);
+    };
+    await write(authority);
+    const heard: (string | undefined)[] = [];
+    const events = new EventEmitter();
+    const { port } = await started({
+      address: '127.0.0.1:0',
+      certsDir: folder,
+      rereadMs: 10,
+      onCertificates: (failure) => {
+        heard.push(failure);
+        events.emit('heard');
+      },
+    });
+    await writeFile(join(folder, 'tls.crt'), '');
+    await once(events, 'heard');
+    expect(heard).toEqual([`${join(folder, 'tls.crt')} is empty`]);
+    expect(fatal(await run(port, tls(client)))).toBeUndefined();
+
+    await write(stranger);
+    while (heard.at(-1) !== undefined) await once(events, 'heard');
+    await expect(run(port, tls(client))).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    const { certificate, key } = stranger.issue({ commonName: 'crossplane', usage: 'client', hosts: [] });
+    const channel = credentials.createSsl(
+      Buffer.from(stranger.certificate),
+      Buffer.from(key),
+      Buffer.from(certificate),
+    );
+    expect(fatal(await run(port, channel))).toBeUndefined();
+  });
+
+  test.each(['ca.crt', 'tls.crt', 'tls.key'])(
+    'an empty %s is an error, not a server that nobody can call',
+    async (name) => {
+      const folder = await mkdtemp(join(tmpdir(), 'xdatabase-function-'));
+      onTestFinished(async () => {
+        await rm(folder, { recursive: true });
+      });
+      await cp(certsDir, folder, { recursive: true });
+      await writeFile(join(folder, name), '');
+      await expect(startFunction({ address: '127.0.0.1:0', certsDir: folder })).rejects.toThrow(`${name} is empty`);
+    },
+  );
 
   test.each([undefined, '', '/does/not/exist'])('a folder %j does not mean in the clear', async (folder) => {
     await expect(

@@ -5,24 +5,28 @@
  * identifier, which OpenSSL takes for a self-signed certificate and refuses. So the handshake asks for a certificate and
  * we check it: issued and signed by the authority, valid today, and meant for clients.
  */
-import { X509Certificate } from 'node:crypto';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { X509Certificate } from 'node:crypto';
+import { createServer, type Server, type TlsOptions, type TLSSocket } from 'node:tls';
+import { type Certificates, parseBundle } from './certificates.ts';
 
 export interface VerifiedTlsOptions {
-  /** PEM. The authority may be a bundle. */
-  authority: string;
-  certificate: string;
-  key: string;
+  certificates: Certificates;
   /** Called with each connection of a client that was verified. */
   onConnection: (socket: TLSSocket) => void;
   onRefused?: (reason: string) => void;
+}
+
+export interface VerifiedTls {
+  listener: Server;
+  /** Takes other certificates for the connections to come. */
+  renew(certificates: Certificates): void;
 }
 
 /** id-kp-clientAuth */
 const CLIENT_AUTHENTICATION = '1.3.6.1.5.5.7.3.2';
 
 /** Why a certificate is not that of a client which may call; undefined when it is. */
-export function refusal(
+function refusal(
   certificate: X509Certificate | undefined,
   authorities: readonly X509Certificate[],
   now: Date,
@@ -40,30 +44,17 @@ export function refusal(
   return undefined;
 }
 
-export function parseBundle(pem: string): X509Certificate[] {
-  const parts = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
-  if (parts.length === 0) throw new Error('ca.crt holds no certificate');
-  return parts.map((part) => new X509Certificate(part));
-}
-
-export function createVerifiedTls({
-  authority,
-  certificate,
+const contextOf = ({ authority, certificate, key }: Certificates): TlsOptions => ({
+  ca: authority,
+  cert: certificate,
   key,
-  onConnection,
-  onRefused,
-}: VerifiedTlsOptions): Server {
-  const authorities = parseBundle(authority);
-  return createServer(
-    {
-      ca: authority,
-      cert: certificate,
-      key,
-      requestCert: true,
-      rejectUnauthorized: false,
-      ALPNProtocols: ['h2'],
-      minVersion: 'TLSv1.2',
-    },
+  minVersion: 'TLSv1.2',
+});
+
+export function createVerifiedTls({ certificates, onConnection, onRefused }: VerifiedTlsOptions): VerifiedTls {
+  let authorities = parseBundle(certificates.authority);
+  const listener = createServer(
+    { ...contextOf(certificates), requestCert: true, rejectUnauthorized: false, ALPNProtocols: ['h2'] },
     (socket) => {
       socket.on('error', () => {
         // A client that goes away is its own affair.
@@ -77,4 +68,11 @@ export function createVerifiedTls({
       socket.destroy();
     },
   );
+  return {
+    listener,
+    renew: (renewed) => {
+      listener.setSecureContext(contextOf(renewed));
+      authorities = parseBundle(renewed.authority);
+    },
+  };
 }
