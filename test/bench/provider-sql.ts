@@ -1,5 +1,6 @@
 /** Our provider beside provider-sql: the same resources, the same machine, one after the other. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { apiWrites, sumOf, writesBetween } from './api-counters.ts';
 import { type Contestant, ours, peer } from './contestants.ts';
 import { createUntilReady } from './load.ts';
 import { processUsage } from './process-usage.ts';
@@ -11,6 +12,8 @@ export interface Measured {
   readySeconds: number;
   logins: number;
   statements: number;
+  /** Writes to the Kubernetes API by the provider, the creation of the resources not counted. */
+  apiWrites: number;
   cpuSeconds: number;
   rssMB: number;
   peakRssMB: number;
@@ -19,6 +22,8 @@ export interface Measured {
   restCpuSecondsPerMinute: number;
   /** Statements that are not reads, in all of the rest. */
   restWrites: number;
+  /** Writes to the Kubernetes API in all of the rest. */
+  restApiWrites: number;
 }
 
 export interface CompareOptions {
@@ -33,29 +38,40 @@ const SETTLE_MS = 70_000;
 const REST_MINUTES = 2;
 
 async function measure(contestant: Contestant, count: number, stage: Stage): Promise<Measured> {
-  const { client, provider, counters, before } = stage;
+  const { cluster, client, provider, counters, before } = stage;
   const { label } = contestant;
+  const look = async () => ({
+    server: await counters.read(),
+    process: processUsage(provider.pid),
+    api: await apiWrites(cluster),
+  });
   const names = Array.from({ length: count }, (_, at) => `app-${at}`);
   say(`${label}: creating ${count} Roles and ${count} Grants`);
+  const apiBefore = await apiWrites(cluster);
   const { createSeconds, readySeconds } = await createUntilReady(client, NAMESPACE, [
     { resource: contestant.role, objects: names.map((name) => contestant.newRole(NAMESPACE, name)) },
     { resource: contestant.grant, objects: names.map((name) => contestant.newGrant(NAMESPACE, name)) },
   ]);
-  const loaded = { server: await counters.read(), process: processUsage(provider.pid) };
+  const loaded = await look();
   say(`${label}: all Ready after ${readySeconds.toFixed(1)} s; settling, then ${REST_MINUTES} minutes at rest`);
   explain(label, 'until Ready', callsBetween(before, loaded.server));
+  const creation = writesBetween(apiBefore, loaded.api);
+  explainWrites(label, 'until Ready', creation);
   await delay(SETTLE_MS);
-  const settled = { server: await counters.read(), process: processUsage(provider.pid) };
+  const settled = await look();
   await delay(REST_MINUTES * 60_000);
-  const rested = { server: await counters.read(), process: processUsage(provider.pid) };
+  const rested = await look();
   const calls = callsBetween(settled.server, rested.server);
   explain(label, 'at rest', calls);
+  const restApi = writesBetween(settled.api, rested.api);
+  explainWrites(label, 'at rest', restApi);
   const perMinute = (from: number, to: number): number => (to - from) / REST_MINUTES;
   return {
     createSeconds,
     readySeconds,
     logins: loaded.server.logins - before.logins,
     statements: loaded.server.statements - before.statements,
+    apiWrites: sumOf(creation) - 2 * count,
     cpuSeconds: loaded.process.cpuSeconds,
     rssMB: rested.process.rssMB,
     peakRssMB: rested.process.peakRssMB,
@@ -63,6 +79,7 @@ async function measure(contestant: Contestant, count: number, stage: Stage): Pro
     restStatementsPerMinute: perMinute(settled.server.statements, rested.server.statements),
     restCpuSecondsPerMinute: perMinute(settled.process.cpuSeconds, rested.process.cpuSeconds),
     restWrites: calls.filter(({ text }) => isWrite(text)).reduce((sum, { calls: n }) => sum + n, 0),
+    restApiWrites: sumOf(restApi),
   };
 }
 
@@ -81,11 +98,17 @@ function explain(label: string, when: string, calls: readonly StatementCount[]):
   say([`${label}: statements ${when}`, ...top.map(([text, n]) => `  ${String(n).padStart(6)}  ${text}`)].join('\n'));
 }
 
+function explainWrites(label: string, when: string, writes: readonly [string, number][]): void {
+  const lines = writes.slice(0, 12).map(([name, n]) => `  ${String(n).padStart(6)}  ${name}`);
+  say([`${label}: writes to the Kubernetes API ${when}`, ...lines].join('\n'));
+}
+
 const ROWS: [keyof Measured, string][] = [
   ['createSeconds', 'objects created, s'],
   ['readySeconds', 'all Ready, s'],
   ['logins', 'logins until Ready'],
   ['statements', 'statements until Ready'],
+  ['apiWrites', 'API writes until Ready'],
   ['cpuSeconds', 'CPU until Ready, s'],
   ['rssMB', 'RSS at rest, MB'],
   ['peakRssMB', 'highest RSS, MB'],
@@ -93,6 +116,7 @@ const ROWS: [keyof Measured, string][] = [
   ['restStatementsPerMinute', 'statements/min at rest'],
   ['restCpuSecondsPerMinute', 'CPU s/min at rest'],
   ['restWrites', `writes in ${REST_MINUTES} min at rest`],
+  ['restApiWrites', `API writes, ${REST_MINUTES} min at rest`],
 ];
 
 const rounded = (value: number): number => Math.round(value * 100) / 100;

@@ -1,4 +1,5 @@
 /** One contestant on parts of its own: a fresh cluster, a fresh PostgreSQL, and the provider at work. */
+import type { Kubectl } from '../rig/kubectl.ts';
 import { KubeClient } from '../../provider/runtime/kube/client.ts';
 import { PooledKubeConfig } from '../../provider/runtime/kube/config.ts';
 import { namespaceOf } from '../e2e/objects.ts';
@@ -12,6 +13,7 @@ import { type Counters, ServerCounters } from './server-counters.ts';
 export const NAMESPACE = 'bench';
 
 export interface Stage {
+  cluster: Kubectl;
   client: KubeClient;
   provider: ServerProcess;
   counters: ServerCounters;
@@ -49,7 +51,7 @@ export async function onStage<T>(
     // An answering port does not mean that the controllers run: the first resource that is Ready does.
     const { role } = contestant;
     await createUntilReady(client, NAMESPACE, [{ resource: role, objects: [contestant.newRole(NAMESPACE, 'first')] }]);
-    return await measure({ client, provider, counters, before });
+    return await measure({ cluster, client, provider, counters, before });
   } finally {
     for (const step of undo.toReversed()) await step().catch((error: unknown) => say(String(error)));
   }
