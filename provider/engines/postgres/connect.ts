@@ -1,22 +1,24 @@
 /** Opens one session, with TLS as the configuration says and settings that no database can change for us. */
 import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
-import { Client, types } from 'pg';
+import { Client, type CustomTypesConfig, types } from 'pg';
 import type { ConnectionSettings } from '../engine.ts';
 import { type Circumstance, toResourceError } from './errors.ts';
+import { endClient, STATEMENT_TIMEOUT_MS } from './session.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Longer than any DDL of ours takes on a healthy server; CREATE and DROP DATABASE lift it. */
-const STATEMENT_TIMEOUT_MS = 60_000;
 /** A lock that a migration holds must not keep a session of ours for long: the step is tried again. */
 const LOCK_TIMEOUT_MS = 10_000;
 
+const INT8 = 20;
+const OID = 26;
+
 /** Numbers of 64 bits and oids stay text: a JavaScript number would round them. */
-const asText = {
+const asText: CustomTypesConfig = {
   getTypeParser: (type: number, format?: 'text' | 'binary') =>
-    [20, 26].includes(type) ? String : types.getTypeParser(type, format as 'text'),
+    type === INT8 || type === OID ? String : types.getTypeParser(type, format as 'text'),
 };
 
-/** An objects of names that live in public cannot take the place of the catalog's. */
+/** Objects of that name in public cannot take the place of the catalog's. */
 const SESSION_SETTINGS = [
   'SET search_path TO pg_catalog',
   'SET standard_conforming_strings TO on',
@@ -33,7 +35,7 @@ export interface Login {
 
 export const circumstanceOf = (settings: ConnectionSettings): Circumstance => ({
   admin: settings.username,
-  server: `${settings.host}:${settings.port}`,
+  server: `${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${settings.port}`,
 });
 
 /** Throws ResourceError with a reason that tells network, TLS, login and database apart. */
@@ -41,8 +43,7 @@ export async function openClient(settings: ConnectionSettings, database: string,
   try {
     return await attempt(settings, database, login, tlsOptions(settings));
   } catch (error) {
-    const refusesTls = error instanceof Error && error.message.startsWith('The server does not support SSL');
-    if (settings.tls.mode !== 'prefer' || !refusesTls) throw toResourceError(error, circumstanceOf(settings));
+    if (settings.tls.mode !== 'prefer' || !wantsPlain(error)) throw toResourceError(error, circumstanceOf(settings));
   }
   try {
     return await attempt(settings, database, login, false);
@@ -50,6 +51,11 @@ export async function openClient(settings: ConnectionSettings, database: string,
     throw toResourceError(error, circumstanceOf(settings));
   }
 }
+
+/** The server has no TLS, or takes this login without it only. */
+const wantsPlain = (error: unknown): boolean =>
+  error instanceof Error &&
+  (error.message.startsWith('The server does not support SSL') || error.message.startsWith('no pg_hba.conf entry'));
 
 async function attempt(
   settings: ConnectionSettings,
@@ -62,23 +68,24 @@ async function attempt(
     host: settings.host,
     port: settings.port,
     user: login?.username ?? settings.username,
-    password: password ?? '',
+    // A function, as an empty text would make the driver look into PGPASSWORD and ~/.pgpass.
+    password: () => password ?? '',
     database,
     ssl,
     application_name: 'xdatabase',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
-    types: asText as never,
+    types: asText,
   });
-  // A session that dies while idle must not end the process; the pool notices when it asks.
+  // A session that dies while idle must not end the process; the pool notices.
   client.on('error', () => {});
   try {
     await client.connect();
-    await client.query(SESSION_SETTINGS);
+    await client.query({ text: SESSION_SETTINGS, query_timeout: CONNECT_TIMEOUT_MS } as { text: string });
     return client;
   } catch (error) {
-    client.end().catch(() => {});
+    void endClient(client, 0);
     throw error;
   }
 }

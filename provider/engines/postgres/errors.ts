@@ -18,18 +18,22 @@ const SQLSTATES: Record<string, Policy> = {
   '57P03': { reason: 'ServerUnavailable', remedy: 'the server is starting, stopping or recovering' },
   '57P01': { reason: 'ServerUnavailable', remedy: 'the server is shutting down' },
   '57P02': { reason: 'ServerUnavailable', remedy: 'the server crashed' },
+  '57P04': { reason: 'DoesNotExist', remedy: 'the database was dropped meanwhile' },
+  '57P05': { reason: 'ServerUnavailable', remedy: 'the server ended an idle session' },
   '57014': { reason: 'StatementTimeout', remedy: 'the statement took too long or was cancelled' },
   '55P03': { reason: 'LockTimeout', remedy: 'another session holds a lock' },
   '25006': {
     reason: 'ReadOnlyServer',
     remedy: 'the endpoint leads to a standby or a reader; use the one of the primary',
   },
+  '55000': { reason: 'NotReady' },
   '55006': { reason: 'ObjectInUse', remedy: 'end the sessions that use it' },
   '2BP01': { reason: 'DependentObjects', remedy: 'remove or reassign what depends on it' },
   '3D000': { reason: 'DoesNotExist' },
   '42P04': { reason: 'AlreadyExists' },
   '42P06': { reason: 'AlreadyExists' },
   '42710': { reason: 'AlreadyExists' },
+  '23505': { reason: 'AlreadyExists', remedy: 'somebody made it at the same time' },
   '42704': { reason: 'DoesNotExist' },
   '42P01': { reason: 'DoesNotExist' },
   '42883': { reason: 'DoesNotExist' },
@@ -41,11 +45,38 @@ const SQLSTATES: Record<string, Policy> = {
   '42601': { reason: 'ServerRefused', retryable: false },
   '42': { reason: 'ServerRefused' },
   '22': { reason: 'InvalidSpec', retryable: false },
+  '40P01': { reason: 'Deadlock', remedy: 'another transaction was in the way' },
   '40': { reason: 'Conflict', remedy: 'another transaction was in the way' },
   '53': { reason: 'ServerUnavailable', remedy: 'the server is out of a resource' },
   '58': { reason: 'ServerUnavailable' },
   '08': { reason: 'Unreachable' },
 };
+
+/** Failures of TLS that have many codes each, by the beginning of the code. */
+const TLS_CODES: [prefix: RegExp, policy: Policy & { what?: string }][] = [
+  [
+    /^ERR_OSSL_|^ERR_CRYPTO_|^ERR_INVALID_ARG/,
+    {
+      reason: 'InvalidCertificate',
+      what: 'a certificate or key cannot be used',
+      remedy:
+        'check that tls.caSecretRef and tls.clientCertSecretRef hold PEM texts, and that key and certificate belong together',
+    },
+  ],
+  [
+    /^ERR_SSL_.*(CERTIFICATE|UNKNOWN_CA|ALERT_BAD)/,
+    {
+      reason: 'TlsRefused',
+      what: 'the server does not accept the client certificate',
+      remedy: 'check tls.clientCertSecretRef',
+    },
+  ],
+  [/^ERR_SSL_|^EPROTO$/, { reason: 'TlsRefused', what: 'no TLS that both sides can speak' }],
+  [
+    /^(CERT|UNABLE|INVALID_|HOSTNAME|CRL|PATH_LENGTH|.*_TOO_WEAK|EE_KEY_TOO_SMALL|CA_)/,
+    { reason: 'CertificateUntrusted', remedy: 'check the certificate of the server and tls.caSecretRef' },
+  ],
+];
 
 /** What Node says when there is no conversation at all. */
 const NETWORK: Record<string, Policy & { what: string }> = {
@@ -116,8 +147,14 @@ const CLIENT: [prefix: string, policy: Policy & { what: string }][] = [
     { reason: 'Unreachable', what: 'no answer', remedy: 'check endpoint, firewall and network policies' },
   ],
   ['Client has encountered a connection error', { reason: 'Unreachable', what: 'the connection was lost' }],
+  ['Client was closed', { reason: 'Unreachable', what: 'the connection was lost' }],
+  ['Query read timeout', { reason: 'Unreachable', what: 'no answer to a statement' }],
   [
-    'SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string',
+    'Client network socket disconnected before secure TLS connection',
+    { reason: 'Unreachable', what: 'the connection was closed during the TLS handshake' },
+  ],
+  [
+    'SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be',
     {
       reason: 'AuthenticationFailed',
       what: 'the server asks for a password and there is none',
@@ -136,9 +173,10 @@ export function isRetryable(error: unknown): boolean {
 export function isLostSession(error: unknown): boolean {
   const { code, message } = fields(error);
   return (
-    ['57P01', '57P02', 'ECONNRESET', 'EPIPE', '08006', '08003'].includes(code) ||
+    ['57P01', '57P02', '57P04', '57P05', '25P03', 'ECONNRESET', 'EPIPE', '08006', '08003'].includes(code) ||
     message.startsWith('Connection terminated') ||
-    message.startsWith('Client has encountered')
+    message.startsWith('Client has encountered') ||
+    message.startsWith('Client was closed')
   );
 }
 
@@ -153,33 +191,70 @@ export interface Circumstance {
 export function toResourceError(error: unknown, { tried, admin, server }: Circumstance = {}): ResourceError {
   if (error instanceof ResourceError) return error;
   const { code, message } = fields(error);
-  const network = NETWORK[code] ?? CLIENT.find(([prefix]) => message.startsWith(prefix))?.[1];
-  if (network !== undefined)
-    return new ResourceError(
-      network.reason,
-      `${server === undefined ? '' : `cannot connect to ${server}: `}${network.what}${network.remedy === undefined ? '' : `; ${network.remedy}`}`,
-      { code, cause: error },
-    );
+  const network =
+    NETWORK[code] ??
+    CLIENT.find(([prefix]) => message.startsWith(prefix))?.[1] ??
+    TLS_CODES.find(([pattern]) => pattern.test(code))?.[1];
+  if (network !== undefined) {
+    const place = server === undefined ? '' : `cannot connect to ${server}: `;
+    const remedy = network.remedy === undefined ? '' : `; ${network.remedy}`;
+    return new ResourceError(network.reason, `${place}${network.what ?? firstLine(message)}${remedy}`, {
+      code,
+      cause: error,
+    });
+  }
   const policy = SQLSTATES[code] ?? SQLSTATES[code.slice(0, 2)] ?? { reason: 'ServerRefused' };
-  const remedy = code === '42501' ? lackOf(message, admin) : policy.remedy;
+  const remedy = code === '42501' ? lackOf(error as ServerError, admin) : policy.remedy;
   const text = [
     tried === undefined ? '' : `${tried}: `,
-    firstLine(message),
+    steady(message),
     code === '' ? '' : ` (${code})`,
+    code === '2BP01' ? dependents(error as ServerError) : '',
     remedy === undefined ? '' : `; ${remedy}`,
   ].join('');
   return new ResourceError(policy.reason, text, { code, retryable: policy.retryable ?? true, cause: error });
 }
 
+interface ServerError {
+  message: string;
+  detail?: string;
+  hint?: string;
+}
+
+/** The first of what depends on it, as the server lists it; the list may be long. */
+function dependents({ detail }: ServerError): string {
+  const lines = (detail ?? '').split('\n').filter((line) => line !== '');
+  if (lines.length === 0) return '';
+  const more = lines.length > SHOWN ? ` and ${lines.length - SHOWN} more` : '';
+  return `: ${lines.slice(0, SHOWN).join(', ')}${more}`;
+}
+const SHOWN = 5;
+
+/** Without what differs from one try to the next: a condition that changed each time would never be at rest. */
+const steady = (message: string): string =>
+  firstLine(message)
+    .replace(/ for host "[^"]*"/, ' for this host')
+    .replace(/\b(process|PID) \d+/gi, '$1 …')
+    .replace(/0x[0-9a-f]{4,}/gi, '0x…');
+
 /** What the administrator lacks, said so that its owner knows which right to give. */
-function lackOf(message: string, admin = 'the administrator'): string {
-  const who = admin === 'the administrator' ? admin : `administrator ${JSON.stringify(admin)}`;
-  if (/create role/i.test(message)) return `${who} needs CREATEROLE`;
-  if (/create database/i.test(message)) return `${who} needs CREATEDB`;
+function lackOf({ message, detail, hint }: ServerError, admin = ''): string {
+  const who = admin === '' ? 'the administrator' : `administrator ${JSON.stringify(admin)}`;
+  if (/permission denied to create role|attribute/i.test(message) && detail === undefined)
+    return `${who} needs CREATEROLE`;
+  if (/permission denied to create database/i.test(message)) return `${who} needs CREATEDB`;
+  if (/terminate process/.test(message))
+    return `${who} needs membership in pg_signal_backend, or in the role of every session that is open`;
   const member = /must be (?:a )?(?:member of|able to SET ROLE) (?:role )?"?([^"]+)"?/.exec(message);
   if (member !== null) return `${who} needs membership in ${JSON.stringify(member[1])}`;
-  return `${who} lacks a right on it`;
+  const admins = /must have admin option on role "([^"]+)"/.exec(message);
+  if (admins !== null) return `${who} needs ADMIN OPTION on role ${JSON.stringify(admins[1])}`;
+  // From 16 on the server says itself what is needed.
+  const said = detail ?? hint;
+  return said === undefined ? `${who} lacks a right on it` : `${who} lacks a right: ${firstLine(said)}`;
 }
+
+export const codeOf = (error: unknown): string => fields(error).code;
 
 function fields(error: unknown): { code: string; message: string } {
   if (!(error instanceof Error)) return { code: '', message: String(error) };

@@ -1,59 +1,105 @@
-/** Sends steps: one transaction per run of steps of one database, one round trip per transaction. */
+/** Sends steps: one transaction per batch, one round trip per transaction. */
 import type { Step } from '../../resources/model.ts';
+import { ResourceError } from '../../resources/errors.ts';
 import type { ServerInfo } from '../engine.ts';
-import { compileStep, databaseOf, type Prepared, runsAlone } from './compile/steps.ts';
-import { isRetryable } from './errors.ts';
+import type { Batch } from './batches.ts';
+import { compileSteps, type Prepared } from './compile/steps.ts';
+import { codeOf, isRetryable } from './errors.ts';
 import { borrow } from './membership.ts';
 import { isVerifier, scramVerifier } from './scram.ts';
-import type { Session } from './session-pool.ts';
+import { type Session, UNLIMITED_MS } from './session.ts';
 import { join, type Sql } from './sql.ts';
 
-export interface Batch {
-  database: string;
-  /** Outside a transaction, by itself. */
-  alone: boolean;
-  steps: Step[];
-}
-
-export function batches(steps: readonly Step[], adminDatabase: string): Batch[] {
-  const all: Batch[] = [];
-  for (const step of steps) {
-    const database = databaseOf(step) ?? adminDatabase;
-    const alone = runsAlone(step);
-    const last = all.at(-1);
-    if (last !== undefined && !alone && !last.alone && last.database === database) last.steps.push(step);
-    else all.push({ database, alone, steps: [step] });
-  }
-  return all;
-}
+/** Runs work with a session of a database. */
+export type Use = <T>(database: string, work: (session: Session) => Promise<T>) => Promise<T>;
 
 /** Two sessions that change one catalog row, or wait for each other, are told so: the transaction is run again. */
-const ATTEMPTS = 5;
+const ATTEMPTS = 6;
 
-export async function runBatch(session: Session, batch: Batch, info: ServerInfo): Promise<void> {
-  const statements: Sql[] = [];
-  for (const step of batch.steps) statements.push(...compileStep(step, info, await prepare(session, step)));
-  const { take, giveBack } = await borrow(session, batch.steps, info);
-  if (!batch.alone) {
-    const text = join([...take, ...statements, ...giveBack], '; ').text;
-    await retrying(async () => {
-      try {
-        await session.execute(`BEGIN; ${text}; COMMIT`);
-      } catch (error) {
-        await session.execute('ROLLBACK');
-        throw error;
+/** `settle` is for what has to be put right even when nobody waits any more. */
+export async function runBatch(
+  { use, settle }: { use: Use; settle: Use },
+  batch: Batch,
+  info: ServerInfo,
+): Promise<void> {
+  let refused: string[] = [];
+  let owed: readonly Sql[] = [];
+  const send = async (steps: readonly Step[]): Promise<void> => {
+    await use(batch.database, async (session) => {
+      const prepared = new Map<Step, Prepared>();
+      for (const step of steps) prepared.set(step, await prepare(session, step));
+      const statements = compileSteps(steps, info, prepared);
+      const borrowed = await borrow(session, steps, info);
+      ({ refused } = borrowed);
+      const { take, giveBack } = borrowed;
+      if (!batch.alone) await runTogether(session, [...take, ...statements, ...giveBack]);
+      else {
+        owed = giveBack;
+        await runAlone(session, take, statements, giveBack);
+        owed = [];
       }
     });
-    return;
-  }
-  if (take.length > 0) await session.execute(join(take, '; ').text);
+  };
   try {
-    await session.execute('SET statement_timeout TO 0');
-    for (const statement of statements) await retrying(async () => await session.execute(statement.text));
-  } finally {
-    await session.execute(`RESET ROLE; SET statement_timeout TO 60000`);
-    if (giveBack.length > 0) await session.execute(join(giveBack, '; ').text);
+    await send(batch.steps);
+  } catch (error) {
+    // A membership that stays would be a right that nobody gave: a lost session does not excuse it.
+    if (owed.length > 0)
+      await settle(batch.database, async (session) => {
+        await runTogether(session, owed);
+      });
+    if (codeOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
+    // A mark helps people; who may not write it may still make the object. What is alone has seen to that itself.
+    if (batch.alone || !batch.steps.some(isMarked)) throw explained(error, refused, info);
+    await send(batch.steps.map(withoutMark)).catch((again: unknown) => {
+      throw explained(again, refused, info);
+    });
   }
+}
+
+const INSUFFICIENT_PRIVILEGE = '42501';
+
+const isMarked = (step: Step): boolean => step.kind !== 'mark' && 'mark' in step && step.mark !== undefined;
+
+function withoutMark(step: Step): Step {
+  if (!isMarked(step)) return step;
+  const { mark: _mark, ...rest } = step as Step & { mark?: unknown };
+  return rest as Step;
+}
+
+/** Names the roles whose membership would have helped. */
+function explained(error: unknown, refused: readonly string[], { admin }: ServerInfo): unknown {
+  if (refused.length === 0 || !(error instanceof Error) || codeOf(error) !== INSUFFICIENT_PRIVILEGE) return error;
+  const roles = refused.map((role) => JSON.stringify(role)).join(', ');
+  return new ResourceError(
+    'PermissionDenied',
+    `${error.message} (${INSUFFICIENT_PRIVILEGE}); administrator ${JSON.stringify(admin.name)} would have to be a member of ${roles}, which it may not become by itself`,
+    { code: INSUFFICIENT_PRIVILEGE, cause: error },
+  );
+}
+
+async function runTogether(session: Session, statements: readonly Sql[]): Promise<void> {
+  if (statements.length === 0) return;
+  await retrying(async () => {
+    await session.execute(`BEGIN; ${join(statements, '; ').text}; COMMIT`);
+  });
+}
+
+async function runAlone(
+  session: Session,
+  take: readonly Sql[],
+  statements: readonly Sql[],
+  giveBack: readonly Sql[],
+): Promise<void> {
+  await runTogether(session, take);
+  for (const [index, statement] of statements.entries())
+    await retrying(async () => {
+      await session.execute(statement.text, UNLIMITED_MS);
+    }).catch((error: unknown) => {
+      const isMark = index > 0 && statement.text.startsWith('COMMENT');
+      if (!isMark || codeOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
+    });
+  await runTogether(session, giveBack);
 }
 
 async function retrying(work: () => Promise<void>): Promise<void> {
@@ -68,10 +114,22 @@ async function retrying(work: () => Promise<void>): Promise<void> {
 }
 
 async function prepare(session: Session, step: Step): Promise<Prepared> {
-  if ((step.kind === 'createRole' || step.kind === 'setPassword') && step.password !== undefined)
-    return { verifier: isVerifier(step.password.reveal()) ? step.password : await scramVerifier(step.password) };
-  if (step.kind === 'mark') return { comment: await commentOf(session, step) };
-  return {};
+  const ask = async (query: string, name: string): Promise<Record<string, unknown> | undefined> =>
+    (await session.query(query, [name]))[0];
+  switch (step.kind) {
+    case 'createRole':
+    case 'setPassword':
+      if (step.password === undefined) return {};
+      return { verifier: isVerifier(step.password.reveal()) ? step.password : await scramVerifier(step.password) };
+    case 'mark':
+      return { comment: ((await ask(COMMENTS[step.on.type], step.on.name))?.['comment'] ?? null) as string | null };
+    case 'createExtension':
+      return { comment: ((await ask(DESCRIPTION, step.name))?.['comment'] ?? null) as string | null };
+    case 'dropDatabase':
+      return { isTemplate: (await ask(IS_TEMPLATE, step.name))?.['is'] === true };
+    default:
+      return {};
+  }
 }
 
 const COMMENTS = {
@@ -80,42 +138,38 @@ const COMMENTS = {
   schema: "SELECT obj_description(oid, 'pg_namespace') AS comment FROM pg_namespace WHERE nspname = $1",
   extension: "SELECT obj_description(oid, 'pg_extension') AS comment FROM pg_extension WHERE extname = $1",
 };
-
-async function commentOf(session: Session, step: Extract<Step, { kind: 'mark' }>): Promise<string | null> {
-  const [row] = await session.query(COMMENTS[step.on.type], [step.on.name]);
-  return (row?.['comment'] ?? null) as string | null;
-}
+const DESCRIPTION = 'SELECT comment FROM pg_available_extensions WHERE name = $1';
+const IS_TEMPLATE = 'SELECT datistemplate AS is FROM pg_database WHERE datname = $1';
 
 /** What was tried, for an error: the first words of the statements, without names and values. */
-export function triedOf(batch: Batch): string {
-  const words: Record<string, string> = {
-    createDatabase: 'CREATE DATABASE',
-    alterDatabase: 'ALTER DATABASE',
-    setDatabaseSetting: 'ALTER DATABASE',
-    dropDatabase: 'DROP DATABASE',
-    createSchema: 'CREATE SCHEMA',
-    alterSchemaOwner: 'ALTER SCHEMA',
-    dropSchema: 'DROP SCHEMA',
-    revokeSchemaPublic: 'REVOKE',
-    createExtension: 'CREATE EXTENSION',
-    updateExtension: 'ALTER EXTENSION',
-    moveExtension: 'ALTER EXTENSION',
-    dropExtension: 'DROP EXTENSION',
-    createRole: 'CREATE ROLE',
-    alterRole: 'ALTER ROLE',
-    setPassword: 'ALTER ROLE … PASSWORD',
-    setRoleSetting: 'ALTER ROLE … SET',
-    reassignOwned: 'REASSIGN OWNED',
-    dropOwned: 'DROP OWNED',
-    dropRole: 'DROP ROLE',
-    grant: 'GRANT',
-    revoke: 'REVOKE',
-    grantMembership: 'GRANT',
-    revokeMembership: 'REVOKE',
-    grantDefault: 'ALTER DEFAULT PRIVILEGES',
-    revokeDefault: 'ALTER DEFAULT PRIVILEGES',
-    mark: 'COMMENT',
-    initSQL: 'initSQL',
-  };
-  return [...new Set(batch.steps.map((step) => words[step.kind] ?? step.kind))].join(', ');
-}
+export const triedOf = (batch: Batch): string => [...new Set(batch.steps.map((step) => WORDS[step.kind]))].join(', ');
+
+const WORDS: Record<Step['kind'], string> = {
+  createDatabase: 'CREATE DATABASE',
+  alterDatabase: 'ALTER DATABASE',
+  setDatabaseSetting: 'ALTER DATABASE',
+  dropDatabase: 'DROP DATABASE',
+  createSchema: 'CREATE SCHEMA',
+  alterSchemaOwner: 'ALTER SCHEMA',
+  dropSchema: 'DROP SCHEMA',
+  revokeSchemaPublic: 'REVOKE',
+  createExtension: 'CREATE EXTENSION',
+  updateExtension: 'ALTER EXTENSION',
+  moveExtension: 'ALTER EXTENSION',
+  dropExtension: 'DROP EXTENSION',
+  createRole: 'CREATE ROLE',
+  alterRole: 'ALTER ROLE',
+  setPassword: 'ALTER ROLE … PASSWORD',
+  setRoleSetting: 'ALTER ROLE … SET',
+  reassignOwned: 'REASSIGN OWNED',
+  dropOwned: 'DROP OWNED',
+  dropRole: 'DROP ROLE',
+  grant: 'GRANT',
+  revoke: 'REVOKE',
+  grantMembership: 'GRANT',
+  revokeMembership: 'REVOKE',
+  grantDefault: 'ALTER DEFAULT PRIVILEGES',
+  revokeDefault: 'ALTER DEFAULT PRIVILEGES',
+  mark: 'COMMENT',
+  initSQL: 'initSQL',
+};

@@ -1,7 +1,7 @@
 /** What the server is and what its administrator may do. */
 import { ResourceError } from '../../resources/errors.ts';
 import type { ServerInfo } from '../engine.ts';
-import type { Session } from './session-pool.ts';
+import type { Session } from './session.ts';
 
 /** The oldest version that the tests cover. */
 export const MINIMUM_MAJOR = 13;

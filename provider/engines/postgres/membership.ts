@@ -1,103 +1,157 @@
 /**
- * An administrator that is no superuser must be a member of a role to act for it. Membership is taken only for as long
- * as it is needed, and given back whatever happens; roles whose members lose their password login are never joined.
+ * An administrator that is no superuser must be a member of a role to act for it. Membership is taken only where it is
+ * missing and may be had, for as long as it is needed, and afterwards all is as it was before. A role that cannot be
+ * joined is not tried: what the administrator holds by itself may do, and if it does not, the error names the role.
  */
 import type { Step } from '../../resources/model.ts';
-import { ResourceError } from '../../resources/errors.ts';
 import type { ServerInfo } from '../engine.ts';
-import type { Session } from './session-pool.ts';
-import { ident, join, type Sql, sql } from './sql.ts';
+import type { Session } from './session.ts';
+import { ident, keyword, type Sql, sql } from './sql.ts';
 
 /** Cloud roles that change how their members log in, or that nobody may join. */
-const NEVER_JOINED = /^(rds_iam|rdsadmin|rds_superuser|cloudsql.*|azure.*|alloydb.*)$/;
+const NEVER_JOINED = /^(rds.*|cloudsql.*|azure.*|alloydb.*|pg_.*)$/;
 
-/** Roles that the step acts for, as far as the step itself says. */
-function actsFor(step: Step): string[] {
+/** Whose rights the steps need, by the objects and roles that they name. */
+interface Needs {
+  roles: string[];
+  /** Owners of databases. */
+  databases: string[];
+  /** Whoever has a session in these databases, as DROP DATABASE ends them. */
+  sessions: string[];
+  schemas: string[];
+  extensions: string[];
+  /** Whether something is made in the session's database. */
+  creates: boolean;
+}
+
+function need(needs: Needs, step: Step): void {
+  const add = (list: string[], name: string | null | undefined): void => {
+    if (name !== undefined && name !== null) list.push(name);
+  };
   switch (step.kind) {
     case 'createDatabase':
-    case 'createSchema':
-      return step.owner === undefined ? [] : [step.owner];
+      add(needs.roles, step.owner);
+      break;
     case 'alterDatabase':
-      return step.owner === undefined ? [] : [step.owner];
-    case 'alterSchemaOwner':
-      return [step.owner];
-    case 'reassignOwned':
-      return step.to === null ? [step.from] : [step.from, step.to];
-    case 'dropOwned':
-      return [step.role];
-    default:
-      return [];
-  }
-}
-
-/** Objects whose present owner the step acts for. */
-function ownedObject(step: Step): { catalog: 'database' | 'schema'; name: string } | undefined {
-  switch (step.kind) {
-    case 'alterDatabase':
+      add(needs.roles, step.owner);
+      needs.databases.push(step.name);
+      break;
     case 'setDatabaseSetting':
+      needs.databases.push(step.name);
+      break;
     case 'dropDatabase':
-      return { catalog: 'database', name: step.name };
+      needs.databases.push(step.name);
+      needs.sessions.push(step.name);
+      break;
+    case 'createSchema':
+      add(needs.roles, step.owner);
+      needs.creates = true;
+      break;
     case 'alterSchemaOwner':
+      needs.roles.push(step.owner);
+      needs.schemas.push(step.name);
+      needs.creates = true;
+      break;
     case 'revokeSchemaPublic':
     case 'dropSchema':
-      return { catalog: 'schema', name: step.name };
+      needs.schemas.push(step.name);
+      break;
+    case 'createExtension':
+      add(needs.schemas, step.schema);
+      needs.creates = true;
+      break;
+    case 'moveExtension':
+      needs.schemas.push(step.schema);
+      needs.extensions.push(step.name);
+      break;
+    case 'updateExtension':
+    case 'dropExtension':
+      needs.extensions.push(step.name);
+      break;
     case 'mark':
-      return step.on.type === 'database' || step.on.type === 'schema'
-        ? { catalog: step.on.type, name: step.on.name }
-        : undefined;
+      if (step.on.type === 'database') needs.databases.push(step.on.name);
+      if (step.on.type === 'schema') needs.schemas.push(step.on.name);
+      if (step.on.type === 'extension') needs.extensions.push(step.on.name);
+      break;
+    case 'reassignOwned':
+      needs.roles.push(step.from);
+      add(needs.roles, step.to);
+      break;
+    case 'dropOwned':
+      needs.roles.push(step.role);
+      break;
     default:
-      return undefined;
   }
 }
 
-const OWNERS = {
-  database: 'SELECT pg_get_userbyid(datdba) AS owner FROM pg_database WHERE datname = $1',
-  schema: 'SELECT pg_get_userbyid(nspowner) AS owner FROM pg_namespace WHERE nspname = $1',
-};
-
-/** Which of the roles exist and are neither the administrator nor one it can act for already. */
-const MISSING = (versionNumber: number): string => `
-SELECT r.rolname FROM pg_roles r WHERE r.rolname = ANY($1) AND r.rolname <> current_user
-AND NOT ${versionNumber >= 160000 ? "(pg_has_role(current_user, r.oid, 'SET') AND pg_has_role(current_user, r.oid, 'USAGE'))" : "pg_has_role(current_user, r.oid, 'MEMBER')"}`;
+/**
+ * Roles that have to be acted for and are not yet. `joinable`: it may be granted to the administrator, which takes
+ * ADMIN OPTION, or up to 15 CREATEROLE. `inherit` and `set` are what it granted itself earlier.
+ */
+const missing = ({ versionNumber }: ServerInfo): string => `
+WITH here AS (SELECT oid, datdba FROM pg_database WHERE datname = current_database()),
+wanted AS (
+  SELECT oid FROM pg_roles WHERE rolname = ANY($1)
+  UNION SELECT datdba FROM pg_database WHERE datname = ANY($2)
+  UNION SELECT usesysid FROM pg_stat_activity WHERE datname = ANY($3)
+  -- pg_database_owner has no members but the owner of the database.
+  UNION SELECT CASE r.rolname WHEN 'pg_database_owner' THEN here.datdba ELSE r.oid END
+    FROM here, pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner WHERE n.nspname = ANY($4)
+  UNION SELECT extowner FROM pg_extension WHERE extname = ANY($5)
+  UNION SELECT datdba FROM here WHERE $6 AND NOT has_database_privilege(current_user, here.oid, 'CREATE'))
+SELECT r.rolname AS role, NOT r.rolsuper AND NOT pg_has_role(r.oid, a.oid, 'MEMBER')
+    AND (pg_has_role(a.oid, r.oid, 'MEMBER WITH ADMIN OPTION')${versionNumber >= 160_000 ? '' : ' OR a.rolcreaterole'}) AS joinable,
+  ${versionNumber >= 160_000 ? 'm.inherit_option AS inherit, m.set_option AS set' : 'NULL AS inherit, NULL AS set'}
+FROM pg_roles r JOIN pg_roles a ON a.rolname = current_user
+LEFT JOIN pg_auth_members m ON m.roleid = r.oid AND m.member = a.oid AND m.grantor = a.oid
+WHERE r.oid IN (SELECT oid FROM wanted) AND r.oid <> a.oid AND NOT ${
+  versionNumber >= 160_000
+    ? "(pg_has_role(a.oid, r.oid, 'SET') AND pg_has_role(a.oid, r.oid, 'USAGE'))"
+    : "pg_has_role(a.oid, r.oid, 'MEMBER')"
+} ORDER BY 1`;
 
 export interface Borrowed {
   take: Sql[];
   giveBack: Sql[];
+  /** Roles that would have to be joined and cannot be. */
+  refused: string[];
 }
 
-const NOTHING: Borrowed = { take: [], giveBack: [] };
+const NOTHING: Borrowed = { take: [], giveBack: [], refused: [] };
 
 /** What has to surround the steps so that the administrator may run them. */
 export async function borrow(session: Session, steps: readonly Step[], info: ServerInfo): Promise<Borrowed> {
   if (info.admin.superUser) return NOTHING;
-  const roles = new Set(steps.flatMap(actsFor));
-  for (const object of steps.map(ownedObject)) {
-    if (object === undefined) continue;
-    const [row] = await session.query(OWNERS[object.catalog], [object.name]);
-    if (row !== undefined) roles.add(row['owner'] as string);
-  }
-  if (roles.size === 0) return NOTHING;
-  const rows = await session.query(MISSING(info.versionNumber), [[...roles]]);
-  const missing = rows.map((row) => row['rolname'] as string).filter((role) => role !== 'pg_database_owner');
-  const refused = missing.find((role) => NEVER_JOINED.test(role) || role.startsWith('pg_'));
-  if (refused !== undefined)
-    throw new ResourceError(
-      'PermissionDenied',
-      `the administrator ${JSON.stringify(info.admin.name)} would have to join role ${JSON.stringify(refused)}, which it must not`,
-    );
-  if (missing.length === 0) return NOTHING;
-  const names = join(missing.map(ident));
+  const needs: Needs = { roles: [], databases: [], sessions: [], schemas: [], extensions: [], creates: false };
+  for (const step of steps) need(needs, step);
+  const { roles, databases, sessions, schemas, extensions, creates } = needs;
+  const parameters = [roles, databases, sessions, schemas, extensions, creates];
+  if (!parameters.some((value) => value === true || (Array.isArray(value) && value.length > 0))) return NOTHING;
+  const rows = await session.query(missing(info), parameters);
+  // A role that the steps drop takes its memberships along.
+  const dropped = new Set(steps.flatMap((step) => (step.kind === 'dropRole' ? [step.name] : [])));
   const admin = ident(info.admin.name);
-  return {
-    take: [
-      info.versionNumber >= 160000
-        ? sql`GRANT ${names} TO ${admin} WITH INHERIT TRUE, SET TRUE`
-        : sql`GRANT ${names} TO ${admin}`,
-    ],
-    giveBack: [
-      info.versionNumber >= 160000
-        ? sql`REVOKE ${names} FROM ${admin} GRANTED BY ${admin}`
-        : sql`REVOKE ${names} FROM ${admin}`,
-    ],
-  };
+  const borrowed: Borrowed = { take: [], giveBack: [], refused: [] };
+  for (const row of rows) {
+    const name = row['role'] as string;
+    if (row['joinable'] !== true || NEVER_JOINED.test(name)) {
+      borrowed.refused.push(name);
+      continue;
+    }
+    const role = ident(name);
+    const isNew = info.versionNumber >= 160_000;
+    borrowed.take.push(
+      isNew ? sql`GRANT ${role} TO ${admin} WITH INHERIT TRUE, SET TRUE` : sql`GRANT ${role} TO ${admin}`,
+    );
+    if (dropped.has(name)) continue;
+    const [inherit, set] = [row['inherit'] as boolean | null, row['set'] as boolean | null];
+    borrowed.giveBack.push(
+      inherit === null || set === null
+        ? sql`REVOKE ${role} FROM ${admin}`
+        : sql`GRANT ${role} TO ${admin} WITH INHERIT ${truth(inherit)}, SET ${truth(set)}`,
+    );
+  }
+  return borrowed;
 }
+
+const truth = (value: boolean): Sql => keyword(value ? 'TRUE' : 'FALSE', ['TRUE', 'FALSE']);

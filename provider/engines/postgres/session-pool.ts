@@ -3,26 +3,26 @@
  * the one that has been idle longest; callers wait in order.
  */
 import type { Client } from 'pg';
-
-/** What a borrower may do with a session. */
-export interface Session {
-  readonly database: string;
-  /** One statement with parameters. */
-  query(text: string, params: readonly unknown[]): Promise<Record<string, unknown>[]>;
-  /** Several statements in one round trip, without parameters. */
-  execute(text: string): Promise<void>;
-}
+import { ResourceError } from '../../resources/errors.ts';
+import { ClientSession, type Session } from './session.ts';
 
 export interface PoolOptions {
   limit: number;
+  /** Throws ResourceError. */
   open: (database: string) => Promise<Client>;
   /** Idle sessions are closed after this long, in ms. */
   idleMs: number;
+  /** A session ended that was not ours to end: the server was restarted, or failed over. */
+  onLost?: () => void;
 }
 
+/** After a failed login the others that wait are told so at once, instead of each trying by itself. */
+const FAIL_FAST_MS = 500;
+/** How long the pool makes do with fewer sessions after the server had none left. */
+const MODEST_MS = 30_000;
+
 interface Held {
-  client: Client;
-  database: string;
+  session: ClientSession;
   idleSince: number;
 }
 
@@ -30,8 +30,10 @@ export class SessionPool {
   readonly #options: PoolOptions;
   readonly #idle: Held[] = [];
   readonly #waiting: (() => void)[] = [];
+  readonly #failures = new Map<string, { error: ResourceError; until: number }>();
   #open = 0;
-  #closed = false;
+  #isClosed = false;
+  #modest: { limit: number; until: number } | undefined;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: PoolOptions) {
@@ -43,16 +45,19 @@ export class SessionPool {
     return this.#open;
   }
 
-  /** Runs `work` with a session; after a failure the session is not used again, as its state is unknown. */
-  async use<T>(database: string, work: (session: Session) => Promise<T>): Promise<T> {
-    const held = await this.#acquire(database);
-    let isSound = false;
+  /** Runs `work` with a session, which is not used again when its state is unknown afterwards. */
+  async use<T>(database: string, work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const session = await this.#acquire(database, signal);
+    const abort = (): void => {
+      void session.destroy();
+    };
+    signal?.addEventListener('abort', abort, { once: true });
     try {
-      const result = await work(sessionOf(held));
-      isSound = true;
+      const result = await work(session);
       return result;
     } finally {
-      await this.#release(held, isSound);
+      signal?.removeEventListener('abort', abort);
+      await this.#release(session);
     }
   }
 
@@ -68,55 +73,106 @@ export class SessionPool {
 
   /** Closes every idle session of a database, as DROP DATABASE needs. */
   async evict(database: string): Promise<void> {
-    const gone = this.#idle.filter((held) => held.database === database);
-    for (const held of gone) await this.#discard(held);
+    for (const held of this.#idle.filter(({ session }) => session.database === database)) await this.#discard(held);
   }
 
+  /** Idle sessions end now, those in use when their work is done. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
     clearInterval(this.#sweeper);
-    for (const held of this.#idle.splice(0)) await this.#end(held);
+    for (const wake of this.#waiting.splice(0)) wake();
+    await Promise.all(this.#idle.map(async (held) => await this.#discard(held)));
   }
 
-  async #acquire(database: string): Promise<Held> {
-    const held = await this.#slot(database);
-    if (held !== undefined) return held;
+  async #acquire(database: string, signal: AbortSignal | undefined): Promise<ClientSession> {
+    for (;;) {
+      const held = await this.#slot(database, signal);
+      if (held !== undefined) return held.session;
+      try {
+        return await this.#login(database);
+      } catch (error) {
+        this.#freeSlot();
+        if (!(error instanceof ResourceError) || error.code !== TOO_MANY || this.#open === 0) throw error;
+        // The server has no room for another: make do with those that we have.
+        this.#modest = { limit: this.#open, until: Date.now() + MODEST_MS };
+      }
+    }
+  }
+
+  async #login(database: string): Promise<ClientSession> {
+    for (const place of [ANYWHERE, database]) {
+      const failure = this.#failures.get(place);
+      if (failure !== undefined && failure.until > Date.now()) throw failure.error;
+      this.#failures.delete(place);
+    }
     try {
-      return { client: await this.#options.open(database), database, idleSince: 0 };
+      const session = new ClientSession(await this.#options.open(database), database);
+      session.client.once('end', () => {
+        this.#ended(session);
+      });
+      return session;
     } catch (error) {
-      this.#freeSlot();
+      const place = error instanceof ResourceError ? placeOf(error, database) : undefined;
+      if (place !== undefined)
+        this.#failures.set(place, { error: error as ResourceError, until: Date.now() + FAIL_FAST_MS });
       throw error;
     }
   }
 
   /** Waits for room; gives an idle session of that database when there is one. */
-  async #slot(database: string | undefined): Promise<Held | undefined> {
-    for (;;) {
-      if (this.#closed) throw new Error('the connection pool is closed');
-      const index = this.#idle.findLastIndex((held) => held.database === database);
+  async #slot(database: string | undefined, signal?: AbortSignal): Promise<Held | undefined> {
+    for (let isFirst = true; ; isFirst = false) {
+      signal?.throwIfAborted();
+      if (this.#isClosed)
+        throw new ResourceError(
+          'Disconnected',
+          'the connection to the server is being replaced, as its configuration changed',
+        );
+      const index = this.#idle.findLastIndex(({ session }) => session.database === database);
       if (index >= 0) return this.#idle.splice(index, 1)[0];
-      if (this.#open < this.#options.limit) {
+      if (this.#open < this.#limit()) {
         this.#open += 1;
         return undefined;
       }
       const oldest = this.#idle.shift();
       if (oldest !== undefined) {
         // Its slot becomes ours; the server may see one session more for a moment unless we wait for the end.
-        await this.#end(oldest);
+        await oldest.session.end();
         return undefined;
       }
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await this.#turn(isFirst, signal);
     }
   }
 
-  async #release(held: Held, isSound: boolean): Promise<void> {
-    if (!isSound || this.#closed) {
-      await this.#end(held);
+  #limit(): number {
+    if (this.#modest !== undefined && this.#modest.until <= Date.now()) this.#modest = undefined;
+    return Math.max(1, Math.min(this.#options.limit, this.#modest?.limit ?? Number.POSITIVE_INFINITY));
+  }
+
+  async #turn(isFirst: boolean, signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    // Who was woken in vain keeps its place.
+    if (isFirst) this.#waiting.push(resolve);
+    else this.#waiting.unshift(resolve);
+    const abort = (): void => {
+      const index = this.#waiting.indexOf(resolve);
+      // Woken already: the room that it was told of belongs to the next.
+      if (index < 0) this.#waiting.shift()?.();
+      else this.#waiting.splice(index, 1);
+      resolve();
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    await promise;
+    signal?.removeEventListener('abort', abort);
+  }
+
+  async #release(session: ClientSession): Promise<void> {
+    if (!session.isSound || this.#isClosed) {
+      await session.end();
       this.#freeSlot();
       return;
     }
-    held.idleSince = Date.now();
-    this.#idle.push(held);
+    this.#idle.push({ session, idleSince: Date.now() });
     this.#sweeper ??= setInterval(() => {
       this.#sweep();
     }, this.#options.idleMs / 4).unref();
@@ -133,27 +189,31 @@ export class SessionPool {
     for (const held of this.#idle.filter((candidate) => candidate.idleSince < limit)) void this.#discard(held);
   }
 
+  /** An idle session that the server ended leaves at once, so that nobody is given a dead one. */
+  #ended(session: ClientSession): void {
+    const index = this.#idle.findIndex((held) => held.session === session);
+    if (index < 0) return;
+    this.#idle.splice(index, 1);
+    this.#freeSlot();
+    this.#options.onLost?.();
+  }
+
   async #discard(held: Held): Promise<void> {
     const index = this.#idle.indexOf(held);
     if (index < 0) return;
     this.#idle.splice(index, 1);
-    await this.#end(held);
+    await held.session.end();
     this.#freeSlot();
-  }
-
-  async #end(held: Held): Promise<void> {
-    try {
-      await held.client.end();
-    } catch {
-      // It was dead already.
-    }
   }
 }
 
-const sessionOf = ({ client, database }: Held): Session => ({
-  database,
-  query: async (text, params) => (await client.query<Record<string, unknown>>(text, [...params])).rows,
-  execute: async (text) => {
-    await client.query(text);
-  },
-});
+const TOO_MANY = '53300';
+const ANYWHERE = '';
+
+/** Which logins a failure speaks for: a refused one for its database, no conversation at all for every one. */
+function placeOf({ reason }: ResourceError, database: string): string | undefined {
+  if (reason === 'AuthenticationFailed') return database;
+  return ['Unreachable', 'ServerUnavailable', 'TlsRefused', 'CertificateUntrusted'].includes(reason)
+    ? ANYWHERE
+    : undefined;
+}

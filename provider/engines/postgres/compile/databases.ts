@@ -19,9 +19,7 @@ export function createDatabase(step: Of<'createDatabase'>): Sql[] {
   if (step.collation !== undefined) options.push(sql`LC_COLLATE ${literal(step.collation)}`);
   const characterClassification = step.characterClassification ?? step.collation;
   if (characterClassification !== undefined) options.push(sql`LC_CTYPE ${literal(characterClassification)}`);
-  if (step.locale !== undefined && step.localeProvider === 'icu') options.push(sql`ICU_LOCALE ${literal(step.locale)}`);
-  if (step.locale !== undefined && step.localeProvider === 'builtin')
-    options.push(sql`BUILTIN_LOCALE ${literal(step.locale)}`);
+  if (step.locale !== undefined) options.push(sql`${localeOption(step.localeProvider)} ${literal(step.locale)}`);
   if (step.icuRules !== undefined) options.push(sql`ICU_RULES ${literal(step.icuRules)}`);
   if (step.tablespace !== undefined) options.push(sql`TABLESPACE ${ident(step.tablespace)}`);
   if (step.allowConnections !== undefined) options.push(sql`ALLOW_CONNECTIONS ${bool(step.allowConnections)}`);
@@ -34,6 +32,11 @@ export function createDatabase(step: Of<'createDatabase'>): Sql[] {
   return step.mark === undefined
     ? [statement]
     : [statement, sql`COMMENT ON DATABASE ${ident(step.name)} IS ${literal(withMark(step.mark))}`];
+}
+
+function localeOption(provider: string | undefined): Sql {
+  if (provider === 'icu') return sql`ICU_LOCALE`;
+  return provider === 'builtin' ? sql`BUILTIN_LOCALE` : sql`LOCALE`;
 }
 
 export function alterDatabase(step: Of<'alterDatabase'>): Sql[] {
@@ -83,7 +86,12 @@ export const dropSchema = (step: Of<'dropSchema'>): Sql[] => [
     : sql`DROP SCHEMA IF EXISTS ${ident(step.name)} RESTRICT`,
 ];
 
-export function createExtension(step: Of<'createExtension'>): Sql[] {
+/** Where an extension goes when nobody says. The session's own search_path leads to pg_catalog. */
+const AT_HOME = sql`SET LOCAL search_path TO public`;
+const BACK = sql`SET LOCAL search_path TO pg_catalog`;
+
+/** `description` is what the extension says of itself. */
+export function createExtension(step: Of<'createExtension'>, description?: string | null): Sql[] {
   const options: Sql[] = [];
   if (step.schema !== undefined) options.push(sql`SCHEMA ${ident(step.schema)}`);
   if (step.version !== undefined) options.push(sql`VERSION ${literal(step.version)}`);
@@ -92,9 +100,10 @@ export function createExtension(step: Of<'createExtension'>): Sql[] {
     options.length === 0
       ? sql`CREATE EXTENSION ${ident(step.name)}`
       : sql`CREATE EXTENSION ${ident(step.name)} WITH ${join(options, ' ')}`;
-  return step.mark === undefined
-    ? [create]
-    : [create, sql`COMMENT ON EXTENSION ${ident(step.name)} IS ${literal(withMark(step.mark))}`];
+  return [
+    ...(step.schema === undefined ? [AT_HOME, create, BACK] : [create]),
+    ...(step.mark === undefined ? [] : [mark({ type: 'extension', name: step.name }, step.mark, description)]),
+  ];
 }
 
 export const updateExtension = (step: Of<'updateExtension'>): Sql[] => [

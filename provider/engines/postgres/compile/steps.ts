@@ -4,7 +4,7 @@ import { Secret } from '../../../resources/secret.ts';
 import type { ServerInfo } from '../../engine.ts';
 import { ident, type Sql, sql, tenantScript } from '../sql.ts';
 import * as databases from './databases.ts';
-import { compileGrantStep } from './grants.ts';
+import { compileGrantStep, compileGrantSteps, type GrantStep, isGrantStep } from './grants.ts';
 import * as roles from './roles.ts';
 
 /** What a step needs that only the server or a computation can give. */
@@ -13,9 +13,33 @@ export interface Prepared {
   verifier?: Secret;
   /** The comment that a marked object has already. */
   comment?: string | null;
+  /** Whether a database that is to be dropped is a template, which is never dropped as such. */
+  isTemplate?: boolean;
 }
 
-export function compileStep(step: Step, info: ServerInfo, { verifier, comment }: Prepared = {}): Sql[] {
+/** Steps of one transaction; neighbouring grants become as few statements as they can. */
+export function compileSteps(
+  steps: readonly Step[],
+  info: ServerInfo,
+  prepared: ReadonlyMap<Step, Prepared> = new Map(),
+): Sql[] {
+  const statements: Sql[] = [];
+  let grants: GrantStep[] = [];
+  const flush = (): void => {
+    if (grants.length > 0) statements.push(...compileGrantSteps(grants, info));
+    grants = [];
+  };
+  for (const step of steps)
+    if (isGrantStep(step)) grants.push(step);
+    else {
+      flush();
+      statements.push(...compileStep(step, info, prepared.get(step)));
+    }
+  flush();
+  return statements;
+}
+
+export function compileStep(step: Step, info: ServerInfo, { verifier, comment, isTemplate }: Prepared = {}): Sql[] {
   switch (step.kind) {
     case 'createDatabase':
       return databases.createDatabase(step);
@@ -25,7 +49,10 @@ export function compileStep(step: Step, info: ServerInfo, { verifier, comment }:
       return databases.setDatabaseSetting(step);
     case 'dropDatabase':
       // Ends the sessions that are left; those that may not be ended make it fail, which is then said.
-      return [sql`DROP DATABASE IF EXISTS ${ident(step.name)} WITH (FORCE)`];
+      return [
+        ...(isTemplate === true ? [sql`ALTER DATABASE ${ident(step.name)} WITH IS_TEMPLATE false`] : []),
+        sql`DROP DATABASE IF EXISTS ${ident(step.name)} WITH (FORCE)`,
+      ];
     case 'initSQL':
       // Shown only: it runs as a login of its own, see init-sql.ts.
       return [sql`SET ROLE ${ident(step.owner)}`, tenantScript(step.sql), sql`RESET ROLE`];
@@ -38,7 +65,7 @@ export function compileStep(step: Step, info: ServerInfo, { verifier, comment }:
     case 'dropSchema':
       return databases.dropSchema(step);
     case 'createExtension':
-      return databases.createExtension(step);
+      return databases.createExtension(step, comment);
     case 'updateExtension':
       return databases.updateExtension(step);
     case 'moveExtension':

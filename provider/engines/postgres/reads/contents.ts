@@ -1,6 +1,6 @@
-/** What a database or a schema holds, for dropPolicy WhenEmpty; and what keeps a role from being dropped. */
-import type { Contents, Reads, RoleDependencies } from '../../../resources/model.ts';
-import type { Session } from '../session-pool.ts';
+/** What a database or a schema holds, for dropPolicy WhenEmpty. */
+import type { Contents, Reads } from '../../../resources/model.ts';
+import type { Session } from '../session.ts';
 
 /** Things that people make, by schema; what belongs to an extension or to the system does not count. */
 const CONTENTS = `
@@ -43,40 +43,4 @@ export async function readSchemaContents(
 ): Promise<Contents[]> {
   const rows = (await session.query(CONTENTS, [])) as unknown as Row[];
   return queries.map(({ name }) => summarise(rows.filter((row) => row.schema === name)));
-}
-
-/** Databases in which a role owns or is granted something; '' stands for what belongs to no database. */
-const DEPENDENCIES = `
-SELECT r.rolname, coalesce(d.datname, '') AS database, s.deptype = 'o' AS owns, count(*)::int AS count,
-  (array_agg(DISTINCT CASE WHEN s.classid = 'pg_database'::regclass
-    THEN 'database ' || quote_ident((SELECT x.datname FROM pg_database x WHERE x.oid = s.objid))
-    WHEN s.classid = 'pg_tablespace'::regclass
-    THEN 'tablespace ' || quote_ident((SELECT x.spcname FROM pg_tablespace x WHERE x.oid = s.objid))
-    WHEN s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-    THEN pg_describe_object(s.classid, s.objid, s.objsubid) END))[1:10] AS objects
-FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid LEFT JOIN pg_database d ON d.oid = s.dbid
-WHERE s.refclassid = 'pg_authid'::regclass AND s.deptype IN ('o', 'a', 'r', 'i') AND r.rolname = ANY($1)
-GROUP BY 1, 2, 3 ORDER BY 1, 2`;
-
-export async function readRoleDependencies(
-  session: Session,
-  queries: readonly Reads['roleDependencies']['query'][],
-): Promise<RoleDependencies[]> {
-  const rows = await session.query(DEPENDENCIES, [queries.map(({ name }) => name)]);
-  return queries.map(({ name }) => {
-    const own = rows.filter((row) => row['rolname'] === name);
-    const databases = [...new Set(own.map((row) => row['database'] as string))];
-    return {
-      databases: databases
-        .map((database) => database || session.database)
-        .filter((database, i, all) => all.indexOf(database) === i),
-      owned: own
-        .filter((row) => row['owns'] === true)
-        .map((row) => ({
-          database: row['database'] as string,
-          objects: ((row['objects'] ?? []) as (string | null)[]).filter((object) => object !== null),
-          count: row['count'] as number,
-        })),
-    };
-  });
 }

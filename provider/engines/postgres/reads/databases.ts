@@ -2,7 +2,7 @@
 import type { DatabaseObserved, Reads } from '../../../resources/model.ts';
 import type { ServerInfo } from '../../engine.ts';
 import { readMark } from '../mark.ts';
-import type { Session } from '../session-pool.ts';
+import type { Session } from '../session.ts';
 import { settingsOf, text } from './rows.ts';
 
 /** Columns that came with a version, so that older servers are asked for what they have. */

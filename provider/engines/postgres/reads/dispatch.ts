@@ -2,10 +2,11 @@
 import type { ReadKind, Reads } from '../../../resources/model.ts';
 import { ResourceError } from '../../../resources/errors.ts';
 import type { ServerInfo } from '../../engine.ts';
-import type { Session } from '../session-pool.ts';
-import { readDatabaseContents, readRoleDependencies, readSchemaContents } from './contents.ts';
+import type { Session } from '../session.ts';
+import { readDatabaseContents, readSchemaContents } from './contents.ts';
 import { readDatabases } from './databases.ts';
 import { readDefaultPrivileges, readGrants, readMemberships } from './grants.ts';
+import { nameOwned, readRoleDependencies } from './role-dependencies.ts';
 import { readRoles } from './roles.ts';
 import { readExtensions, readSchemas } from './schemas.ts';
 
@@ -27,7 +28,10 @@ export async function dispatchRead<K extends ReadKind>(
     database: async (asked) => await sessions.admin(async (s) => await readDatabases(s, asked, info)),
     role: async (asked) => await sessions.admin(async (s) => await readRoles(s, asked, info)),
     membership: async (asked) => await sessions.admin(async (s) => await readMemberships(s, asked, info)),
-    roleDependencies: async (asked) => await sessions.admin(async (s) => await readRoleDependencies(s, asked)),
+    roleDependencies: async (asked) => {
+      const found = await sessions.admin(async (s) => await readRoleDependencies(s, asked));
+      return await nameOwned(asked, found, sessions.inside.bind(sessions));
+    },
     schema: async (asked) =>
       await byDatabase(
         asked,

@@ -2,7 +2,7 @@
 import type { Membership, Reads, RoleObserved } from '../../../resources/model.ts';
 import type { ServerInfo } from '../../engine.ts';
 import { readMark } from '../mark.ts';
-import type { Session } from '../session-pool.ts';
+import type { Session } from '../session.ts';
 import { settingsOf, text } from './rows.ts';
 
 const query = (versionNumber: number): string => `

@@ -1,9 +1,9 @@
 /** Small conversions that several reads share. */
 import type { Setting } from '../../../resources/model.ts';
 
-/** `{key: value}` unless the column is NULL. */
+/** `{key: value}` unless the column is NULL; for columns of text. */
 export const text = <K extends string>(key: K, value: unknown): { [P in K]?: string } =>
-  (value === null || value === undefined ? {} : { [key]: String(value) }) as { [P in K]?: string };
+  (typeof value === 'string' ? { [key]: value } : {}) as { [P in K]?: string };
 
 /** `name=value` pairs of pg_db_role_setting; a value may hold further `=`. */
 export function settingsOf(value: unknown): Setting[] {

@@ -1,7 +1,7 @@
 /** Schemas and extensions of one database. */
 import type { ExtensionObserved, Reads, SchemaObserved } from '../../../resources/model.ts';
 import { readMark } from '../mark.ts';
-import type { Session } from '../session-pool.ts';
+import type { Session } from '../session.ts';
 
 const SCHEMAS = `
 SELECT n.nspname, pg_get_userbyid(n.nspowner) AS owner, obj_description(n.oid, 'pg_namespace') AS comment,

@@ -1,0 +1,100 @@
+/** Whether a password is that of a role: compared with the stored verifier, or tried where that cannot be read. */
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Client } from 'pg';
+import { ResourceError } from '../../resources/errors.ts';
+import type { Step } from '../../resources/model.ts';
+import type { Secret } from '../../resources/secret.ts';
+import type { ServerInfo } from '../engine.ts';
+import { isVerifier, verifies } from './scram.ts';
+import { endClient, type Session } from './session.ts';
+
+type Verdict = 'match' | 'mismatch' | 'unknown';
+
+export interface PasswordAccess {
+  read: <T>(work: (session: Session) => Promise<T>) => Promise<T>;
+  /** Logs in as somebody else. Throws ResourceError. */
+  login: (name: string, password: string) => Promise<Client>;
+}
+
+/** How long a login that worked is believed, where there is no verifier to look at. */
+const BELIEVED_MS = 15 * 60_000;
+
+interface Known {
+  /** Of the password, and of the verifier where it can be read. */
+  digest: string;
+  verdict: Verdict;
+  until: number;
+}
+
+export class PasswordChecker {
+  readonly #access: PasswordAccess;
+  /** Spares 4096 rounds of hashing, or a login, per role and poll. One entry per role. */
+  readonly #known = new Map<string, Known>();
+  readonly #key = randomBytes(32);
+
+  constructor(access: PasswordAccess) {
+    this.#access = access;
+  }
+
+  async check(name: string, password: Secret, info: ServerInfo): Promise<Verdict> {
+    return info.admin.superUser ? await this.#compare(name, password) : await this.#try(name, password);
+  }
+
+  /** What was known of the roles that the steps changed. */
+  forget(steps: readonly Step[]): void {
+    for (const step of steps)
+      if (
+        step.kind === 'setPassword' ||
+        step.kind === 'createRole' ||
+        step.kind === 'alterRole' ||
+        step.kind === 'dropRole'
+      )
+        this.#known.delete(step.name);
+  }
+
+  async #compare(name: string, password: Secret): Promise<Verdict> {
+    const [row] = await this.#access.read(
+      async (session) => await session.query('SELECT rolpassword FROM pg_authid WHERE rolname = $1', [name]),
+    );
+    const stored = row?.['rolpassword'];
+    if (typeof stored !== 'string') return 'mismatch';
+    // A Secret may hold a verifier, which the server stores as it is.
+    if (isVerifier(password.reveal())) return stored === password.reveal() ? 'match' : 'mismatch';
+    return await this.#remembering(name, [password.reveal(), stored], Number.POSITIVE_INFINITY, async () =>
+      (await verifies(password, name, stored)) ? 'match' : 'mismatch',
+    );
+  }
+
+  async #try(name: string, password: Secret): Promise<Verdict> {
+    if (isVerifier(password.reveal())) return 'unknown';
+    return await this.#remembering(name, [password.reveal()], BELIEVED_MS, async () => {
+      // An expired password is refused just as a wrong one is.
+      const [row] = await this.#access.read(async (session) => await session.query(CAN_LOG_IN, [name]));
+      if (row?.['can'] !== true) return 'unknown';
+      try {
+        await endClient(await this.#access.login(name, password.reveal()));
+        return 'match';
+      } catch (error) {
+        if (!(error instanceof ResourceError) || error.code === undefined) return 'unknown';
+        if (error.code === '28P01') return 'mismatch';
+        return AFTER_PASSWORD.has(error.code) ? 'match' : 'unknown';
+      }
+    });
+  }
+
+  async #remembering(name: string, key: string[], lifeMs: number, work: () => Promise<Verdict>): Promise<Verdict> {
+    const digest = createHmac('sha256', this.#key).update(JSON.stringify(key)).digest('base64');
+    const known = this.#known.get(name);
+    if (known?.digest === digest && known.until > Date.now()) return known.verdict;
+    const verdict = await work();
+    // Only what a verifier proves stays wrong; a login may be let in the next time.
+    if (verdict === 'match' || lifeMs === Number.POSITIVE_INFINITY)
+      this.#known.set(name, { digest, verdict, until: Date.now() + lifeMs });
+    return verdict;
+  }
+}
+
+const CAN_LOG_IN = `SELECT rolcanlogin AND coalesce(rolvaliduntil > now(), true) AS can FROM pg_roles WHERE rolname = $1`;
+
+/** Refusals that come after the password was found right: no CONNECT, no such database, or one that takes nobody. */
+const AFTER_PASSWORD: ReadonlySet<string> = new Set(['42501', '3D000', '55000']);
