@@ -1,8 +1,10 @@
 /** Many resources at once: creating them, and the moment when the last is Ready. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Condition, KubeObject } from '../../provider/api/kind.ts';
 import type { KubeClient } from '../../provider/runtime/kube/client.ts';
 import type { Resource } from '../../provider/runtime/kube/resource.ts';
 import { waitFor } from '../rig/process.ts';
+import { say } from './say.ts';
 
 export interface Wanted {
   resource: Resource;
@@ -10,6 +12,7 @@ export interface Wanted {
 }
 
 const CALLERS = 16;
+const RESTART_MS = 500;
 
 /** Creates all of them, in their order, as fast as the API server takes them. */
 async function createAll(client: KubeClient, wanted: readonly Wanted[]): Promise<void> {
@@ -36,41 +39,44 @@ class Follower {
   readonly #names: ReadonlySet<string>;
   readonly #stop = new AbortController();
   #last: KubeObject | undefined;
-  #failure: unknown;
 
   constructor(names: ReadonlySet<string>) {
     this.#names = names;
   }
 
-  async start(client: KubeClient, resource: Resource, namespace: string, onReady: () => void): Promise<void> {
-    const { metadata } = await client.list(resource, { namespace, limit: 1 });
-    const events = client.watch(resource, {
-      namespace,
-      resourceVersion: metadata.resourceVersion ?? '0',
-      timeoutSeconds: 3600,
-      signal: this.#stop.signal,
-    });
+  /** Sees everything that happens after this has returned. */
+  async start(client: KubeClient, resource: Resource, namespace: string, onChange: () => void): Promise<void> {
+    const { signal } = this.#stop;
+    let { metadata } = await client.list(resource, { namespace, signal });
     void (async () => {
-      for await (const { object } of events) {
-        const { name } = object.metadata;
-        if (!this.#names.has(name)) continue;
-        if (isReady(object)) this.ready.add(name);
-        else this.#last = object;
-        if (this.done) onReady();
-      }
-      throw new Error('the watch ended');
-    })().catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.#failure = error;
-    });
+      while (!signal.aborted)
+        try {
+          const resourceVersion = metadata.resourceVersion ?? '0';
+          const watch = client.watch(resource, { namespace, resourceVersion, timeoutSeconds: 3600, signal });
+          for await (const { object } of watch) this.#see(object, onChange);
+          throw new Error('the watch ended');
+        } catch (error) {
+          if (signal.aborted) return;
+          // The API server drops a watch that does not keep up, which on a busy machine may be ours: look at all, go on.
+          say(`bench: the watch of ${resource.plural} begins anew: ${String(error)}`);
+          await delay(RESTART_MS);
+          const list = await client.list(resource, { namespace, signal }).catch(() => undefined);
+          if (list !== undefined) metadata = list.metadata;
+          for (const object of list?.items ?? []) this.#see(object, onChange);
+        }
+    })();
+  }
+
+  #see(object: KubeObject, onChange: () => void): void {
+    const { name } = object.metadata;
+    if (!this.#names.has(name)) return;
+    if (isReady(object)) this.ready.add(name);
+    else this.#last = object;
+    onChange();
   }
 
   get done(): boolean {
     return this.ready.size === this.#names.size;
-  }
-
-  /** @throws Error when the watch broke, as nothing more would be seen. */
-  check(): void {
-    if (this.#failure !== undefined) throw new Error('a watch broke', { cause: this.#failure });
   }
 
   stop(): void {
@@ -103,13 +109,13 @@ export async function createUntilReady(
 ): Promise<LoadTimes> {
   const followers = wanted.map(({ objects }) => new Follower(new Set(objects.map((object) => object.metadata.name))));
   let readyAt = 0;
-  const onReady = (): void => {
+  const onChange = (): void => {
     if (followers.every((follower) => follower.done)) readyAt ||= performance.now();
   };
   try {
     for (const [at, follower] of followers.entries()) {
       const resource = wanted[at]?.resource;
-      if (resource) await follower.start(client, resource, namespace, onReady);
+      if (resource) await follower.start(client, resource, namespace, onChange);
     }
     const started = performance.now();
     await createAll(client, wanted);
@@ -117,7 +123,6 @@ export async function createUntilReady(
     await waitFor(
       'all resources are Ready',
       () => {
-        for (const follower of followers) follower.check();
         if (readyAt > 0) return true;
         throw new Error(followers.map((follower) => follower.late).join('; '));
       },

@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ours } from './contestants.ts';
 import { createUntilReady } from './load.ts';
 import { processUsage } from './process-usage.ts';
-import { NAMESPACE, onStage, say } from './stage.ts';
+import { say } from './say.ts';
+import { NAMESPACE, onStage } from './stage.ts';
 
 export interface AloneOptions {
   /** Resources in all, one half Roles and the other half Grants. */

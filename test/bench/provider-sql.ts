@@ -5,7 +5,8 @@ import { type Contestant, ours, peer } from './contestants.ts';
 import { createUntilReady } from './load.ts';
 import { processUsage } from './process-usage.ts';
 import { callsBetween, isWrite, type StatementCount } from './server-counters.ts';
-import { NAMESPACE, onStage, say, type Stage } from './stage.ts';
+import { say } from './say.ts';
+import { NAMESPACE, onStage, type Stage } from './stage.ts';
 
 export interface Measured {
   createSeconds: number;

@@ -8,6 +8,7 @@ import { startPostgres } from '../rig/postgres.ts';
 import type { ServerProcess } from '../rig/process.ts';
 import { type Contestant, DATABASE, type StartOptions } from './contestants.ts';
 import { createUntilReady } from './load.ts';
+import { say } from './say.ts';
 import { type Counters, ServerCounters } from './server-counters.ts';
 
 export const NAMESPACE = 'bench';
@@ -20,10 +21,6 @@ export interface Stage {
   /** As they were before the provider started. */
   before: Counters;
 }
-
-export const say = (text: string): void => {
-  process.stderr.write(`${text}\n`);
-};
 
 /** Sets everything up, lets `measure` do its work, and takes everything away again, whatever happens. */
 export async function onStage<T>(
