@@ -52,7 +52,7 @@ async function guardedDoor(options: ListenOptions, onConnection: (socket: Socket
   if (certsDir === undefined || certsDir === '')
     throw new Error('a folder with tls.crt, tls.key and ca.crt is required (or insecure)');
   const certificates = await readCertificates(certsDir);
-  const { listener, renew } = createVerifiedTls({
+  const guarded = createVerifiedTls({
     certificates,
     onConnection,
     ...(options.onRefused === undefined ? {} : { onRefused: options.onRefused }),
@@ -62,12 +62,12 @@ async function guardedDoor(options: ListenOptions, onConnection: (socket: Socket
     current: certificates,
     everyMs: options.rereadMs ?? DEFAULT_REREAD_MS,
     onRenewed: (renewed) => {
-      renew(renewed);
+      guarded.renew(renewed);
       options.onCertificates?.(undefined);
     },
     onFailure: (message) => options.onCertificates?.(message),
   });
-  return { listener, close };
+  return { listener: guarded.listener, close };
 }
 
 /** @throws Error when a certificate cannot be read or the address cannot be bound. */
