@@ -1,9 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { glob, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { bundle } from './build.ts';
+import { bundle, ENTRIES } from './build.ts';
+
+test('every process has a bundle, and every bundle a process', async () => {
+  const found: string[] = [];
+  const cwd = resolve(import.meta.dirname, '..');
+  for await (const path of glob('{function,provider}/**/main.ts', { cwd })) found.push(path);
+  expect(Object.values(ENTRIES).toSorted()).toEqual(found.toSorted());
+});
 
 test('the function is one file that runs alone, without a client of Kubernetes in it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'xdatabase-build-'));
