@@ -67,6 +67,7 @@ function definitionV2() {
       group: kind.group,
       names: { kind: kind.kind, plural: kind.plural, singular: kind.singular, categories: ['xdatabase'] },
       defaultCompositionRef: { name: 'xdatabases.xdatabase.dev' },
+      defaultCompositionUpdatePolicy: 'Automatic',
       versions: versions(kind),
     },
   };
@@ -84,6 +85,7 @@ function definitionV1() {
       claimNames: { kind: kind.kind, plural: kind.plural, singular: kind.singular, categories: ['xdatabase'] },
       connectionSecretKeys: [...CONNECTION_KEYS],
       defaultCompositionRef: { name: `compositexdatabases.${kind.group}` },
+      defaultCompositionUpdatePolicy: 'Automatic',
       versions: versions(kind),
     },
   };

@@ -28,7 +28,7 @@ export const manifest = async <T = Rendered>(path: string): Promise<T> =>
 
 export const documents = (text: string): Rendered[] => parseAllDocuments(text).map((one) => one.toJS() as Rendered);
 
-async function run(program: string, args: readonly string[]): Promise<Outcome> {
+export async function run(program: string, args: readonly string[]): Promise<Outcome> {
   return await new Promise((resolve) => {
     // Functions are on this machine, whatever proxy it uses for the rest of the world.
     const env = { ...process.env, NO_PROXY: '127.0.0.1,localhost', no_proxy: '127.0.0.1,localhost' };

@@ -1,5 +1,6 @@
+import { globSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   compositeOf,
@@ -8,6 +9,7 @@ import {
   observe,
   type Rendered,
   type Renderer,
+  ROOT,
   startRenderer,
 } from './crossplane-render.ts';
 
@@ -28,17 +30,39 @@ async function matchesGolden(name: string, text: string): Promise<void> {
   expect(text).toBe(await readFile(file, 'utf8'));
 }
 
-const CASES = [
-  { name: 'claim', version: 'v1', load: async () => compositeOf(await manifest('examples/claim.yaml')) },
-  {
-    name: 'xr',
-    version: 'v2',
-    load: async () => {
-      const xr = await manifest('examples/xr.yaml');
-      return { ...xr, metadata: { ...xr.metadata, uid: '7c7d4a3c-0000-4000-8000-000000000002' } };
-    },
-  },
-] as const;
+/** The composite of an example, as Crossplane has it, whatever the file holds. */
+async function load(path: string): Promise<Rendered> {
+  const example = await manifest(path);
+  if (example.apiVersion.startsWith('claim.')) return compositeOf(example);
+  return { ...example, metadata: { ...example.metadata, uid: '7c7d4a3c-0000-4000-8000-000000000002' } };
+}
+
+const versionOf = (path: string): 'v1' | 'v2' => (basename(path).startsWith('claim') ? 'v1' : 'v2');
+
+async function firstCall(path: string): Promise<{ xr: Rendered; text: string }> {
+  const xr = await load(path);
+  const { code, stdout, stderr } = await renderer.render(xr, versionOf(path));
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  return { xr, text: stdout };
+}
+
+const EXAMPLES = globSync('examples/**/{claim,xr}*.yaml', { cwd: ROOT }).toSorted();
+
+describe.each(EXAMPLES)('%s', (path) => {
+  test('the first call composes everything, ready nothing', async () => {
+    await matchesGolden(`${basename(path, '.yaml')}-first`, (await firstCall(path)).text);
+  });
+
+  test('it is what the definition allows, and what it composes is what the CRDs allow', async () => {
+    const { text } = await firstCall(path);
+    const example = await readFile(join(ROOT, path), 'utf8');
+    const composed = text.split(/^---$/m).filter((one) => !/^kind: (XDatabase|CompositeXDatabase)$/m.test(one));
+    const { code, stdout, stderr } = await renderer.validate([example, ...composed].join('\n---\n'));
+    expect(stdout + stderr).toMatch(/0 missing schemas, \d+ success cases, 0 failure cases/);
+    expect(code).toBe(0);
+  });
+});
 
 const withRoles = (xr: Rendered, keep: (role: { name: string }) => boolean): Rendered => ({
   ...xr,
@@ -48,29 +72,14 @@ const withRoles = (xr: Rendered, keep: (role: { name: string }) => boolean): Ren
 /** Everything but the composite, which render prints first. */
 const composedOf = (text: string): Rendered[] => documents(text).slice(1);
 
-describe.each(CASES)('the example $name', ({ name, version, load }) => {
-  const first = async (): Promise<{ xr: Rendered; text: string }> => {
-    const xr = await load();
-    const { code, stdout, stderr } = await renderer.render(xr, version);
-    expect(stderr).toBe('');
-    expect(code).toBe(0);
-    return { xr, text: stdout };
-  };
-
-  test('the first call composes everything, ready nothing', async () => {
-    await matchesGolden(`${name}-first`, (await first()).text);
-  });
-
-  test('what it composes is what the CRDs and the definitions allow', async () => {
-    const { text } = await first();
-    const composed = text.split(/^---$/m).filter((one) => !/^kind: (Secret|XDatabase|CompositeXDatabase)$/m.test(one));
-    const { code, stdout, stderr } = await renderer.validate(composed.join('---'));
-    expect(stdout + stderr).toMatch(/0 missing schemas, \d+ success cases, 0 failure cases/);
-    expect(code).toBe(0);
-  });
+describe.each([
+  { name: 'claim', version: 'v1' },
+  { name: 'xr', version: 'v2' },
+] as const)('the example $name', ({ name, version }) => {
+  const path = `examples/${name}.yaml`;
 
   test('with everything observed ready the composite is ready and gives the credentials', async () => {
-    const { xr, text } = await first();
+    const { xr, text } = await firstCall(path);
     const { observed, secrets } = observe(composedOf(text), xr);
     const { code, stdout, stderr } = await renderer.render(xr, version, { observed, required: secrets });
     expect(stderr).toBe('');
@@ -79,7 +88,7 @@ describe.each(CASES)('the example $name', ({ name, version, load }) => {
   });
 
   test('what cannot be made is named, in the words of the provider', async () => {
-    const { xr, text } = await first();
+    const { xr, text } = await firstCall(path);
     const message = 'create failed: database "orders" exists already: set adopt to take it over';
     const failing = ({ kind }: Rendered): Record<string, string> => (kind === 'Database' ? { message } : {});
     const { observed, secrets } = observe(composedOf(text), xr, failing);
@@ -88,7 +97,7 @@ describe.each(CASES)('the example $name', ({ name, version, load }) => {
   });
 
   test('a role taken from the list takes its own resources with it and no others', async () => {
-    const { xr, text } = await first();
+    const { xr, text } = await firstCall(path);
     const { observed, secrets } = observe(composedOf(text), xr);
     const smaller = withRoles(xr, (role) => role.name !== 'report');
     const { stdout } = await renderer.render(smaller, version, { observed, required: secrets });
@@ -102,7 +111,7 @@ describe.each(CASES)('the example $name', ({ name, version, load }) => {
   });
 
   test('a role moved in the list changes nothing', async () => {
-    const { xr, text } = await first();
+    const { xr, text } = await firstCall(path);
     const moved = { ...xr, spec: { ...xr.spec, roles: (xr.spec['roles'] as unknown[]).toReversed() } };
     const { stdout } = await renderer.render(moved, version);
     expect(composedOf(stdout)).toEqual(composedOf(text));
@@ -114,7 +123,7 @@ describe.each(CASES)('the example $name', ({ name, version, load }) => {
     [{ engine: 'mysql' }, 'spec.schemas: are not known to mysql'],
     [{ connectionRole: 'nobody' }, 'spec.connectionRole: "nobody" is not one of the roles; allowed: migrate, app'],
   ])('%j is refused by name, and nothing is composed', async (change, message) => {
-    const xr = await load();
+    const xr = await load(path);
     const { code, stdout, stderr } = await renderer.render({ ...xr, spec: { ...xr.spec, ...change } }, version);
     expect(stderr).toContain(message);
     expect(code).toBe(1);
@@ -122,7 +131,7 @@ describe.each(CASES)('the example $name', ({ name, version, load }) => {
   });
 
   test('a database is not left behind for another name', async () => {
-    const { xr, text } = await first();
+    const { xr, text } = await firstCall(path);
     const { observed } = observe(composedOf(text), xr);
     const moved = { ...xr, spec: { ...xr.spec, databaseName: 'elsewhere' } };
     const { code, stderr } = await renderer.render(moved, version, { observed });
