@@ -17,8 +17,11 @@ import { type World, worldOf } from './world.ts';
 
 /** Nothing outside of Kubernetes is read, and what changes there is watched: to look again sooner would find nothing. */
 const TTL_SECONDS = 300;
-/** Except for the Secrets of logins: their coming wakes nobody. */
-const CREDENTIALS_TTL_SECONDS = 10;
+/**
+ * Except while something is awaited: the coming of a Secret wakes nobody, and Crossplane stops listening for a while to a
+ * composite whose resources change often, as those of a large one do when they are made.
+ */
+const WAITING_TTL_SECONDS = 10;
 
 /** Where composed resources go, and after what they are named. */
 function placeOf(composite: Json): { name: string; namespace: string; legacy: boolean } {
@@ -117,7 +120,8 @@ function run(request: RunFunctionRequest): RunFunctionResponse {
   for (const [key, resource] of composed) add(key, resource, ready.has(key));
   const secret = connectionSecret(request, world);
   if (secret !== undefined) add(SECRET_KEY, secret, true);
-  const seconds = lacksCredentials(request, world) ? CREDENTIALS_TTL_SECONDS : TTL_SECONDS;
+  const isWaiting = ready.size < composed.size || lacksCredentials(request, world);
+  const seconds = isWaiting ? WAITING_TTL_SECONDS : TTL_SECONDS;
   return {
     ...answer(request),
     meta: { tag: request.meta?.tag ?? '', ttl: { seconds, nanos: 0 } },

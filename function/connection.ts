@@ -17,7 +17,9 @@ function detailsOf(request: RunFunctionRequest, world: World): Record<string, Bu
 
 /** What Crossplane writes to the Secret that a claim names. */
 export function connectionDetails(request: RunFunctionRequest, world: World): Record<string, Buffer> {
-  const details = detailsOf(request, world);
+  let details = detailsOf(request, world);
+  // The role's Secret may be away for a moment; the application's must not go with it.
+  if (Object.keys(details).length === 0) details = request.observed?.composite?.connectionDetails ?? {};
   return Object.fromEntries(
     CONNECTION_KEYS.flatMap((key) => (details[key] === undefined ? [] : [[key, details[key]] as const])),
   );
@@ -29,7 +31,6 @@ export function connectionSecret(request: RunFunctionRequest, world: World): Rec
   if (world.legacy || name === undefined) return undefined;
   const details = detailsOf(request, world);
   const known = object(observedOf(request, SECRET_KEY)?.resource['data']);
-  // The role's Secret may be away for a moment; the application's must not go with it.
   const data =
     Object.keys(details).length === 0
       ? Object.fromEntries(Object.entries(known).filter(([, value]) => typeof value === 'string'))

@@ -59,5 +59,8 @@ export function isReady(observed: Observed | undefined): boolean {
 export function failure(observed: Observed | undefined): string | undefined {
   if (observed === undefined) return undefined;
   const synced = condition(observed.resource, 'Synced');
-  return synced?.status === 'False' ? synced.message || synced.reason || 'not synced' : undefined;
+  // Somebody paused it on purpose: it stays what it was.
+  return synced?.status === 'False' && synced.reason !== 'ReconcilePaused'
+    ? synced.message || synced.reason || 'not synced'
+    : undefined;
 }

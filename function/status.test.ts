@@ -114,6 +114,30 @@ describe('what is reported', () => {
     expect(call(spec, shown).desired?.resources['connection-secret']?.resource).toMatchObject({ data });
   });
 
+  test('the credentials of a claim outlive it too', () => {
+    const spec = { claimRef: { name: 'orders', namespace: 'team-a' } };
+    const connectionDetails = { username: Buffer.from('orders_app'), other: Buffer.from('x') };
+    const shown = observed(spec, () => READY) as { observed: { composite: Json } };
+    shown.observed.composite['connectionDetails'] = connectionDetails;
+    const { desired } = call(spec, shown);
+    expect(desired?.composite?.connectionDetails).toEqual({ username: connectionDetails.username });
+    expect(desired?.composite?.ready).toBe(Ready.READY_UNSPECIFIED);
+  });
+
+  test('what somebody paused fails nothing', () => {
+    const paused = {
+      conditions: [
+        { type: 'Ready', status: 'True' },
+        { type: 'Synced', status: 'False', reason: 'ReconcilePaused' },
+      ],
+    };
+    const { desired } = call(
+      {},
+      observed({}, () => paused, DETAILS),
+    );
+    expect(desired?.composite?.resource?.['status']).toMatchObject({ phase: 'Ready' });
+  });
+
   test('a claim gets its credentials from Crossplane', () => {
     const spec = { claimRef: { name: 'orders', namespace: 'team-a' }, connectionRole: 'app' };
     const response = call(

@@ -10,10 +10,7 @@ const ON_NEW: Record<Exclude<Access, 'owner'>, readonly { objectType: ObjectType
     { objectType: 'table', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
     { objectType: 'sequence', privileges: ['USAGE', 'SELECT', 'UPDATE'] },
   ],
-  readOnly: [
-    { objectType: 'table', privileges: ['SELECT'] },
-    { objectType: 'sequence', privileges: ['SELECT'] },
-  ],
+  readOnly: [{ objectType: 'table', privileges: ['SELECT'] }],
 };
 
 /**

@@ -18,7 +18,6 @@ const IN_SCHEMA: Record<Exclude<Access, 'owner'>, readonly { key: string; target
   readOnly: [
     { key: 'schema', target: {}, privileges: ['USAGE'] },
     { key: 'tables', target: { tables: ['*'] }, privileges: ['SELECT'] },
-    { key: 'sequences', target: { sequences: ['*'] }, privileges: ['SELECT'] },
   ],
 };
 
@@ -41,7 +40,8 @@ export function expandGrants(world: World, composed: ComposedSet): void {
     privileges: ['USAGE'],
     exclusive: true,
   });
-  add(composed, 'grant-owner-schema-public', { role, database, schema: 'public', privileges: ['CREATE', 'USAGE'] });
+  if (schemasOf(world).includes('public'))
+    add(composed, 'grant-owner-schema-public', { role, database, schema: 'public', privileges: ['CREATE', 'USAGE'] });
   for (const login of world.logins) {
     // An owner login has the rights of the group.
     if (login.access === 'owner') continue;

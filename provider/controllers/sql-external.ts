@@ -69,11 +69,7 @@ export class SqlConnector implements ExternalConnector {
   }
 }
 
-/** Kinds that stand for an object of their own on the server. */
-const OBJECT_KINDS: ReadonlySet<string> = new Set(['Database', 'Role', 'Schema', 'Extension']);
-
 class SqlExternal implements ExternalClient {
-  readonly isIdempotent: boolean;
   readonly #options: SqlConnectorOptions;
   readonly #connection: ServerConnection;
   readonly #notBefore: number;
@@ -85,7 +81,6 @@ class SqlExternal implements ExternalClient {
 
   constructor(options: SqlConnectorOptions, connection: ServerConnection, notBefore: number) {
     this.#options = options;
-    this.isIdempotent = !OBJECT_KINDS.has(options.planner.kind.kind);
     this.#connection = connection;
     this.#notBefore = notBefore;
   }

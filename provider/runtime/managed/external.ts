@@ -25,11 +25,6 @@ export interface Observation {
 }
 
 export interface ExternalClient {
-  /**
-   * Whether the resource stands for no object of its own, so that creating it again does no harm (a Grant). Then
-   * `create-succeeded` tells nothing that `create-pending` does not, and is not written.
-   */
-  readonly isIdempotent?: boolean;
   observe(resource: Managed, signal: AbortSignal): Promise<Observation>;
   create(resource: Managed, signal: AbortSignal): Promise<void>;
   update(resource: Managed, signal: AbortSignal): Promise<void>;

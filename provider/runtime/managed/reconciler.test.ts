@@ -135,10 +135,14 @@ describe('a new resource', () => {
     expect(reasons()).toEqual(['CreatedExternalResource']);
   });
 
-  test('costs three writes: before the create, after it, and the status', async () => {
+  test('costs two writes, before the create and the status; that it succeeded is written at the next look', async () => {
     store.add(resource());
     await reconcile();
+    expect(writes).toBe(2);
+    expect(current().metadata.annotations?.[ANNOTATION.createSucceeded]).toBeUndefined();
+    await reconcile();
     expect(writes).toBe(3);
+    expect(current().metadata.annotations?.[ANNOTATION.createSucceeded]).toBeDefined();
   });
 
   test('gets no finalizer while nothing could be observed, so it can be deleted', async () => {
@@ -180,6 +184,7 @@ describe('a new resource', () => {
 describe('a converged resource', () => {
   test('causes no write and no event', async () => {
     store.add(resource());
+    await reconcile();
     await reconcile();
     const before = structuredClone(current());
     writes = 0;

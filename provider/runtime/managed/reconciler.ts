@@ -1,9 +1,10 @@
 /**
  * One reconcile of one managed resource, in crossplane-runtime's order, so that every Crossplane tool and habit works.
  *
- * Two things differ from that order, both to spare the API server writes. The external name, the finalizer and
- * `create-pending` go in one patch, just before a create; and after a create or update the resource is observed again
- * at once instead of through the queue, so that one status write tells the whole story.
+ * Three things differ from that order, all to spare the API server writes. The external name, the finalizer and
+ * `create-pending` go in one patch, just before a create; after a create or update the resource is observed again at
+ * once instead of through the queue, so that one status write tells the whole story; and `create-succeeded` is written
+ * at the next look. SQL names are deterministic, so nothing depends on it.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Managed } from '../../api/kind.ts';
@@ -258,7 +259,7 @@ class Pass {
       observation = await this.#observe(external);
       if (!observation.exists) return await this.#pendingCreation(observation);
     } else {
-      await this.#patchMetadata(this.#identity());
+      await this.#patchMetadata({ ...this.#identity(), ...this.#completedCreation() });
     }
     if (observation.differences.length > 0 && this.#policies.mayUpdate) {
       await this.#update(external, observation);
@@ -276,6 +277,17 @@ class Pass {
       patch.annotations = { [at.ANNOTATION.externalName]: at.externalNameOf(this.#resource) };
     if (!this.#resource.metadata.finalizers?.includes(at.FINALIZER)) patch.addFinalizer = at.FINALIZER;
     return patch;
+  }
+
+  /**
+   * `create-succeeded`, at the first look after the one that created: by then Crossplane has had time to take in the
+   * changes of all resources of a composite, and it allows a composite only a hundred at once.
+   */
+  #completedCreation(): MetadataPatch {
+    const pending = at.annotation(this.#resource, at.ANNOTATION.createPending);
+    if (pending === undefined || !at.hasCreated(this.#resource)) return {};
+    if (at.annotation(this.#resource, at.ANNOTATION.createSucceeded) !== undefined) return {};
+    return { annotations: { ...this.#identity().annotations, [at.ANNOTATION.createSucceeded]: pending } };
   }
 
   async #create(external: ExternalClient, observation: Observation): Promise<void> {
@@ -299,13 +311,6 @@ class Pass {
     }
     // The Secret first: should the process die here, the next pass still finds the password that was set.
     await this.#publish(observation);
-    if (external.isIdempotent !== true)
-      await this.#patchMetadata({
-        annotations: {
-          [at.ANNOTATION.createSucceeded]: at.timestamp(this.#options.now()),
-          [at.ANNOTATION.applied]: observation.appliedAfter,
-        },
-      });
     this.#options.store.event(
       this.#resource,
       'Normal',
@@ -329,11 +334,11 @@ class Pass {
   }
 
   async #pendingCreation(observation: Observation): Promise<ReconcileOutcome> {
-    const succeeded = Date.parse(at.annotation(this.#resource, at.ANNOTATION.createSucceeded) ?? '');
+    const created = Date.parse(at.annotation(this.#resource, at.ANNOTATION.createPending) ?? '');
     this.#apply(observation);
     this.#set(condition.creating(), condition.synced());
     await this.#writeStatus();
-    const age = this.#options.now().getTime() - succeeded;
+    const age = this.#options.now().getTime() - created;
     if (age < CREATION_GRACE_MS)
       this.#options.store.event(
         this.#resource,
