@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ReadKind } from '../resources/model.ts';
 import type { Engine, ServerInfo } from './engine.ts';
+import { ResourceError } from '../resources/errors.ts';
 import { BatchingReader } from './reader.ts';
+import { WriteLog } from './write-log.ts';
 
 /** A server with a version that every write raises; reads answer with the version they saw. */
 class FakeServer {
@@ -10,6 +12,9 @@ class FakeServer {
   batches: { kind: ReadKind; size: number }[] = [];
   failure: Error | undefined;
   clock = 1_000;
+  /** A query that makes every batch that it is in fail. */
+  poison: string | undefined;
+  readonly writes = new WriteLog();
   /** Turns that a read takes. */
   latency = 1;
 
@@ -27,6 +32,8 @@ class FakeServer {
       const { version } = this;
       for (let i = 0; i < this.latency; i += 1) await new Promise((resolve) => setImmediate(resolve));
       if (this.failure) throw this.failure;
+      if (this.poison !== undefined && JSON.stringify(queries).includes(this.poison))
+        throw new ResourceError('InvalidSpec', 'invalid byte sequence', { code: '22021' });
       return queries.map((query) => ({ query, version })) as never;
     },
     compile: () => [],
@@ -35,8 +42,16 @@ class FakeServer {
     close: async () => await Promise.resolve(),
   };
 
+  write(role: string): void {
+    this.version += 1;
+    this.writes.record([{ kind: 'dropRole', name: role }]);
+  }
+
   reader(): BatchingReader {
-    return new BatchingReader(this.engine, { sweepMs: 60_000, now: () => this.clock });
+    return new BatchingReader(Object.assign(this.engine, { writes: this.writes }), {
+      sweepMs: 60_000,
+      now: () => this.clock,
+    });
   }
 }
 
@@ -88,6 +103,70 @@ describe('the batching reader', () => {
     expect(server.batches).toEqual([{ kind: 'role', size: 1000 }]);
   });
 
+  test('a single read in the middle of a sweep neither repeats nor spoils it', async () => {
+    const server = new FakeServer();
+    const reader = server.reader();
+    const sweep = async (): Promise<void> => {
+      const moment = server.clock;
+      server.clock += 5;
+      for (let i = 0; i < 100; i += 1) {
+        if (i === 50) {
+          // A reconcile that an edit triggered: its reads come a little after its beginning.
+          const own = server.clock;
+          server.clock += 2;
+          await reader.at(own).read('role', name(10));
+        }
+        await reader.at(moment).read('role', name(i));
+      }
+    };
+    await sweep();
+    for (let i = 0; i < 3; i += 1) {
+      server.clock = Math.floor(server.clock / 60_000 + 1) * 60_000 + 1_000;
+      server.batches = [];
+      await sweep();
+      expect(server.batches.map(({ size }) => size)).toEqual([100, 1]);
+    }
+  });
+
+  test('an answer from before a change of ours is not given after it, and other answers are kept', async () => {
+    const server = new FakeServer();
+    const reader = server.reader();
+    const moment = server.clock;
+    server.clock += 1;
+    for (let i = 0; i < 3; i += 1) await reader.at(moment).read('role', name(i));
+    const { version } = server;
+    server.write('role-1');
+    server.batches = [];
+    expect(versionOf(await reader.at(moment).read('role', name(1)))).toBe(version + 1);
+    expect(versionOf(await reader.at(moment).read('role', name(1)))).toBe(version + 1);
+    expect(versionOf(await reader.at(moment).read('role', name(0)))).toBe(version);
+    expect(server.batches).toEqual([{ kind: 'role', size: 1 }]);
+  });
+
+  test('a change while a batch is under way is seen by whoever asks after it', async () => {
+    const server = new FakeServer();
+    server.latency = 5;
+    const reader = server.reader();
+    const moment = server.clock;
+    server.clock += 1;
+    const early = reader.at(moment).read('role', name(1));
+    await new Promise((resolve) => setImmediate(resolve));
+    server.write('role-1');
+    expect(versionOf(await reader.at(moment).read('role', name(1)))).toBe(1);
+    await early;
+  });
+
+  test('one query that the server cannot take fails alone', async () => {
+    const server = new FakeServer();
+    server.poison = 'role-7"';
+    const reader = server.reader();
+    const results = await Promise.allSettled(
+      Array.from({ length: 64 }, async (_, i) => await reader.read('role', name(i))),
+    );
+    expect(results.flatMap((result, i) => (result.status === 'rejected' ? [i] : []))).toEqual([7]);
+    expect(server.batches.length).toBeLessThanOrEqual(13);
+  });
+
   test('forgets what has not been asked for two sweeps and a half', async () => {
     const server = new FakeServer();
     const reader = server.reader();
@@ -124,13 +203,17 @@ describe('the batching reader', () => {
           const server = new FakeServer();
           const reader = server.reader();
           const checks: Promise<void>[] = [];
+          const written = new Map<number, number>();
           for (const { key, write, poll, tick, latency } of steps) {
             server.latency = latency;
-            if (write) server.version += 1;
-            const wanted = server.version;
-            const moment = server.clock;
+            if (write) {
+              server.write(`role-${key}`);
+              written.set(key, server.version);
+            }
+            const wanted = poll ? (written.get(key) ?? 0) : server.version;
+            // A poll accepts what began long ago, but nothing from before a change of ours.
+            const moment = server.clock - (poll ? 5 : 0);
             server.clock += tick;
-            // A poll accepts what began after `moment`; nothing was written since.
             const read = poll ? reader.at(moment).read('role', name(key)) : reader.read('role', name(key));
             checks.push(read.then((result) => expect(versionOf(result)).toBeGreaterThanOrEqual(wanted)));
             if (tick === 1) await new Promise((resolve) => setImmediate(resolve));

@@ -3,16 +3,19 @@
  *
  * Reads of one kind and database that are asked while an earlier batch is under way, or in the same turn of the event
  * loop, go into one batch: one statement. A read that may be as old as the beginning of a poll sweep (`at(notBefore)`)
- * is answered from the last batch that began after that moment; the first such read of a sweep takes with it every
- * query that was asked lately, so that the whole sweep of thousands of resources is one statement per kind and database.
+ * is answered from what was read after that moment; the first such read of a sweep takes with it every query that was
+ * asked lately, so that the whole sweep of thousands of resources is one statement per kind and database.
  *
- * A read is never answered by a batch that began before the moment that the caller names, so what a caller wrote is
- * always seen.
+ * A read is never answered by a batch that began before the moment that the caller names, nor by one that began before
+ * a change of ours that concerns it: what was written is always seen.
  */
 import type { ReadKind, Reads } from '../resources/model.ts';
 import type { Reader } from '../resources/planner.ts';
 import type { Secret } from '../resources/secret.ts';
+import { type Answers, askSeparately } from './bisect.ts';
 import type { Engine, ServerInfo } from './engine.ts';
+import { SweepRhythm } from './sweep-rhythm.ts';
+import type { WriteLog, Writing } from './write-log.ts';
 
 export interface BatchingOptions {
   /** The poll interval: queries that were asked within two and a half of it belong to the next sweep. */
@@ -22,15 +25,18 @@ export interface BatchingOptions {
 
 /** Queries in one statement; more make another. */
 const BATCH_LIMIT = 5_000;
+/** How many poll intervals a query is remembered for. */
+const LATELY = 2.5;
 
 interface Waiter {
   resolve: (result: unknown) => void;
   reject: (error: unknown) => void;
 }
 
-interface Batch {
-  startedAt: number;
-  results: Map<string, unknown>;
+interface Start {
+  at: number;
+  /** Of the write log. */
+  position: number;
 }
 
 /** Everything about one kind in one database. */
@@ -41,23 +47,29 @@ interface Group {
   /** Whether the next batch takes along what was asked lately. */
   sweep: boolean;
   isScheduled: boolean;
-  isRunning: boolean;
-  running: { startedAt: number; waiters: Map<string, Waiter[]> } | undefined;
-  last: Batch | undefined;
+  running: { start: Start; waiters: Map<string, Waiter[]> } | undefined;
+  /** The last result of each query. */
+  results: Map<string, { result: unknown; start: Start }>;
   /** When each query was last asked. */
   asked: Map<string, { query: unknown; at: number }>;
+  sweptAt: number;
+  usedAt: number;
 }
 
 export class BatchingReader {
   readonly #engine: Engine;
+  readonly #writes: WriteLog | undefined;
   readonly #sweepMs: number;
   readonly #now: () => number;
+  readonly #rhythm: SweepRhythm;
   readonly #groups = new Map<string, Group>();
   #server: ServerInfo | undefined;
 
-  constructor(engine: Engine, options: BatchingOptions = {}) {
+  constructor(engine: Engine & Partial<Writing>, options: BatchingOptions = {}) {
     this.#engine = engine;
+    this.#writes = engine.writes;
     this.#sweepMs = options.sweepMs ?? 60_000;
+    this.#rhythm = new SweepRhythm(this.#sweepMs);
     this.#now = options.now ?? Date.now;
   }
 
@@ -66,6 +78,7 @@ export class BatchingReader {
     this.#server = await this.#engine.info();
   }
 
+  /** As of the latest batch: a server may be upgraded under us. */
   get server(): ServerInfo {
     if (this.#server === undefined) throw new Error('prepare() has not been called');
     return this.#server;
@@ -102,18 +115,22 @@ export class BatchingReader {
     const key = JSON.stringify(query);
     const now = this.#now();
     group.asked.set(key, { query, at: now });
-    if (group.last !== undefined && group.last.startedAt > notBefore && group.last.results.has(key))
-      return group.last.results.get(key) as Reads[K]['result'];
+    group.usedAt = now;
+    const isRecent = (start: Start): boolean =>
+      start.at > notBefore && this.#writes?.touched(query, start.position) !== true;
+    // Older than now is good enough: perhaps a poll, whose first read speaks for all that will be polled in this sweep.
+    const isSweep = notBefore < now && this.#rhythm.fits(notBefore, key);
+    const known = group.results.get(key);
+    if (known !== undefined && isRecent(known.start)) return known.result as Reads[K]['result'];
     return (await new Promise<unknown>((resolve, reject) => {
       const waiter = { resolve, reject };
-      const running = group.running;
-      const joined = running !== undefined && running.startedAt > notBefore ? running.waiters.get(key) : undefined;
+      const { running } = group;
+      const joined = running !== undefined && isRecent(running.start) ? running.waiters.get(key) : undefined;
       if (joined !== undefined) {
         joined.push(waiter);
         return;
       }
-      // Older than now is good enough: a poll. Its first read speaks for all that will be polled in this sweep.
-      if (notBefore < now) group.sweep = true;
+      if (isSweep && group.sweptAt <= notBefore && now - group.sweptAt > this.#sweepMs / 2) group.sweep = true;
       const pending = group.pending.get(key);
       if (pending === undefined) group.pending.set(key, { query, waiters: [waiter] });
       else pending.waiters.push(waiter);
@@ -125,23 +142,32 @@ export class BatchingReader {
     const name = `${kind} ${databaseOf(kind, query)}`;
     let group = this.#groups.get(name);
     if (group === undefined) {
+      this.#forgetUnused();
       group = {
         kind,
         pending: new Map(),
         sweep: false,
         isScheduled: false,
-        isRunning: false,
         running: undefined,
-        last: undefined,
+        results: new Map(),
         asked: new Map(),
+        sweptAt: Number.NEGATIVE_INFINITY,
+        usedAt: 0,
       };
       this.#groups.set(name, group);
     }
     return group;
   }
 
+  /** Databases come and go. */
+  #forgetUnused(): void {
+    const limit = this.#now() - this.#sweepMs * LATELY;
+    for (const [name, group] of this.#groups)
+      if (group.usedAt < limit && group.running === undefined && group.pending.size === 0) this.#groups.delete(name);
+  }
+
   #schedule(group: Group): void {
-    if (group.isScheduled || group.isRunning) return;
+    if (group.isScheduled || group.running !== undefined) return;
     group.isScheduled = true;
     setImmediate(() => {
       group.isScheduled = false;
@@ -151,8 +177,7 @@ export class BatchingReader {
 
   async #flush(group: Group): Promise<void> {
     if (group.pending.size === 0) return;
-    group.isRunning = true;
-    const startedAt = this.#now();
+    const start = { at: this.#now(), position: this.#writes?.position ?? 0 };
     const queries = new Map<string, unknown>();
     const waiters = new Map<string, Waiter[]>();
     for (const [key, { query, waiters: own }] of group.pending) {
@@ -160,26 +185,35 @@ export class BatchingReader {
       waiters.set(key, own);
     }
     group.pending.clear();
-    if (group.sweep) this.#takeAlong(group, queries, waiters, startedAt);
+    if (group.sweep) this.#takeAlong(group, queries, waiters, start.at);
     group.sweep = false;
-    group.running = { startedAt, waiters };
+    group.running = { start, waiters };
     try {
-      const results = await this.#ask(group.kind, queries);
-      group.last = { startedAt, results };
-      for (const [key, own] of waiters) for (const { resolve } of own) resolve(results.get(key));
+      const answers = await this.#ask(group.kind, queries);
+      for (const [key, own] of waiters) {
+        const answer = answers.get(key);
+        if (answer !== undefined && 'error' in answer) {
+          group.results.delete(key);
+          for (const { reject } of own) reject(answer.error);
+          continue;
+        }
+        group.results.set(key, { result: answer?.result, start });
+        for (const { resolve } of own) resolve(answer?.result);
+      }
     } catch (error) {
       for (const own of waiters.values()) for (const { reject } of own) reject(error);
     } finally {
-      group.isRunning = false;
       group.running = undefined;
       if (group.pending.size > 0) this.#schedule(group);
     }
   }
 
   #takeAlong(group: Group, queries: Map<string, unknown>, waiters: Map<string, Waiter[]>, now: number): void {
+    group.sweptAt = now;
     for (const [key, { query, at }] of group.asked) {
-      if (now - at > this.#sweepMs * 2.5) {
+      if (now - at > this.#sweepMs * LATELY) {
         group.asked.delete(key);
+        group.results.delete(key);
         continue;
       }
       if (!queries.has(key)) {
@@ -189,15 +223,13 @@ export class BatchingReader {
     }
   }
 
-  async #ask(kind: ReadKind, queries: Map<string, unknown>): Promise<Map<string, unknown>> {
+  async #ask(kind: ReadKind, queries: Map<string, unknown>): Promise<Answers> {
+    this.#server = await this.#engine.info();
     const entries = [...queries];
-    const results = new Map<string, unknown>();
-    for (let start = 0; start < entries.length; start += BATCH_LIMIT) {
-      const slice = entries.slice(start, start + BATCH_LIMIT);
-      const answers = await this.#engine.read(kind, slice.map(([, query]) => query) as never);
-      slice.forEach(([key], i) => results.set(key, answers[i]));
-    }
-    return results;
+    const answers: Answers = new Map();
+    for (let first = 0; first < entries.length; first += BATCH_LIMIT)
+      await askSeparately(this.#engine, kind, entries.slice(first, first + BATCH_LIMIT), answers);
+    return answers;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Step } from '../resources/model.ts';
 
-/** Engines that can tell; with one that cannot, no earlier answer is used. */
+/** An engine that can tell. Of one that cannot, answers are as old as the caller allows. */
 export interface Writing {
   readonly writes: WriteLog;
 }
