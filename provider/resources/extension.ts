@@ -1,84 +1,65 @@
 /** Extension: spec → steps. */
 import { ExtensionKind, type Extension, type ExtensionParameters } from '../api/extension.ts';
+import { defined, forCreation } from './creation.ts';
+import { kept, nothingLeft } from './deletion.ts';
 import { ResourceError, waiting } from './errors.ts';
-import type { ExtensionObserved, Step } from './model.ts';
+import type { ExtensionObserved, Reads, Step } from './model.ts';
 import { isOursToDrop, ownershipOf, wasAdopted } from './ownership.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';
 
-const nothing = (notes: Plan['notes'] = []): Plan => ({
-  exists: false,
-  steps: [],
-  unchangeable: [],
-  atProvider: {},
-  notes,
-});
+const nameOf = (database: string, name: string): string =>
+  `extension ${JSON.stringify(name)} of database ${JSON.stringify(database)}`;
+
+const isInstalled = (observed: Reads['extension']['result']): observed is ExtensionObserved => 'version' in observed;
 
 export class ExtensionPlanner implements Planner<Extension> {
   readonly kind = ExtensionKind;
 
   async plan(resource: Extension, context: PlanContext): Promise<Plan> {
-    const spec = resource.spec.forProvider;
     const { reader } = context;
-    if (reader.server.engine !== 'postgres')
-      throw new ResourceError('NotSupported', `${reader.server.product} has no extensions`, { retryable: false });
-    const database = spec.database ?? '';
+    const { server } = reader;
+    if (server.engine !== 'postgres')
+      throw new ResourceError('NotSupported', `${server.product} has no extensions`, { retryable: false });
+    const spec = resource.spec.forProvider;
+    const { database = '', extension: name } = spec;
     if ((await reader.read('database', { name: database })) === undefined)
-      throw waiting(`database ${JSON.stringify(database)} does not exist yet`);
-    const observed = await reader.read('extension', { database, name: spec.extension });
-    refuseUnavailable(spec, observed.available);
+      throw waiting(`database ${JSON.stringify(database)} (forProvider.database) does not exist yet`);
+    const observed = await reader.read('extension', { database, name });
+    const wanted = isInstalled(observed) ? spec : forCreation(resource);
+    const installed = isInstalled(observed) ? observed : undefined;
+    const plan = isInstalled(observed) ? change(spec, database, observed, context) : create(wanted, database, context);
+    refuseUnavailable(wanted, installed?.version, observed.available);
+    const { schema } = wanted;
     if (
-      spec.schema !== undefined &&
-      !('version' in observed && observed.schema === spec.schema) &&
-      (await reader.read('schema', { database, name: spec.schema })) === undefined
+      schema !== undefined &&
+      installed?.schema !== schema &&
+      (await reader.read('schema', { database, name: schema })) === undefined
     )
-      throw waiting(`schema ${JSON.stringify(spec.schema)} of database ${JSON.stringify(database)} does not exist yet`);
-    return 'version' in observed ? change(spec, database, observed, context) : create(spec, database, context);
+      throw waiting(`schema ${JSON.stringify(schema)} (forProvider.schema) does not exist yet`);
+    return plan;
   }
 
   async planDelete(resource: Extension, context: PlanContext): Promise<Plan> {
-    const spec = resource.spec.forProvider;
-    const database = spec.database ?? '';
-    if ((await context.reader.read('database', { name: database })) === undefined) return nothing();
-    const observed = await context.reader.read('extension', { database, name: spec.extension });
-    if (!('version' in observed) || !isOursToDrop(observed.mark, context)) return nothing();
-    if (wasAdopted(context))
-      return nothing([
-        {
-          reason: 'KeptExternalResource',
-          message: `extension ${JSON.stringify(spec.extension)} is kept: it was there before this resource`,
-        },
-      ]);
-    return {
-      exists: true,
-      steps: [{ kind: 'dropExtension', database, name: spec.extension }],
-      unchangeable: [],
-      atProvider: {},
-    };
+    const { database = '', extension: name } = resource.spec.forProvider;
+    const { reader } = context;
+    if ((await reader.read('database', { name: database })) === undefined) return nothingLeft();
+    const observed = await reader.read('extension', { database, name });
+    if (!isInstalled(observed) || !isOursToDrop(observed.mark, context)) return nothingLeft();
+    if (wasAdopted(context)) return kept(nameOf(database, name), 'it was there before this resource');
+    return { exists: true, steps: [{ kind: 'dropExtension', database, name }], unchangeable: [], atProvider: {} };
   }
 }
 
 function create(spec: ExtensionParameters, database: string, context: PlanContext): Plan {
-  const { version, schema, cascade } = spec;
-  const step: Step = {
-    kind: 'createExtension',
-    database,
-    name: spec.extension,
-    ...(version === undefined ? {} : { version }),
-    ...(schema === undefined ? {} : { schema }),
-    ...(cascade === undefined ? {} : { cascade }),
-    mark: context.mark,
-  };
+  const { extension: name, version, schema, cascade } = spec;
+  const options = defined({ version, schema, cascade });
+  const step: Step = { kind: 'createExtension', database, name, ...options, mark: context.mark };
   return { exists: false, steps: [step], unchangeable: [], applied: {}, atProvider: {} };
 }
 
 function change(spec: ExtensionParameters, database: string, observed: ExtensionObserved, context: PlanContext): Plan {
   const name = spec.extension;
-  const ownership = ownershipOf(
-    `extension ${JSON.stringify(name)} of database ${JSON.stringify(database)}`,
-    observed.mark,
-    spec.adopt,
-    context,
-  );
+  const ownership = ownershipOf(nameOf(database, name), observed.mark, spec.adopt, context);
   const steps: Step[] = [];
   if (ownership.mark) steps.push({ kind: 'mark', on: { type: 'extension', database, name }, mark: context.mark });
   if (spec.version !== undefined && spec.version !== observed.version)
@@ -89,12 +70,18 @@ function change(spec: ExtensionParameters, database: string, observed: Extension
     exists: true,
     steps,
     unchangeable: [],
-    applied: ownership.adopted ? { adopted: true } : {},
+    applied: ownership.record,
     atProvider: { version: observed.version, schema: observed.schema },
   };
 }
 
-function refuseUnavailable({ extension, version }: ExtensionParameters, available: readonly string[]): void {
+/** An installed version stays usable when the server no longer offers it. */
+function refuseUnavailable(
+  { extension, version }: ExtensionParameters,
+  installed: string | undefined,
+  available: readonly string[],
+): void {
+  if (installed !== undefined && (version === undefined || version === installed)) return;
   if (available.length === 0)
     throw new ResourceError(
       'ExtensionNotAvailable',
@@ -103,6 +90,10 @@ function refuseUnavailable({ extension, version }: ExtensionParameters, availabl
   if (version !== undefined && !available.includes(version))
     throw new ResourceError(
       'ExtensionNotAvailable',
-      `forProvider.version: the server offers ${JSON.stringify(extension)} in ${available.join(', ')}, not in ${version}`,
+      `forProvider.version: the server offers ${JSON.stringify(extension)} in ${inOrder(available).join(', ')}, not in ${version}`,
     );
 }
+
+/** 1.9 before 1.10. */
+const inOrder = (versions: readonly string[]): string[] =>
+  versions.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }));

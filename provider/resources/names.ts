@@ -37,14 +37,15 @@ export function refuseReservedSchema(name: string): void {
   if (/^(pg_.*|information_schema|crdb_internal)$/.test(name)) refuse('schema', name);
 }
 
-/** Counted in bytes, as servers do. */
+/** Counted as the server counts: in bytes, or in characters. */
 export function refuseLongName(engine: EngineName, what: string, name: string): void {
-  const limit = engine === 'postgres' || engine === 'cockroachdb' ? 63 : what === 'role' ? 32 : 64;
-  const size = engine === 'postgres' || engine === 'cockroachdb' ? Buffer.byteLength(name) : [...name].length;
+  const isInBytes = engine === 'postgres' || engine === 'cockroachdb';
+  const limit = isInBytes ? 63 : what === 'role' ? 32 : 64;
+  const size = isInBytes ? Buffer.byteLength(name) : Array.from(name).length;
   if (size > limit)
     throw new ResourceError(
       'InvalidSpec',
-      `the ${what} name ${JSON.stringify(name)} has ${size} ${engine === 'postgres' || engine === 'cockroachdb' ? 'bytes' : 'characters'}; the server takes at most ${limit}`,
+      `the ${what} name ${JSON.stringify(name)} has ${size} ${isInBytes ? 'bytes' : 'characters'}; the server takes at most ${limit}`,
       { retryable: false },
     );
 }

@@ -6,18 +6,24 @@ import { ResourceError } from './errors.ts';
 import type { Mark } from './model.ts';
 import type { PlanContext } from './planner.ts';
 
+/** Part of what every kind of object records as applied. */
+export interface OwnershipRecord {
+  /** The object was there before us. */
+  adopted?: true;
+  /** We are taking it over, and have not yet seen our mark on it. */
+  adopting?: true;
+}
+
 export interface Ownership {
-  /** The object was there before us and is, or is being, taken over. */
-  adopted: boolean;
   /** The mark has to be put on the object. */
   mark: boolean;
+  record: OwnershipRecord;
 }
 
-interface Applied {
-  adopted?: boolean;
-}
+const recordOf = (context: PlanContext): OwnershipRecord =>
+  typeof context.applied === 'object' && context.applied !== null ? context.applied : {};
 
-export const wasAdopted = (context: PlanContext): boolean => (context.applied as Applied | undefined)?.adopted === true;
+export const wasAdopted = (context: PlanContext): boolean => recordOf(context).adopted === true;
 
 /** Throws AlreadyExists or AlreadyManaged, before anything is sent, for what may not be touched. */
 export function ownershipOf(
@@ -26,23 +32,28 @@ export function ownershipOf(
   adopt: boolean | undefined,
   context: PlanContext,
 ): Ownership {
-  const isOurs = mark?.uid === context.mark.uid;
-  if (isOurs) return { adopted: wasAdopted(context), mark: false };
-  // A mark that somebody removed proves nothing against us; another's mark does.
-  if (context.owned && mark === undefined) return { adopted: wasAdopted(context), mark: false };
-  if (adopt === true) return { adopted: true, mark: true };
-  const remedy = 'set forProvider.adopt: true to take it over';
-  if (context.owned)
-    throw new ResourceError('AlreadyManaged', `${what} is now managed by ${mark?.resource}; ${remedy}`, {
-      retryable: false,
-    });
-  const manager = mark === undefined ? '' : `: it is managed by ${mark.resource}`;
+  const record: OwnershipRecord = wasAdopted(context) ? { adopted: true } : {};
+  if (mark?.uid === context.mark.uid) return { mark: false, record };
+  // A mark that somebody removed, or that could not be put there, proves nothing against us; another's mark does.
+  if (context.owned && mark === undefined) return { mark: false, record };
+  // Two resources that may both adopt would otherwise take the object from each other for ever.
+  if (context.owned && recordOf(context).adopting !== true)
+    throw new ResourceError(
+      'AlreadyManaged',
+      `${what} was taken over by ${managerOf(mark)}; delete one of the two resources, or give one of them another external name`,
+      { retryable: false },
+    );
+  if (adopt === true) return { mark: true, record: { adopted: true, adopting: true } };
+  const manager = mark === undefined ? '' : `: it is managed by ${managerOf(mark)}`;
   throw new ResourceError(
     'AlreadyExists',
-    `${what} exists already and was not made by this resource${manager}; ${remedy}`,
+    `${what} exists already and was not made by this resource${manager}; set forProvider.adopt: true to take it over`,
     { retryable: false },
   );
 }
+
+/** What follows `#` in a mark is the state of a creation, see database-init.ts. */
+const managerOf = (mark: Mark | undefined): string => mark?.resource.split('#', 1)[0] ?? 'another resource';
 
 /** For deletion: whether there is anything of ours to take away. */
 export const isOursToDrop = (mark: Mark | undefined, context: PlanContext): boolean =>

@@ -1,12 +1,42 @@
-/** Comparing a setting as a person writes it with the way the server keeps it. */
+/** Settings of new sessions: comparing one as a person writes it with the way the server keeps it. */
+import type { Setting } from './model.ts';
 
 /** Settings whose value is a list of names: the server stores each name quoted when it needs to be. */
 const LISTS: ReadonlySet<string> = new Set([
   'search_path',
   'session_preload_libraries',
   'local_preload_libraries',
+  'shared_preload_libraries',
   'temp_tablespaces',
+  'unix_socket_directories',
 ]);
+
+export interface SettingChange {
+  setting: string;
+  /** null = back to the server's default. */
+  value: string | null;
+}
+
+/**
+ * The changes that give `wanted`. Of the settings that are not wanted only those in `resettable` are reset. Names are
+ * compared without regard to case, as servers do.
+ */
+export function settingChanges(
+  wanted: readonly Setting[],
+  observed: readonly Setting[],
+  resettable: readonly string[],
+): SettingChange[] {
+  const held = new Map(observed.map(({ name, value }) => [name.toLowerCase(), { name, value }]));
+  const changes = wanted
+    .filter(({ name, value }) => !isSameSetting(name, value, held.get(name.toLowerCase())?.value))
+    .map(({ name, value }): SettingChange => ({ setting: name, value }));
+  const kept = new Set(wanted.map(({ name }) => name.toLowerCase()));
+  for (const key of new Set(resettable.map((name) => name.toLowerCase()))) {
+    const setting = held.get(key)?.name;
+    if (setting !== undefined && !kept.has(key)) changes.push({ setting, value: null });
+  }
+  return changes;
+}
 
 /** Whether the server has that value already. */
 export function isSameSetting(name: string, wanted: string, observed: string | undefined): boolean {
@@ -15,10 +45,17 @@ export function isSameSetting(name: string, wanted: string, observed: string | u
   return LISTS.has(name.toLowerCase()) && JSON.stringify(items(wanted)) === JSON.stringify(items(observed));
 }
 
-/** Names of a list such as `"$user", public`, without quotes; unquoted names are lower case, as in SQL. */
+/**
+ * Names of a list such as `"$user", public`, without quotes; unquoted names are lower case, as in SQL. A text that is no
+ * such list is one name. An empty list and a list of one empty name are the same: the server stores one as the other.
+ */
 export function items(value: string): string[] {
   const found: string[] = [];
-  for (const match of value.matchAll(/\s*(?:"((?:[^"]|"")*)"|([^,"]+))\s*(?:,|$)/g))
+  const pattern = /\s*(?:"((?:[^"]|"")*)"|([^,]*))\s*(?:,|$)/gy;
+  while (pattern.lastIndex < value.length) {
+    const match = pattern.exec(value);
+    if (match === null) return [value];
     found.push(match[1] === undefined ? (match[2] ?? '').trim().toLowerCase() : match[1].replaceAll('""', '"'));
-  return found;
+  }
+  return found.length === 1 && found[0] === '' ? [] : found;
 }

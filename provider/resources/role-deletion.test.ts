@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest';
+import type { RoleDependencies } from './model.ts';
+import { type Answers, contextOf, role } from './planning.fixture.ts';
+import { dropSteps } from './role-deletion.ts';
+
+const tables = { database: 'orders', objects: ['table app.a', 'table app.b'], count: 2 };
+
+function steps(onDelete: object, dependencies: RoleDependencies, more: Answers = {}) {
+  const answers: Answers = {
+    roleDependencies: () => dependencies,
+    role: ({ name }) => (name === 'heir' ? role('heir') : undefined),
+    ...more,
+  };
+  const spec = { onDelete: { revokeGrants: true, ...onDelete } } as never;
+  return dropSteps(spec, contextOf({ externalName: 'app', answers }));
+}
+const drop = { kind: 'dropRole', name: 'app' };
+
+test('a role with nothing is dropped', async () => {
+  expect(await steps({}, { owned: [], databases: [] })).toEqual([drop]);
+});
+
+test('privileges are revoked in every database, and whatever appears meanwhile is given away, not dropped (B108)', async () => {
+  expect(await steps({}, { owned: [], databases: ['a', 'b'] })).toEqual([
+    { kind: 'reassignOwned', database: 'a', from: 'app', to: null },
+    { kind: 'dropOwned', database: 'a', role: 'app' },
+    { kind: 'reassignOwned', database: 'b', from: 'app', to: null },
+    { kind: 'dropOwned', database: 'b', role: 'app' },
+    drop,
+  ]);
+});
+
+describe('a role that owns something', () => {
+  const owning = { owned: [tables], databases: ['orders', 'other'] };
+
+  test('is not dropped, and what it owns is named with the remedy; it is looked at again (B102, F50)', async () => {
+    await expect(steps({}, owning)).rejects.toMatchObject({
+      reason: 'DependentObjects',
+      retryable: true,
+      message:
+        'role "app" owns table app.a, table app.b in database "orders"; set forProvider.onDelete.reassignOwnedTo or reassignOwnedToAdmin to give it away, or dropOwned to drop it',
+    });
+  });
+
+  test('in several databases has a few objects named, and the others counted', async () => {
+    const many = { database: 'x', objects: Array.from({ length: 10 }, (_, i) => `table t${i}`), count: 12 };
+    const unseen = { database: 'y', objects: [], count: 1 };
+    await expect(steps({}, { owned: [many, unseen], databases: ['x', 'y'] })).rejects.toThrow(
+      'owns table t0, table t1, table t2, table t3, table t4 and 7 other objects in database "x"; 1 object in database "y"; set',
+    );
+  });
+
+  test.each([
+    ['to another role', { reassignOwnedTo: 'heir' }, 'heir'],
+    ['to the administrator', { reassignOwnedToAdmin: true }, null],
+  ])('has it given %s in every database, and loses its privileges', async (_, onDelete, to) => {
+    expect(await steps(onDelete, owning)).toEqual([
+      ...['orders', 'other'].flatMap((database) => [
+        { kind: 'reassignOwned', database, from: 'app', to },
+        { kind: 'dropOwned', database, role: 'app' },
+      ]),
+      drop,
+    ]);
+  });
+
+  test('has it dropped only when told so (F51)', async () => {
+    expect(await steps({ dropOwned: true }, owning)).toEqual([
+      { kind: 'dropOwned', database: 'orders', role: 'app' },
+      { kind: 'dropOwned', database: 'other', role: 'app' },
+      drop,
+    ]);
+  });
+
+  test('is not dropped when it owns a database, which DROP OWNED leaves', async () => {
+    const database = { database: '', objects: ['database orders'], count: 1 };
+    await expect(steps({ dropOwned: true }, { owned: [database, tables], databases: ['orders'] })).rejects.toThrow(
+      'role "app" owns database orders, which forProvider.onDelete.dropOwned does not drop',
+    );
+    expect(await steps({ reassignOwnedToAdmin: true }, { owned: [database], databases: ['postgres'] })).toHaveLength(3);
+  });
+
+  test.each(['nobody', 'app'])('is not dropped when %j is to inherit it', async (reassignOwnedTo) => {
+    await expect(steps({ reassignOwnedTo }, owning)).rejects.toMatchObject({
+      reason: 'DependentObjects',
+      message: expect.stringContaining(`reassignOwnedTo is "${reassignOwnedTo}"`),
+    });
+  });
+});
+
+test('the heir may be gone when there is nothing to inherit, so that deletion ends in any order', async () => {
+  expect(await steps({ reassignOwnedTo: 'nobody' }, { owned: [], databases: ['a'] })).toEqual([
+    { kind: 'reassignOwned', database: 'a', from: 'app', to: null },
+    { kind: 'dropOwned', database: 'a', role: 'app' },
+    drop,
+  ]);
+});
+
+test('without leave to revoke, the databases are named', async () => {
+  await expect(steps({ revokeGrants: false }, { owned: [], databases: ['a', 'b'] })).rejects.toThrow(
+    'role "app" holds privileges in "a", "b" and forProvider.onDelete.revokeGrants is false',
+  );
+  expect(await steps({ revokeGrants: false }, { owned: [], databases: [] })).toEqual([drop]);
+});

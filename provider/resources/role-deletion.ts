@@ -1,0 +1,66 @@
+/** What it takes to drop a role that owns something or holds privileges, in every database where it does. */
+import type { RoleParameters } from '../api/role.ts';
+import { ResourceError } from './errors.ts';
+import type { RoleDependencies, Step } from './model.ts';
+import type { PlanContext } from './planner.ts';
+
+type Owned = RoleDependencies['owned'];
+
+/** Throws DependentObjects for what the spec gives no leave to touch. */
+export async function dropSteps(spec: RoleParameters, context: PlanContext): Promise<Step[]> {
+  const { reader, externalName: name } = context;
+  const { owned, databases } = await reader.read('roleDependencies', { name });
+  const onDelete: Partial<RoleParameters['onDelete']> = spec.onDelete ?? {};
+  const { reassignOwnedTo, reassignOwnedToAdmin, dropOwned, revokeGrants } = onDelete;
+  const isGivenAway = reassignOwnedTo !== undefined || reassignOwnedToAdmin === true;
+  if (owned.length > 0 && reassignOwnedTo !== undefined) await refuseHeir(reassignOwnedTo, owned, context);
+  if (owned.length > 0 && !isGivenAway && dropOwned !== true)
+    throw blocked(
+      `${who(name)} owns ${inWords(owned)}; set forProvider.onDelete.reassignOwnedTo or reassignOwnedToAdmin to give it away, or dropOwned to drop it`,
+    );
+  // DROP OWNED leaves databases and tablespaces, which belong to no database.
+  const shared = owned.filter(({ database }) => database === '');
+  if (shared.length > 0 && !isGivenAway)
+    throw blocked(
+      `${who(name)} owns ${inWords(shared)}, which forProvider.onDelete.dropOwned does not drop; drop it first, or set reassignOwnedTo or reassignOwnedToAdmin to give it away`,
+    );
+  if (databases.length > 0 && !isGivenAway && dropOwned !== true && revokeGrants === false)
+    throw blocked(
+      `${who(name)} holds privileges in ${databases.map((database) => JSON.stringify(database)).join(', ')} and forProvider.onDelete.revokeGrants is false; revoke them, or set it to true`,
+    );
+  // With nothing to inherit, the heir need not be there. Were something made in this moment, DROP OWNED would drop it.
+  const to = owned.length > 0 ? (reassignOwnedTo ?? null) : null;
+  const isDropped = dropOwned === true && !isGivenAway;
+  return [
+    ...databases.flatMap((database): Step[] => [
+      ...(isDropped ? [] : [{ kind: 'reassignOwned' as const, database, from: name, to }]),
+      { kind: 'dropOwned', database, role: name },
+    ]),
+    { kind: 'dropRole', name },
+  ];
+}
+
+async function refuseHeir(heir: string, owned: Owned, { reader, externalName: name }: PlanContext): Promise<void> {
+  if (heir !== name && (await reader.read('role', { name: heir })) !== undefined) return;
+  throw blocked(
+    `${who(name)} owns ${inWords(owned)}, and forProvider.onDelete.reassignOwnedTo is ${JSON.stringify(heir)}, ${heir === name ? 'the role itself' : 'which does not exist'}; name another role`,
+  );
+}
+
+const who = (name: string): string => `role ${JSON.stringify(name)}`;
+
+const blocked = (message: string): ResourceError => new ResourceError('DependentObjects', message);
+
+/** Objects that are named for each database; the others are counted. */
+const NAMED = 5;
+
+const inWords = (owned: Owned): string =>
+  owned
+    .map(({ database, objects, count }) => {
+      const named = objects.slice(0, NAMED);
+      const rest = count - named.length;
+      const others = `${rest} ${named.length === 0 ? '' : 'other '}object${rest === 1 ? '' : 's'}`;
+      const what = [...(named.length === 0 ? [] : [named.join(', ')]), ...(rest > 0 ? [others] : [])].join(' and ');
+      return database === '' ? what : `${what} in database ${JSON.stringify(database)}`;
+    })
+    .join('; ');

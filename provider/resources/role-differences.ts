@@ -1,0 +1,46 @@
+/** Attributes, limits and settings of a role that is there: only what differs is sent. */
+import type { RoleParameters } from '../api/role.ts';
+import { defined } from './creation.ts';
+import type { RoleAttributes, RoleObserved, Step } from './model.ts';
+import { ATTRIBUTE_DEFAULTS, givenAttributes, type RoleRecord } from './role-record.ts';
+import { settingChanges } from './settings.ts';
+
+type AlterRole = Extract<Step, { kind: 'alterRole' }>;
+
+/** undefined when nothing differs. */
+export function alterationOf(spec: RoleParameters, observed: RoleObserved, before: RoleRecord): AlterRole | undefined {
+  const wanted = givenAttributes(spec);
+  for (const attribute of before.attributes)
+    wanted[attribute] ??= attribute === 'login' ? true : ATTRIBUTE_DEFAULTS[attribute];
+  const attributes: RoleAttributes = {};
+  for (const [attribute, value] of Object.entries(wanted) as [keyof RoleAttributes, boolean][])
+    if (observed.attributes[attribute] !== value) attributes[attribute] = value;
+  const connectionLimit = spec.connectionLimit ?? (before.connectionLimit ? -1 : undefined);
+  const validUntil = spec.validUntil ?? (before.validUntil ? 'infinity' : undefined);
+  const limits = defined({
+    connectionLimit: connectionLimit === (observed.connectionLimit ?? -1) ? undefined : connectionLimit,
+    validUntil: validUntil === undefined || isSameInstant(validUntil, observed.validUntil) ? undefined : validUntil,
+  });
+  if (Object.keys(attributes).length === 0 && Object.keys(limits).length === 0) return undefined;
+  return { kind: 'alterRole', name: observed.name, attributes, ...limits };
+}
+
+/** No time at all and infinity are the same promise; servers keep whole seconds. */
+function isSameInstant(wanted: string, observed = 'infinity'): boolean {
+  if (wanted === 'infinity' || observed === 'infinity') return wanted === observed;
+  return Math.floor(Date.parse(wanted) / 1000) === Math.floor(Date.parse(observed) / 1000);
+}
+
+export const isExpired = (validUntil: string | undefined, now: Date): boolean =>
+  validUntil !== undefined && validUntil !== 'infinity' && Date.parse(validUntil) <= now.getTime();
+
+/** A list that is given is the whole list; without one, only what an earlier list set is taken back. */
+export function settingSteps(spec: RoleParameters, observed: RoleObserved, before: RoleRecord): Step[] {
+  const wanted = spec.configurationParameters;
+  const resettable = wanted === undefined ? before.settings : observed.settings.map(({ name }) => name);
+  return settingChanges(wanted ?? [], observed.settings, resettable).map((item) => ({
+    kind: 'setRoleSetting',
+    name: observed.name,
+    ...item,
+  }));
+}

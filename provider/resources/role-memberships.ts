@@ -1,0 +1,137 @@
+/** The groups that a role joins and leaves. Memberships that others made are left alone. */
+import type { RoleParameters } from '../api/role.ts';
+import { invalidSpec, ResourceError, waiting } from './errors.ts';
+import type { MembershipAuthority } from './grant-membership.ts';
+import type { Membership, RoleObserved, Step } from './model.ts';
+import type { PlanContext } from './planner.ts';
+
+type Held = Membership & { grantor?: string };
+const OPTIONS = ['admin', 'inherit', 'set'] as const;
+
+export interface Memberships {
+  steps: Step[];
+  /** The groups that this resource has joined, or is about to. */
+  made: string[];
+  /** Why a group cannot be joined. Everything else of the role is applied first. */
+  problem?: ResourceError;
+}
+
+/** `made`: the groups that this resource has joined so far. */
+export async function planMemberships(
+  spec: RoleParameters,
+  observed: RoleObserved | undefined,
+  made: readonly string[],
+  context: PlanContext,
+): Promise<Memberships> {
+  const name = context.externalName;
+  const wanted = wantedOf(spec, context);
+  const plan: Memberships = { steps: [], made: [] };
+  for (const group of wanted.values()) {
+    const held = (observed?.memberOf ?? []).filter(({ role }) => role === group.role);
+    if (made.includes(group.role)) plan.made.push(group.role);
+    if (isEnough(held, held, group)) continue;
+    const answer: MembershipAuthority = await context.reader.read('membership', { role: name, memberOf: group.role });
+    const problem = await obstacle(group.role, answer, context);
+    if (problem !== undefined) {
+      plan.problem ??= problem;
+      continue;
+    }
+    const ours = oursOf(answer, held);
+    if (isEnough(held, ours, group)) continue;
+    plan.steps.push({ kind: 'grantMembership', memberOf: group.role, ...changeOf(group, held, ours), role: name });
+    if (ours.length === 0 && !plan.made.includes(group.role)) plan.made.push(group.role);
+  }
+  const left = made.filter((role) => !wanted.has(role));
+  return { ...plan, steps: [...plan.steps, ...(await leavingSteps(left, observed, context))] };
+}
+
+/** Takes back the memberships that this resource made. */
+export async function leavingSteps(
+  groups: readonly string[],
+  observed: RoleObserved | undefined,
+  context: PlanContext,
+): Promise<Step[]> {
+  const role = context.externalName;
+  const steps: Step[] = [];
+  for (const memberOf of new Set(groups)) {
+    const held = (observed?.memberOf ?? []).filter((membership) => membership.role === memberOf);
+    if (held.length === 0) continue;
+    const answer: MembershipAuthority = await context.reader.read('membership', { role, memberOf });
+    if (oursOf(answer, held).length > 0) steps.push({ kind: 'revokeMembership', role, memberOf });
+  }
+  return steps;
+}
+
+function wantedOf(spec: RoleParameters, context: PlanContext): Map<string, Membership> {
+  const name = context.externalName;
+  const { server } = context.reader;
+  const hasOptions = server.engine !== 'postgres' || server.versionNumber >= 160_000;
+  const wanted = new Map<string, Membership>();
+  for (const { role, admin, inherit, set } of spec.memberOf ?? []) {
+    if (role === undefined) continue; // an optional reference that leads nowhere yet
+    if (role === name)
+      throw invalidSpec(`forProvider.memberOf: role ${JSON.stringify(name)} cannot be a member of itself`);
+    if (!hasOptions && (inherit !== undefined || set !== undefined))
+      throw invalidSpec(
+        `forProvider.memberOf: inherit and set need PostgreSQL 16 or newer; the server is ${server.product}`,
+      );
+    wanted.set(role, {
+      role,
+      ...(admin === undefined ? {} : { admin }),
+      ...(inherit === undefined ? {} : { inherit }),
+      ...(set === undefined ? {} : { set }),
+    });
+  }
+  return wanted;
+}
+
+/** An option that is given as true must come from somebody, one that is given as false must not come from us. */
+function isEnough(held: readonly Held[], ours: readonly Held[], wanted: Membership): boolean {
+  if (held.length === 0) return false;
+  // Whoever makes a role gets a membership in it that only administers: no right of the group's comes with that.
+  if (!isUsable(held) && wanted.inherit === undefined && wanted.set === undefined) return false;
+  return OPTIONS.every((option) => {
+    if (wanted[option] === undefined) return true;
+    return wanted[option] ? held.some((row) => row[option] === true) : !ours.some((row) => row[option] === true);
+  });
+}
+
+const isUsable = (held: readonly Held[]): boolean => held.some(({ inherit, set }) => set !== false || inherit === true);
+
+/** From PostgreSQL 16 on, each grantor's membership is one of its own. */
+const oursOf = (answer: MembershipAuthority, held: readonly Held[]): Held[] =>
+  held.filter(({ grantor }) => answer.perGrantor !== true || grantor === answer.asGrantor);
+
+/** The options that have to be said: those that are wanted and that our own membership has otherwise. */
+function changeOf(wanted: Membership, held: readonly Held[], ours: readonly Held[]): Partial<Membership> {
+  const change: Partial<Membership> = {};
+  for (const option of OPTIONS)
+    if (wanted[option] !== undefined && (ours.length === 0 || ours[0]?.[option] !== wanted[option]))
+      change[option] = wanted[option];
+  if (held.length > 0 && !isUsable(held) && wanted.inherit === undefined && wanted.set === undefined) change.set = true;
+  return change;
+}
+
+async function obstacle(
+  group: string,
+  answer: MembershipAuthority,
+  context: PlanContext,
+): Promise<ResourceError | undefined> {
+  const { reader, externalName: name } = context;
+  // The role itself may be about to be made.
+  if ((await reader.read('role', { name: group })) === undefined)
+    return waiting(`role ${JSON.stringify(group)} (forProvider.memberOf) does not exist yet`);
+  if (answer.cycle !== undefined)
+    return new ResourceError(
+      'MembershipCycle',
+      `forProvider.memberOf: ${JSON.stringify(name)} cannot become a member of ${JSON.stringify(group)}, which is a member of it already: ${answer.cycle.map((role) => JSON.stringify(role)).join(' in ')}`,
+      { retryable: false },
+    );
+  if (answer.mayGrant === false)
+    return new ResourceError(
+      'PermissionDenied',
+      `forProvider.memberOf: cannot make ${JSON.stringify(name)} a member of ${JSON.stringify(group)}: the administrator ${JSON.stringify(reader.server.admin.name)} has no ADMIN OPTION on it`,
+      { retryable: false },
+    );
+  return undefined;
+}

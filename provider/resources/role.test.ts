@@ -1,0 +1,365 @@
+import { describe, expect, test } from 'vitest';
+import type { RoleObserved } from './model.ts';
+import { type Answers, type Circumstances, ours, plan, planDelete, role, server, theirs } from './planning.fixture.ts';
+import { RolePlanner } from './role.ts';
+import { Secret } from './secret.ts';
+
+const planner = new RolePlanner() as never;
+const password = { value: new Secret('s3cret'), generated: true };
+const noSuperuser = server(18, { admin: { name: 'admin', superUser: false, createRole: true, createDb: true } });
+
+const existing = (more: Partial<RoleObserved> = {}, circumstances: Circumstances = {}): Circumstances => ({
+  externalName: 'app',
+  ...circumstances,
+  answers: {
+    role: ({ name }) => (name === 'app' ? role('app', { mark: ours, ...more }) : role(name)),
+    ...circumstances.answers,
+  },
+});
+const attributes = (change: RoleObserved['attributes']): Partial<RoleObserved> => ({
+  attributes: { ...role('app').attributes, ...change },
+});
+
+describe('a role that is not there', () => {
+  test('is made with everything, and logs in unless told otherwise', async () => {
+    const spec = {
+      privileges: { createDb: true },
+      connectionLimit: 5,
+      validUntil: '2030-01-01T00:00:00Z',
+      configurationParameters: [{ name: 'search_path', value: 'app' }],
+    };
+    const made = await plan(planner, spec, { externalName: 'app', password });
+    expect(made).toMatchObject({ exists: false });
+    expect(made.steps).toEqual([
+      {
+        kind: 'createRole',
+        name: 'app',
+        attributes: { login: true, createDb: true },
+        connectionLimit: 5,
+        validUntil: '2030-01-01T00:00:00Z',
+        password: password.value,
+        mark: ours,
+      },
+      { kind: 'setRoleSetting', name: 'app', setting: 'search_path', value: 'app' },
+    ]);
+    expect(made.applied).toEqual({
+      attributes: ['createDb'],
+      connectionLimit: true,
+      validUntil: true,
+      settings: ['search_path'],
+    });
+  });
+
+  test('and is a group has no password', async () => {
+    const made = await plan(planner, { privileges: { login: false } }, { externalName: 'readers', password });
+    expect(made.steps).toEqual([{ kind: 'createRole', name: 'readers', attributes: { login: false }, mark: ours }]);
+  });
+
+  test('takes from initProvider what forProvider does not say, and does not manage it afterwards', async () => {
+    const init = { privileges: { createDb: true }, connectionLimit: 3, memberOf: [{ role: 'readers' }] };
+    const answers: Answers = { role: ({ name }) => (name === 'readers' ? role(name) : undefined) };
+    const made = await plan(planner, { privileges: { login: true } }, { externalName: 'app', answers }, init);
+    expect(made.steps).toMatchObject([
+      { kind: 'createRole', attributes: { login: true, createDb: true }, connectionLimit: 3 },
+      { kind: 'grantMembership', memberOf: 'readers' },
+    ]);
+    expect(made.applied).toEqual({ attributes: ['login'] });
+  });
+});
+
+describe('a role that is there', () => {
+  test('and has more than was asked for is left alone: what is not given is not managed (F59, B64)', async () => {
+    const rich = existing({
+      ...attributes({ superUser: true, bypassRls: true }),
+      connectionLimit: 3,
+      validUntil: '2030-01-01T00:00:00Z',
+      settings: [{ name: 'work_mem', value: '1MB' }],
+      memberOf: [{ role: 'others' }],
+    });
+    const steady = await plan(planner, { privileges: { login: true } }, rich);
+    expect(steady).toMatchObject({ exists: true, steps: [], atProvider: { memberOf: ['others'] } });
+    expect(steady.atProvider['attributes']).toEqual(['superUser', 'login', 'inherit', 'bypassRls']);
+  });
+
+  test('gets only the attributes and limits that differ (B61, B62)', async () => {
+    const spec = { privileges: { login: true, superUser: false, createDb: true }, connectionLimit: -1 };
+    expect((await plan(planner, spec, existing(attributes({ superUser: true })))).steps).toEqual([
+      { kind: 'alterRole', name: 'app', attributes: { superUser: false, createDb: true } },
+    ]);
+    expect((await plan(planner, spec, existing(attributes({ createDb: true })))).steps).toEqual([]);
+  });
+
+  test('gets back what the server gives by itself when something leaves the spec (F23)', async () => {
+    const applied = { attributes: ['superUser', 'inherit', 'login'], connectionLimit: true, validUntil: true };
+    const set = existing(
+      {
+        ...attributes({ superUser: true, inherit: false, login: false }),
+        connectionLimit: 3,
+        validUntil: '2030-01-01T00:00:00Z',
+      },
+      { applied },
+    );
+    const after = await plan(planner, {}, set);
+    expect(after.steps).toEqual([
+      {
+        kind: 'alterRole',
+        name: 'app',
+        attributes: { superUser: false, inherit: true, login: true },
+        connectionLimit: -1,
+        validUntil: 'infinity',
+      },
+    ]);
+    expect(after.applied).toEqual({});
+    expect((await plan(planner, {}, existing({ validUntil: 'infinity' }, { applied }))).steps).toEqual([]);
+  });
+
+  test.each([
+    ['2030-01-01T00:00:00Z', '2030-01-01T00:00:00Z'],
+    ['2030-01-01T02:00:00+02:00', '2030-01-01T00:00:00Z'],
+    ['2030-01-01T00:00:00.700Z', '2030-01-01T00:00:00Z'],
+    ['infinity', 'infinity'],
+    ['infinity', undefined],
+  ])('is valid until %s when the server says %s', async (validUntil, observed) => {
+    const observation = observed === undefined ? {} : { validUntil: observed };
+    expect((await plan(planner, { validUntil }, existing(observation))).steps).toEqual([]);
+  });
+
+  test.each([
+    ['2030-01-01T00:00:01Z', '2030-01-01T00:00:00Z'],
+    ['2030-01-01T00:00:00Z', undefined],
+    ['infinity', '2030-01-01T00:00:00Z'],
+  ])('is not valid until %s when the server says %s', async (validUntil, observed) => {
+    const observation = observed === undefined ? {} : { validUntil: observed };
+    expect((await plan(planner, { validUntil }, existing(observation))).steps).toMatchObject([{ validUntil }]);
+  });
+
+  test('has exactly the settings that are listed, and loses ours when the list goes (B65)', async () => {
+    const settings = [
+      { name: 'search_path', value: '"$user", public' },
+      { name: 'app.opts', value: 'a=b' },
+      { name: 'work_mem', value: '1MB' },
+    ];
+    const wanted = [
+      { name: 'search_path', value: '"$user",public' },
+      { name: 'app.opts', value: 'a=b, c' },
+    ];
+    const given = await plan(planner, { configurationParameters: wanted }, existing({ settings }));
+    expect(given.steps).toEqual([
+      { kind: 'setRoleSetting', name: 'app', setting: 'app.opts', value: 'a=b, c' },
+      { kind: 'setRoleSetting', name: 'app', setting: 'work_mem', value: null },
+    ]);
+    const without = await plan(planner, {}, existing({ settings }, { applied: { settings: ['app.opts'] } }));
+    expect(without.steps).toEqual([{ kind: 'setRoleSetting', name: 'app', setting: 'app.opts', value: null }]);
+    expect((await plan(planner, { configurationParameters: [] }, existing({ settings }))).steps).toHaveLength(3);
+  });
+
+  test('and was made by nobody of ours is refused, or adopted with a password of ours (B67, B114, F62)', async () => {
+    const foreign = { externalName: 'app', password, answers: { role: () => role('app', { mark: theirs }) } };
+    await expect(plan(planner, {}, foreign)).rejects.toMatchObject({ reason: 'AlreadyExists' });
+    const mismatch = { ...foreign, answers: { ...foreign.answers, password: 'mismatch' as const } };
+    expect(await plan(planner, { adopt: true }, mismatch)).toMatchObject({
+      applied: { adopted: true },
+      steps: [
+        { kind: 'mark', on: { type: 'role', name: 'app' } },
+        { kind: 'setPassword', name: 'app' },
+      ],
+    });
+  });
+
+  test.each([7, null, { attributes: 'superUser', settings: {}, memberOf: 3 }, { attributes: ['constructor', 7] }])(
+    'loses nothing by a record that somebody broke: %j',
+    async (applied) => {
+      const rich = existing({ ...attributes({ superUser: true }), connectionLimit: 3 }, { applied });
+      expect((await plan(planner, {}, rich)).steps).toEqual([]);
+    },
+  );
+});
+
+describe('the password', () => {
+  const given = (answer: 'match' | 'mismatch' | 'unknown', more: Circumstances = {}): Circumstances => ({
+    password,
+    ...more,
+    answers: { password: answer },
+  });
+  const set = [{ kind: 'setPassword', name: 'app', password: password.value }];
+
+  test('is set when the one in the Secret does not log in, and only then (F29, B68)', async () => {
+    expect((await plan(planner, {}, existing({}, given('mismatch')))).steps).toEqual(set);
+    expect((await plan(planner, {}, existing({}, given('match')))).steps).toEqual([]);
+    expect((await plan(planner, {}, existing({}, given('unknown')))).steps).toEqual([]);
+    expect((await plan(planner, {}, existing({}, { answers: { password: 'mismatch' } }))).steps).toEqual([]);
+  });
+
+  test('is the last step, so that a failure before it leaves the published one in force (B66)', async () => {
+    const steps = (await plan(planner, { privileges: { bypassRls: true } }, existing({}, given('mismatch')))).steps;
+    expect(steps.map(({ kind }) => kind)).toEqual(['alterRole', 'setPassword']);
+  });
+
+  test('of a group is not set', async () => {
+    const group = existing(attributes({ login: false }), given('mismatch'));
+    expect((await plan(planner, { privileges: { login: false } }, group)).steps).toEqual([]);
+  });
+
+  test('is set with the right to log in, as nobody could try it before', async () => {
+    const group = existing(attributes({ login: false }), given('unknown'));
+    expect((await plan(planner, { privileges: { login: true } }, group)).steps).toEqual([
+      { kind: 'alterRole', name: 'app', attributes: { login: true } },
+      ...set,
+    ]);
+  });
+
+  test('that has expired is not written again and again, and is set when it is valid again', async () => {
+    const validUntil = '2020-01-01T00:00:00Z';
+    const expired = (more: Circumstances = {}) => existing({ validUntil }, given('mismatch', more));
+    expect((await plan(planner, { validUntil }, expired({ server: noSuperuser }))).steps).toEqual([]);
+    expect((await plan(planner, { validUntil }, expired())).steps).toEqual(set);
+    const later = { validUntil: '2030-01-01T00:00:00Z' };
+    expect((await plan(planner, later, expired({ server: noSuperuser }))).steps).toEqual([
+      { kind: 'alterRole', name: 'app', attributes: {}, ...later },
+      ...set,
+    ]);
+  });
+});
+
+describe('memberships', () => {
+  const perGrantor = (asGrantor: string) => ({ missing: [], memberships: [], perGrantor: true, asGrantor });
+  const join = { kind: 'grantMembership', role: 'app', memberOf: 'readers' };
+  const leave = { kind: 'revokeMembership', role: 'app', memberOf: 'readers' };
+  const spec = { memberOf: [{ role: 'readers' }] };
+
+  test('are made once and recorded', async () => {
+    const joining = await plan(planner, spec, existing());
+    expect(joining.steps).toEqual([join]);
+    expect(joining.applied).toEqual({ memberOf: ['readers'] });
+    const joined = existing({ memberOf: [{ role: 'readers', grantor: 'admin' }] }, { applied: joining.applied });
+    expect(await plan(planner, spec, joined)).toMatchObject({ steps: [], applied: { memberOf: ['readers'] } });
+  });
+
+  test('that others made are enough, and are not ours to revoke', async () => {
+    const held = { memberOf: [{ role: 'readers', grantor: 'somebody' }] };
+    const found = await plan(planner, spec, existing(held));
+    expect(found).toMatchObject({ steps: [], applied: {} });
+    expect((await plan(planner, {}, existing(held, { applied: found.applied }))).steps).toEqual([]);
+  });
+
+  test('of ours are revoked when they leave the spec, and only those', async () => {
+    const applied = { memberOf: ['readers', 'gone'] };
+    const left = (grantor: string) =>
+      existing(
+        {
+          memberOf: [
+            { role: 'readers', grantor },
+            { role: 'others', grantor: 'admin' },
+          ],
+        },
+        { applied, answers: { membership: () => perGrantor('admin') } },
+      );
+    expect((await plan(planner, {}, left('admin'))).steps).toEqual([leave]);
+    expect((await plan(planner, {}, left('somebody'))).steps).toEqual([]);
+  });
+
+  test('get the options that are given, and keep the others', async () => {
+    const held = existing(
+      { memberOf: [{ role: 'readers', admin: false, inherit: true, set: true, grantor: 'admin' }] },
+      { applied: { memberOf: ['readers'] }, answers: { membership: () => perGrantor('admin') } },
+    );
+    const options = { admin: true, inherit: true, set: false };
+    expect((await plan(planner, { memberOf: [{ role: 'readers', ...options }] }, held)).steps).toEqual([
+      { ...join, admin: true, set: false },
+    ]);
+  });
+
+  test('whose option somebody else gave are not fought over', async () => {
+    const held = existing(
+      { memberOf: [{ role: 'readers', admin: true, inherit: true, set: true, grantor: 'somebody' }] },
+      { answers: { membership: () => perGrantor('admin') } },
+    );
+    expect((await plan(planner, { memberOf: [{ role: 'readers', admin: false }] }, held)).steps).toEqual([]);
+  });
+
+  test('that only administer, as the maker of a role has them, are made usable', async () => {
+    const held = existing(
+      { memberOf: [{ role: 'readers', admin: true, inherit: false, set: false, grantor: 'postgres' }] },
+      { answers: { membership: () => perGrantor('admin') } },
+    );
+    expect((await plan(planner, spec, held)).steps).toEqual([{ ...join, set: true }]);
+  });
+
+  test('options that a version has not are refused, naming it', async () => {
+    const old = existing({}, { server: server(15) });
+    await expect(plan(planner, { memberOf: [{ role: 'readers', set: false }] }, old)).rejects.toThrow(
+      'inherit and set need PostgreSQL 16 or newer; the server is PostgreSQL 15.1',
+    );
+    expect((await plan(planner, { memberOf: [{ role: 'readers', admin: true }] }, old)).steps).toEqual([
+      { ...join, admin: true },
+    ]);
+  });
+
+  test.each([
+    [
+      'Waiting',
+      { role: ({ name }: { name: string }) => (name === 'app' ? role('app', { mark: ours }) : undefined) },
+      'role "readers" (forProvider.memberOf) does not exist yet',
+    ],
+    [
+      'PermissionDenied',
+      { membership: () => ({ missing: [], memberships: [], mayGrant: false }) },
+      'the administrator "admin" has no ADMIN OPTION on it',
+    ],
+    [
+      'MembershipCycle',
+      { membership: () => ({ missing: [], memberships: [], cycle: ['readers', 'all', 'app'] }) },
+      '"readers" in "all" in "app"',
+    ],
+  ] as const)(
+    'that cannot be made (%s) are named, after everything else is applied (B38, B97)',
+    async (reason, answers, message) => {
+      const blocked = existing({}, { answers: answers as Answers });
+      await expect(plan(planner, spec, blocked)).rejects.toMatchObject({
+        reason,
+        message: expect.stringContaining(message),
+      });
+      expect((await plan(planner, { ...spec, connectionLimit: 4 }, blocked)).steps).toEqual([
+        { kind: 'alterRole', name: 'app', attributes: {}, connectionLimit: 4 },
+      ]);
+    },
+  );
+
+  test('in a group that is not there yet do not keep the role from being made', async () => {
+    const made = await plan(planner, spec, { externalName: 'app' });
+    expect(made).toMatchObject({ exists: false, applied: {}, steps: [{ kind: 'createRole' }] });
+  });
+
+  test('in oneself are refused', async () => {
+    await expect(plan(planner, { memberOf: [{ role: 'app' }] }, existing())).rejects.toMatchObject({
+      reason: 'InvalidSpec',
+    });
+  });
+});
+
+test('fields of other servers, and names of the server itself, are refused', async () => {
+  await expect(plan(planner, { host: '%' }, { externalName: 'app' })).rejects.toThrow(
+    'forProvider.host is for MySQL and MariaDB; the server is postgres',
+  );
+  for (const externalName of ['postgres', 'pg_monitor', 'admin'])
+    await expect(plan(planner, {}, { externalName })).rejects.toMatchObject({ reason: 'ReservedName' });
+});
+
+describe('deletion', () => {
+  test('of what is gone or not ours sends nothing and is done (B98)', async () => {
+    expect(await planDelete(planner, {}, { externalName: 'app' })).toMatchObject({ exists: false, steps: [] });
+    expect(await planDelete(planner, {}, existing({ mark: theirs }))).toMatchObject({ exists: false, steps: [] });
+  });
+
+  test('keeps an adopted role, and takes back the memberships that we gave it', async () => {
+    const memberOf = [{ role: 'readers', grantor: 'admin' }];
+    const applied = { adopted: true, memberOf: ['readers'] };
+    expect((await planDelete(planner, {}, existing({ memberOf }, { owned: true, applied }))).steps).toEqual([
+      { kind: 'revokeMembership', role: 'app', memberOf: 'readers' },
+    ]);
+    expect(await planDelete(planner, {}, existing({}, { owned: true, applied }))).toMatchObject({
+      exists: false,
+      notes: [{ reason: 'KeptExternalResource', message: 'role "app" kept: it was there before this resource' }],
+    });
+  });
+});
