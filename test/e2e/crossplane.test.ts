@@ -21,7 +21,8 @@ beforeAll(async () => {
     await cluster.apply(join(configuration, version, 'composition.yaml'));
   }
   fn = await startFunctionProcess(sharedCrossplane(), 'function-xdatabase');
-  provider = await startProvider(cluster);
+  // The default poll: a short one would add changes of its own to those that Crossplane counts.
+  provider = await startProvider(cluster, { poll: '1m' });
   await cluster.apply([
     namespaceOf('platform'),
     secret('platform', 'admin', { username: server.adminUser, password: server.password }),
