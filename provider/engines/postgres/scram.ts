@@ -5,11 +5,14 @@
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { Secret } from '../../resources/secret.ts';
+import { saslprep } from './saslprep.ts';
 
 const derive = promisify(pbkdf2);
 
 /** PostgreSQL's default, scram_iterations. */
 const ITERATIONS = 4096;
+/** A role may set its own verifier, and could keep us busy with one that takes minutes to compute. */
+const MOST_ITERATIONS = 1_000_000;
 const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 const FORM = /^SCRAM-SHA-256\$(\d{1,8}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)$/;
@@ -33,6 +36,7 @@ export async function verifies(password: Secret, role: string, stored: string): 
   const match = FORM.exec(stored);
   if (match !== null) {
     const [, iterations = '', salt = '', storedKey = ''] = match;
+    if (Number(iterations) > MOST_ITERATIONS) return false;
     const derived = await keys(password, Buffer.from(salt, 'base64'), Number(iterations));
     const expected = Buffer.from(storedKey, 'base64');
     return expected.length === derived.storedKey.length && timingSafeEqual(expected, derived.storedKey);
@@ -46,27 +50,10 @@ async function keys(
   salt: Buffer,
   iterations: number,
 ): Promise<{ storedKey: Buffer; serverKey: Buffer }> {
-  const salted = await derive(prepare(password.reveal()), salt, iterations, KEY_BYTES, 'sha256');
+  const salted = await derive(saslprep(password.reveal()), salt, iterations, KEY_BYTES, 'sha256');
   const clientKey = createHmac('sha256', salted).update('Client Key').digest();
   return {
     storedKey: createHash('sha256').update(clientKey).digest(),
     serverKey: createHmac('sha256', salted).update('Server Key').digest(),
   };
-}
-
-/** Characters that SASLprep maps to a space (RFC 3454 C.1.2) and to nothing (B.1). */
-const SPACES = /[\u00A0\u1680\u2000-\u200B\u202F\u205F\u3000]/gu;
-// oxlint-disable-next-line no-misleading-character-class -- the class lists single code points
-const NOTHING = /[\u00AD\u034F\u1806\u180B-\u180D\u200C\u200D\u2060\uFE00-\uFE0F\uFEFF]/gu;
-/** Characters that SASLprep prohibits; PostgreSQL then uses the password as it is. */
-// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-const PROHIBITED =
-  /[\u0000-\u001F\u007F-\u009F\u06DD\u070F\u180E\u2028\u2029\u200E\u200F\u202A-\u202E\u206A-\u206F\uE000-\uF8FF\uFDD0-\uFDEF\uFFF9-\uFFFF]/u;
-
-/** SASLprep as PostgreSQL applies it: ASCII stays as it is, and what it cannot prepare is used raw. */
-function prepare(password: string): Buffer {
-  // oxlint-disable-next-line no-control-regex -- ASCII is the range that is meant
-  if (/^[\u0000-\u007F]*$/.test(password)) return Buffer.from(password);
-  const mapped = password.replaceAll(SPACES, ' ').replaceAll(NOTHING, '').normalize('NFKC');
-  return Buffer.from(mapped === '' || PROHIBITED.test(mapped) ? password : mapped);
 }
