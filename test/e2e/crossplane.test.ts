@@ -196,6 +196,6 @@ describe.each([
     const { items } = await cluster.get<{ items: { reason: string; message: string }[] }>('events', '-n', namespace);
     expect(
       items.filter((event) => event.reason === 'KeptExternalResource').map((event) => event.message),
-    ).toContainEqual(expect.stringContaining(`database "${database}" is kept: it holds`));
+    ).toContainEqual(expect.stringContaining(`database "${database}" kept: it holds`));
   });
 });
