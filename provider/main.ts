@@ -1,6 +1,6 @@
 /** The provider process: flags, wiring, start, drain. */
 import { managedKinds } from './api/registry.ts';
-import type { KindDefinition, Managed } from './api/kind.ts';
+import type { Managed } from './api/kind.ts';
 import { Manager } from './controllers/manager.ts';
 import { BatchingReader } from './engines/reader.ts';
 import { openEngine } from './engines/registry.ts';
@@ -69,8 +69,7 @@ async function run(flags: Flags, log: Log): Promise<void> {
     maxReconcileRate: flags.maxReconcileRate,
     managementPolicies: flags.managementPolicies,
   });
-  for (const kind of managedKinds as readonly KindDefinition[])
-    managed.watch(kind, () => (manager.store(kind.kind)?.list() ?? []) as Managed[]);
+  for (const kind of managedKinds) managed.watch(kind, () => (manager.store(kind.kind)?.list() ?? []) as Managed[]);
   const servers = await Promise.all([
     serveMetrics({ address: flags.metricsBindAddress, registry: metrics.registry, log }),
     serveHealth({ address: flags.healthBindAddress, ready: { caches: () => manager.ready }, log }),

@@ -18,7 +18,9 @@ const forProvider = z.object({
     .array(privilege)
     .max(128)
     .optional()
-    .describe('Privileges to grant, e.g. SELECT; ALL means every privilege that the server has for that object; [] with exclusive takes everything away.'),
+    .describe(
+      'Privileges to grant, e.g. SELECT; ALL means every privilege that the server has for that object; [] with exclusive takes everything away.',
+    ),
   withOption: z.boolean().optional().describe('WITH GRANT OPTION: whether the grantee may pass the privileges on.'),
   ...referable('role', 'Role', 'Role that receives the privileges; PUBLIC means everybody.'),
   ...referable('database', 'Database', 'Database that is granted on, or that holds what is granted on.'),

@@ -74,7 +74,8 @@ export class ProviderConfigController {
       await reader.read('role', { name: reader.server.admin.name });
       signal.throwIfAborted();
       const { product } = reader.server;
-      const [flavour = product, version = ''] = [product.replace(/\s+[\d.].*$/, ''), /[\d.]+\S*/.exec(product)?.[0]];
+      const flavour = product.replace(/\s+[\d.].*$/, '');
+      const version = /[\d.]+\S*/.exec(product)?.[0] ?? '';
       return {
         condition: { type: 'Available', status: 'True', reason: 'LoggedIn', message: `Logged in to ${product}` },
         version,

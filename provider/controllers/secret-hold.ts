@@ -46,7 +46,7 @@ export class SecretHold {
       ? [...finalizers, SECRET_FINALIZER]
       : finalizers.filter((finalizer) => finalizer !== SECRET_FINALIZER);
     try {
-      const updated = await this.#client.mergePatch<KubeObject>(SECRETS, secret, {
+      const updated = await this.#client.mergePatch(SECRETS, secret, {
         metadata: { resourceVersion: known.metadata.resourceVersion, finalizers: next },
       });
       this.#metadata.put({ apiVersion: 'v1', kind: 'Secret', metadata: updated.metadata });

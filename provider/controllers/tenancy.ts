@@ -121,7 +121,7 @@ function limitServerPrivileges(resource: Managed, policy: ServerPolicy): void {
 
 function limitExtensions(resource: Managed, policy: ServerPolicy): void {
   if (resource.kind !== 'Extension' || policy.allowedExtensions === undefined) return;
-  const name = String(resource.spec.forProvider['extension'] ?? '');
+  const name = (resource.spec.forProvider['extension'] ?? '') as string;
   if (!policy.allowedExtensions.has(name))
     throw new ResourceError(
       'ExtensionNotAllowed',

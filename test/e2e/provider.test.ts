@@ -195,7 +195,7 @@ describe('a database with an owner, a writer and a reader', () => {
   test('goes in any order, and keeps the database that holds tables', async () => {
     await cluster.kubectl([
       'delete',
-      [...['Role', 'Database', 'Schema', 'Grant', 'DefaultPrivileges'].map(resourceName)].join(','),
+      ['Role', 'Database', 'Schema', 'Grant', 'DefaultPrivileges'].map(resourceName).join(','),
       '--all',
       '-n',
       namespace,

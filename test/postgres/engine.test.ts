@@ -161,9 +161,9 @@ describe.each(postgresMajors)('PostgreSQL %i', (major) => {
     const databases = [1, 2, 3].map((i) => `${prefix}_limit${i}`);
     await engine.run(databases.map((name) => ({ kind: 'createDatabase' as const, name })));
     let most = 0;
-    let isDone = false;
+    const done = new AbortController();
     const watch = (async () => {
-      while (!isDone) {
+      while (!done.signal.aborted) {
         const [row] = await server.query<{ count: number }>(
           "SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = 'xdatabase' AND datname LIKE $1",
           [`${prefix}_limit%`],
@@ -176,7 +176,7 @@ describe.each(postgresMajors)('PostgreSQL %i', (major) => {
         limited.read('schema', [{ database: databases[i % 3] ?? '', name: 'public' }]),
       ),
     );
-    isDone = true;
+    done.abort();
     await watch;
     await limited.close();
     await engine.run(databases.map((name) => ({ kind: 'dropDatabase' as const, name })));

@@ -12,10 +12,12 @@ const LOCK_TIMEOUT_MS = 10_000;
 const INT8 = 20;
 const OID = 26;
 
+const parserOf = types.getTypeParser as (type: number, format?: string) => (text: string) => unknown;
+
 /** Numbers of 64 bits and oids stay text: a JavaScript number would round them. */
 const asText: CustomTypesConfig = {
   getTypeParser: (type: number, format?: 'text' | 'binary') =>
-    type === INT8 || type === OID ? String : types.getTypeParser(type, format as 'text'),
+    type === INT8 || type === OID ? String : parserOf(type, format),
 };
 
 /** Objects of that name in public cannot take the place of the catalog's. */

@@ -86,8 +86,8 @@ export function oid(value: string): Sql {
 }
 
 /** A word of a fixed table: `word` must be one of `allowed`, which the program, never a spec, provides. */
-export function keyword<W extends string>(word: string, allowed: readonly W[]): Sql {
-  if (!allowed.includes(word as W))
+export function keyword(word: string, allowed: readonly string[]): Sql {
+  if (!allowed.includes(word))
     throw new ResourceError('InvalidSpec', `${JSON.stringify(word)} is not one of ${allowed.join(', ')}`, {
       retryable: false,
     });

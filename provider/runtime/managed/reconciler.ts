@@ -150,7 +150,7 @@ class Pass {
     if (failure.phase === 'delete failed') this.#set(condition.deleting());
     if (condition.conditionOf(this.#resource, 'Ready') === undefined) this.#set(condition.creating());
     const isNews = !isDeepStrictEqual(this.#storedStatus, this.#resource.status);
-    if (isNews) this.#options.store.event(this.#resource, 'Warning', failure.event, `${text}`);
+    if (isNews) this.#options.store.event(this.#resource, 'Warning', failure.event, text);
     try {
       await this.#writeStatus();
     } catch (writeError) {
