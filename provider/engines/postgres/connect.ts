@@ -2,7 +2,7 @@
 import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
 import { Client, type CustomTypesConfig, types } from 'pg';
 import type { ConnectionSettings } from '../engine.ts';
-import { type Circumstance, toResourceError } from './errors.ts';
+import { type Circumstance, codeOf, toResourceError } from './errors.ts';
 import { endClient, STATEMENT_TIMEOUT_MS } from './session.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -56,8 +56,7 @@ export async function openClient(settings: ConnectionSettings, database: string,
 
 /** The server has no TLS, or takes this login without it only. */
 const wantsPlain = (error: unknown): boolean =>
-  error instanceof Error &&
-  (error.message.startsWith('The server does not support SSL') || error.message.startsWith('no pg_hba.conf entry'));
+  error instanceof Error && (error.message.startsWith('The server does not support SSL') || codeOf(error) === '28000');
 
 async function attempt(
   settings: ConnectionSettings,

@@ -26,7 +26,7 @@ const SQLSTATES: Record<string, Policy> = {
     reason: 'ReadOnlyServer',
     remedy: 'the endpoint leads to a standby or a reader; use the one of the primary',
   },
-  '55000': { reason: 'NotReady' },
+  '55000': { reason: 'NotReady', remedy: 'let the database accept connections, or drop it' },
   '55006': { reason: 'ObjectInUse', remedy: 'end the sessions that use it' },
   '2BP01': { reason: 'DependentObjects', remedy: 'remove or reassign what depends on it' },
   '3D000': { reason: 'DoesNotExist' },

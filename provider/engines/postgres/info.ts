@@ -10,6 +10,9 @@ const QUERY = `SELECT version() AS version, current_setting('server_version_num'
   r.rolsuper AS super, r.rolcreaterole AS create_role, r.rolcreatedb AS create_db
   FROM pg_roles r WHERE r.rolname = current_user`;
 
+/** The same for every address of one server, and for its standbys. */
+const IDENTITY = 'SELECT system_identifier::text AS id FROM pg_control_system()';
+
 export async function readInfo(session: Session): Promise<ServerInfo> {
   const [row] = await session.query(QUERY, []);
   if (row === undefined) throw new ResourceError('ServerRefused', 'the server does not say who is logged in');
@@ -24,6 +27,9 @@ export async function readInfo(session: Session): Promise<ServerInfo> {
       `the server is PostgreSQL ${major}; the oldest supported is ${MINIMUM_MAJOR}`,
       { retryable: false },
     );
+  // Servers that are PostgreSQL by name and not by storage do not have it.
+  const [identity] = await session.query(IDENTITY, []).catch(() => []);
+  const systemIdentifier = identity?.['id'];
   return {
     engine: 'postgres',
     // "PostgreSQL 18.4 on x86_64-…, compiled by …": only product and version say something.
@@ -36,5 +42,6 @@ export async function readInfo(session: Session): Promise<ServerInfo> {
       createRole: row['create_role'] === true,
       createDb: row['create_db'] === true,
     },
+    ...(typeof systemIdentifier === 'string' ? { systemIdentifier } : {}),
   };
 }

@@ -38,8 +38,7 @@ export function saslprep(password: string): Buffer {
   const raw = Buffer.from(password);
   // Bytes of ASCII are used as they are, control characters included.
   if (raw.length === password.length) return raw;
-  const mapped = [...password]
-    .map((character) => character.codePointAt(0)!)
+  const mapped = Array.from(password, (character) => character.codePointAt(0)!)
     // U+200B is in both tables, and PostgreSQL takes it for a space.
     .map((code) => (isIn(code, SPACES) ? SPACE : code))
     .filter((code) => !isIn(code, NOTHING));

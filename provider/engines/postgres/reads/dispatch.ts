@@ -68,6 +68,7 @@ export async function dispatchRead<K extends ReadKind>(
                 await readDatabaseContents(s),
               ) as Reads['databaseContents']['result'][]),
         () => ({ empty: true, summary: '' }),
+        isBroken,
       ),
     grant: async (asked) =>
       await byDatabase(
@@ -110,12 +111,13 @@ async function byDatabase<Q, R>(
   sessions: Sessions,
   read: (session: Session, queries: readonly Q[]) => Promise<R[]>,
   whenGone: (query: Q) => R,
+  isAsGone?: (admin: Session, database: string) => Promise<boolean>,
 ): Promise<R[]> {
   const groups = Map.groupBy(queries.keys(), (index) => databaseOf(queries[index]!));
   const results: R[] = [];
   for (const [database, indexes] of groups) {
     const asked = [...indexes].map((index) => queries[index]!);
-    const answers = await answer(database, asked, sessions, read, whenGone);
+    const answers = await answer(database, asked, sessions, read, whenGone, isAsGone);
     [...indexes].forEach((index, i) => {
       results[index] = answers[i]!;
     });
@@ -129,6 +131,7 @@ async function answer<Q, R>(
   sessions: Sessions,
   read: (session: Session, queries: readonly Q[]) => Promise<R[]>,
   whenGone: (query: Q) => R,
+  isAsGone: ((admin: Session, database: string) => Promise<boolean>) | undefined,
 ): Promise<R[]> {
   const work = async (session: Session): Promise<R[]> => await read(session, asked);
   if (database === undefined) return await sessions.admin(work);
@@ -136,11 +139,19 @@ async function answer<Q, R>(
     return await sessions.inside(database, work);
   } catch (error) {
     // Only the catalog may say that a database is gone: the same code means "not allowed to connect" in places.
-    if (!(error instanceof ResourceError) || error.code !== '3D000') throw error;
-    const rows = await sessions.admin(
-      async (s) => await s.query('SELECT FROM pg_database WHERE datname = $1', [database]),
-    );
-    if (rows.length > 0) throw error;
+    if (!(error instanceof ResourceError)) throw error;
+    const says = error.code === '3D000' ? isMissing : error.code === '55000' ? isAsGone : undefined;
+    if (says === undefined || !(await sessions.admin(async (session) => await says(session, database)))) throw error;
     return asked.map(whenGone);
   }
+}
+
+async function isMissing(session: Session, database: string): Promise<boolean> {
+  return (await session.query('SELECT FROM pg_database WHERE datname = $1', [database])).length === 0;
+}
+
+/** A DROP DATABASE that was cut off leaves a database that nobody can enter, whose files are gone in part. */
+async function isBroken(session: Session, database: string): Promise<boolean> {
+  const found = 'SELECT FROM pg_database WHERE datname = $1 AND datconnlimit = -2';
+  return (await session.query(found, [database])).length > 0;
 }
