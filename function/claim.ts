@@ -83,7 +83,9 @@ const fields = {
     .max(32)
     .meta(byName)
     .optional()
-    .describe('PostgreSQL and CockroachDB: schemas of the database, beside public.'),
+    .describe(
+      'PostgreSQL and CockroachDB: schemas of the database, beside public. The roles get their rights in these; without any, in public. List public too to keep it.',
+    ),
   extensions: z
     .array(
       z.object({
