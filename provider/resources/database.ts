@@ -82,7 +82,8 @@ function create(name: string, wanted: DatabaseParameters, spec: DatabaseParamete
     localeProvider: wanted.localeProvider,
     locale: wanted.locale,
     icuRules: wanted.icuRules,
-    tablespace: wanted.tablespace,
+    // Naming the default takes a right on it that CREATE DATABASE without it does not.
+    tablespace: wanted.tablespace === 'pg_default' ? undefined : wanted.tablespace,
     strategy: wanted.strategy,
     characterSet: wanted.characterSet,
     comment: wanted.comment,

@@ -71,6 +71,15 @@ test('version and schema converge (B56, B58)', async () => {
   ]);
 });
 
+test('a schema that only a superuser can change is said to differ, and nothing is tried', async () => {
+  const limited = server(18, { admin: { name: 'admin', superUser: false, createRole: true, createDb: true } });
+  const moved = await plan(planner, { ...spec, version: '2.0', schema: 'ext' }, { ...installed(), server: limited });
+  expect(moved.steps).toMatchObject([{ kind: 'updateExtension' }]);
+  expect(moved.unchangeable).toEqual([
+    'forProvider.schema is "ext" and the extension is in "public", which only a superuser can change: delete this resource and create another',
+  ]);
+});
+
 test('one that nobody made for us is refused, or adopted when asked', async () => {
   const { mark: _, ...found } = installed().answers.extension();
   const foreign = { answers: { ...base, extension: () => found } };

@@ -64,12 +64,20 @@ function change(spec: ExtensionParameters, database: string, observed: Extension
   if (ownership.mark) steps.push({ kind: 'mark', on: { type: 'extension', database, name }, mark: context.mark });
   if (spec.version !== undefined && spec.version !== observed.version)
     steps.push({ kind: 'updateExtension', database, name, version: spec.version });
-  if (spec.schema !== undefined && spec.schema !== observed.schema)
-    steps.push({ kind: 'moveExtension', database, name, schema: spec.schema });
+  const unchangeable: string[] = [];
+  const { schema } = spec;
+  if (schema !== undefined && schema !== observed.schema) {
+    // What a trusted extension makes belongs to the superuser, whoever installs it.
+    if (context.reader.server.admin.superUser) steps.push({ kind: 'moveExtension', database, name, schema });
+    else
+      unchangeable.push(
+        `forProvider.schema is ${JSON.stringify(schema)} and the extension is in ${JSON.stringify(observed.schema)}, which only a superuser can change: delete this resource and create another`,
+      );
+  }
   return {
     exists: true,
     steps,
-    unchangeable: [],
+    unchangeable,
     applied: ownership.record,
     atProvider: { version: observed.version, schema: observed.schema },
   };

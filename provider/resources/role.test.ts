@@ -314,7 +314,7 @@ describe('memberships', () => {
   ] as const)(
     'that cannot be made (%s) are named, after everything else is applied (B38, B97)',
     async (reason, answers, message) => {
-      const blocked = existing({}, { answers: answers as Answers });
+      const blocked = existing({}, { answers });
       await expect(plan(planner, spec, blocked)).rejects.toMatchObject({
         reason,
         message: expect.stringContaining(message),

@@ -1,87 +1,212 @@
-/** Databases on real servers: made, at rest, set right after drift, and taken away without losing data. */
-import { afterAll, describe, expect, test } from 'vitest';
-import { postgresMajors } from '../rig/servers.ts';
-import { ManagedResource, ManagedServer } from './managed.ts';
+/** Databases at real servers. */
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { circumstances, Place, type Story } from './planned.ts';
 
-describe.each(postgresMajors)('PostgreSQL %i', (major) => {
-  const on = new ManagedServer(major);
-  const named = (suffix: string): string => `${on.prefix} ${suffix}`;
+describe.each(circumstances)('a Database on PostgreSQL %i as %s', (major, admin) => {
+  let place: Place;
+  const owner = (): string => place.name('owner');
+  beforeAll(async () => {
+    place = await Place.create(major, admin);
+    await place.role(owner(), { privileges: { login: false } }).reconcile();
+    await place.role(place.name('next'), { privileges: { login: false } }).reconcile();
+  });
   afterAll(async () => {
-    await on.close();
+    await place.close();
   });
 
-  test('a database with every field is at rest once it is made, and drift is set right', async () => {
-    await on.server.query(`CREATE ROLE "${named('owner')}"`);
-    const database = new ManagedResource(on, 'Database', named('full'), {
-      owner: named('owner'),
-      encoding: 'UTF-8',
+  const facts = async (name: string): Promise<object | undefined> =>
+    (
+      await place.server.query(
+        `SELECT pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding, datcollate AS collation,
+          datconnlimit AS limit, datallowconn AS open, datistemplate AS template FROM pg_database WHERE datname = $1`,
+        [name],
+      )
+    )[0];
+  const settings = async (name: string): Promise<string[]> =>
+    (
+      await place.server.query<{ setting: string }>(
+        `SELECT unnest(setconfig) AS setting FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+         WHERE datname = $1 AND setrole = 0 ORDER BY 1`,
+        [name],
+      )
+    ).map(({ setting }) => setting);
+
+  test('is made with everything, is quiet, and comes back when somebody changes it (B116)', async () => {
+    const name = place.name('orders');
+    const story = place.database(name, {
+      owner: owner(),
+      encoding: 'utf-8',
       collation: 'C',
+      characterClassification: 'C',
       connectionLimit: 7,
       allowConnections: true,
+      isTemplate: true,
+      tablespace: 'pg_default',
+      strategy: 'FILE_COPY',
       settings: [
-        { name: 'search_path', value: '"$user",public,"Mixed Case"' },
-        { name: 'work_mem', value: '8MB' },
-        { name: 'DateStyle', value: 'ISO, DMY' },
+        { name: 'search_path', value: '"$user", "Odd, one", public' },
+        { name: 'work_mem', value: '5MB' },
       ],
     });
-    expect(await database.converge()).toContain('createDatabase');
-    await on.server.query(`ALTER DATABASE "${database.name}" CONNECTION LIMIT 1`);
-    await on.server.query(`ALTER DATABASE "${database.name}" OWNER TO ${on.server.adminUser}`);
-    await on.server.query(`ALTER DATABASE "${database.name}" SET work_mem = '1MB'`);
-    await on.server.query(`ALTER DATABASE "${database.name}" SET jit = off`);
-    expect(await database.converge()).toEqual(['alterDatabase', 'setDatabaseSetting']);
-    database.edit({ owner: named('owner') });
-    expect(await database.converge()).toEqual(Array(3).fill('setDatabaseSetting'));
-    expect(await on.engine.read('database', [{ name: database.name }])).toMatchObject([
-      { owner: named('owner'), connectionLimit: 7, settings: [{ name: 'jit', value: 'off' }] },
-    ]);
-    expect(await database.remove()).toMatchObject({ exists: false, steps: [], notes: [] });
-    expect(await on.engine.read('database', [{ name: database.name }])).toEqual([undefined]);
-  });
-
-  test('initSQL runs once, as the owner', async () => {
-    await on.server.query(`CREATE ROLE "${named('scripted')}"`);
-    const spec = {
-      owner: named('scripted'),
-      dropPolicy: 'Always',
-      initSQL: 'CREATE SCHEMA app; CREATE TABLE app.t ()',
-    };
-    const database = new ManagedResource(on, 'Database', named('init'), spec);
-    expect(await database.converge()).toContain('initSQL');
-    const owners = await on.server.query<{ owner: string }>(
-      `SELECT tableowner AS owner FROM pg_tables WHERE schemaname = 'app'`,
-      [],
-      database.name,
+    await story.reconcile();
+    const wanted = { owner: owner(), encoding: 'UTF8', collation: 'C', limit: 7, open: true, template: true };
+    expect(await facts(name)).toEqual(wanted);
+    await place.sql(`ALTER DATABASE {orders} OWNER TO {next}; ALTER DATABASE {orders} CONNECTION LIMIT 1`);
+    await place.sql(
+      `ALTER DATABASE {orders} SET work_mem TO '6MB'; ALTER DATABASE {orders} SET statement_timeout TO '9s'`,
     );
-    expect(owners).toEqual([{ owner: named('scripted') }]);
-    await on.server.query('DROP TABLE app.t', [], database.name);
-    expect(await database.converge()).toEqual([]);
-    await database.remove();
+    await story.reconcile();
+    expect(await facts(name)).toEqual(wanted);
+    expect(await settings(name)).toEqual([
+      'search_path="$user", "Odd, one", public',
+      'statement_timeout=9s',
+      'work_mem=5MB',
+    ]);
+    await story.edit({ settings: [{ name: 'search_path', value: '' }] });
+    expect(await settings(name)).toEqual(['search_path=""', 'statement_timeout=9s']);
+    await story.edit({ settings: undefined, owner: place.name('next'), isTemplate: false });
+    expect(await settings(name)).toEqual(['statement_timeout=9s']);
+    expect(await facts(name)).toMatchObject({ owner: place.name('next'), template: false });
+    // A template is dropped, too.
+    await story.edit({ isTemplate: true });
+    expect(await story.delete()).toMatchObject({ notes: [] });
+    expect(await facts(name)).toBeUndefined();
   });
 
-  test('what it holds is never lost by default', async () => {
-    const database = new ManagedResource(on, 'Database', named('held'), {});
-    await database.converge();
-    await on.server.query('CREATE TABLE public.t ()', [], database.name);
-    const kept = await database.remove();
-    expect(kept).toMatchObject({ exists: false, steps: [], notes: [{ reason: 'KeptExternalResource' }] });
-    expect(kept.notes?.[0]?.message).toContain('1 table');
-    expect(await on.server.query('SELECT FROM public.t', [], database.name)).toEqual([]);
-    database.edit({ dropPolicy: 'Always' });
-    await database.remove();
-    expect(await on.engine.read('database', [{ name: database.name }])).toEqual([undefined]);
+  test('of other locales than its template is a copy of template0 (B117)', async () => {
+    const provider = major >= 17 ? { localeProvider: 'builtin', locale: 'C.UTF-8' } : {};
+    for (const spec of [{ collation: 'C', encoding: 'LATIN1', characterClassification: 'C' }, provider]) {
+      const story = place.database(place.name('locale'), spec);
+      await story.reconcile();
+      await story.delete();
+    }
   });
 
-  test('a database of somebody else is adopted only when asked to, and stays when the resource goes', async () => {
-    await on.server.query(`CREATE DATABASE "${named('old')}"`);
-    const database = new ManagedResource(on, 'Database', named('old'), {});
-    await expect(database.plan()).rejects.toMatchObject({ reason: 'AlreadyExists' });
-    expect(await database.remove()).toMatchObject({ exists: false, steps: [] });
-    database.edit({ adopt: true });
-    expect(await database.converge()).toEqual(['mark']);
-    const second = new ManagedResource(on, 'Database', named('old'), {});
-    await expect(second.plan()).rejects.toMatchObject({ message: expect.stringContaining('team-a/one') });
-    expect(await database.remove()).toMatchObject({ notes: [{ reason: 'KeptExternalResource' }] });
-    expect(await on.engine.read('database', [{ name: named('old') }])).toMatchObject([{ name: named('old') }]);
+  test('with another encoding than asked for says so and stays quiet (B118)', async () => {
+    const story = place.database(place.name('drift'), { encoding: 'UTF8' });
+    await story.reconcile();
+    story.spec = { encoding: 'LATIN1' };
+    const plan = await story.plan();
+    expect(plan.steps).toEqual([]);
+    expect(plan.unchangeable).toEqual([expect.stringContaining('forProvider.encoding is "LATIN1"')]);
+  });
+
+  test('of somebody else is neither altered nor dropped, and an adopted one is not dropped either (F3, B114)', async () => {
+    const name = place.name('theirs');
+    await place.sql(`CREATE DATABASE {theirs} OWNER {next}`);
+    const story = place.database(name, { owner: owner(), connectionLimit: 3 });
+    await expect(story.change()).rejects.toMatchObject({ reason: 'AlreadyExists' });
+    expect(await story.delete()).toMatchObject({ exists: false, steps: [] });
+    expect(await facts(name)).toMatchObject({ owner: place.name('next'), limit: -1 });
+    await story.edit({ adopt: true });
+    expect(await facts(name)).toMatchObject({ owner: owner(), limit: 3 });
+    expect((await story.delete()).notes?.[0]?.message).toContain('it was there before this resource');
+    expect(await facts(name)).toBeDefined();
+    await story.edit({ dropPolicy: 'Always' });
+    await story.delete();
+    expect(await facts(name)).toBeUndefined();
+  });
+
+  test('has one manager: the second is refused, and its deletion leaves the first alone (B98, B121)', async () => {
+    const name = place.name('contested');
+    const first = place.database(name, {});
+    const second = place.database(name, { dropPolicy: 'Always' });
+    await first.reconcile();
+    await expect(second.change()).rejects.toMatchObject({ message: expect.stringContaining(`tests/${first.uid}`) });
+    await second.delete();
+    expect(await facts(name)).toBeDefined();
+    // Only one of two that may both adopt has it, and the other knows.
+    await second.edit({ adopt: true });
+    first.spec = { adopt: true };
+    await expect(first.change()).rejects.toMatchObject({ reason: 'AlreadyManaged' });
+    await expect(second.reconcile()).resolves.toEqual([]);
+  });
+
+  test('holding something is kept, and dropped with dropPolicy Always under a client that is connected (B113, F53)', async () => {
+    const name = place.name('filled');
+    const story = place.database(name, { owner: owner() });
+    await story.reconcile();
+    await place.sql('CREATE SCHEMA app; CREATE TABLE app.a (id serial); CREATE VIEW app.b AS SELECT 1 AS one', name);
+    expect((await story.delete()).notes).toEqual([
+      {
+        reason: 'KeptExternalResource',
+        message: `database "${name}" kept: it holds 1 sequence, 1 table, 1 view; dropPolicy Always drops it`,
+      },
+    ]);
+    const { host, port } = place.server;
+    await place.role(place.name('client'), {}, 'pw').reconcile();
+    const client = new Client({ host, port, user: place.name('client'), password: 'pw', database: name });
+    client.on('error', () => {});
+    await client.connect();
+    await story.edit({ dropPolicy: 'Always' });
+    await story.delete();
+    expect(await facts(name)).toBeUndefined();
+    await client.end().catch(() => {});
+  });
+
+  test('that takes no connections is kept as well', async () => {
+    const story = place.database(place.name('closed'), { allowConnections: false });
+    await story.reconcile();
+    expect((await story.delete()).notes?.[0]?.message).toContain('takes no connections');
+    await story.edit({ dropPolicy: 'Always' });
+    await story.delete();
+  });
+
+  test('waits for its owner', async () => {
+    const story = place.database(place.name('waiting'), { owner: place.name('nobody') });
+    await expect(story.change()).rejects.toMatchObject({ reason: 'Waiting' });
+    expect(await facts(story.name)).toBeUndefined();
+  });
+
+  describe('with initSQL', () => {
+    const tables = async (name: string): Promise<unknown[]> =>
+      await place.sql(
+        "SELECT tablename AS name, tableowner AS owner FROM pg_tables WHERE schemaname = 'app' ORDER BY 1",
+        name,
+      );
+    const initial = (name: string, initSQL: string): Story => place.database(name, { owner: owner(), initSQL });
+
+    test('runs it once, in the new database, as the owner (F20, F60)', async () => {
+      const name = place.name('init');
+      const story = initial(name, 'CREATE SCHEMA app; CREATE TABLE app.made (id int)');
+      await story.reconcile();
+      expect(await tables(name)).toEqual([{ name: 'made', owner: owner() }]);
+      expect((await story.plan()).atProvider).toMatchObject({ initSQL: 'Succeeded' });
+      await story.edit({ initSQL: 'DROP TABLE app.made' });
+      expect(await tables(name)).toHaveLength(1);
+      await story.edit({ dropPolicy: 'Always' });
+      await story.delete();
+    });
+
+    test('tells that it failed, does not repeat it, and runs it again with another text', async () => {
+      const name = place.name('failing');
+      const story = initial(name, 'CREATE SCHEMA app; CREATE TABLE app.made (id nonsense)');
+      await expect(story.change()).rejects.toMatchObject({ message: expect.stringContaining('nonsense') });
+      for (let pass = 0; pass < 2; pass += 1) {
+        const plan = await story.plan();
+        expect(plan).toMatchObject({ exists: true, steps: [], unready: { reason: 'InitSQLFailed' } });
+        expect(plan.atProvider).toMatchObject({ initSQL: 'Failed' });
+        await story.change();
+      }
+      await story.edit({ initSQL: 'CREATE SCHEMA app; CREATE TABLE app.made (id int)' });
+      expect(await tables(name)).toHaveLength(1);
+      expect((await story.plan()).atProvider).toMatchObject({ initSQL: 'Succeeded' });
+    });
+
+    test('runs it when the process died before it began', async () => {
+      const name = place.name('died');
+      const story = initial(name, 'CREATE SCHEMA app; CREATE TABLE app.made (id int)');
+      const { steps, applied } = await story.plan();
+      story.applied = applied;
+      await place.engine.run(steps.slice(0, 1));
+      await story.reconcile();
+      expect(await tables(name)).toHaveLength(1);
+    });
+
+    test('cannot do what the owner may not', async () => {
+      const story = initial(place.name('evil'), `CREATE ROLE ${place.name('evil').replaceAll(' ', '_')} SUPERUSER`);
+      await expect(story.change()).rejects.toMatchObject({ reason: 'PermissionDenied' });
+    });
   });
 });

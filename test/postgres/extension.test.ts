@@ -1,43 +1,91 @@
-/** Extensions on real servers: installed, at rest, set right after drift, and dropped. */
+/** Extensions at real servers. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { postgresMajors } from '../rig/servers.ts';
-import { ManagedResource, ManagedServer } from './managed.ts';
+import { circumstances, Place } from './planned.ts';
 
-describe.each(postgresMajors)('PostgreSQL %i', (major) => {
-  const on = new ManagedServer(major);
-  const database = `${on.prefix} db`;
+describe.each(circumstances)('an Extension on PostgreSQL %i as %s', (major, admin) => {
+  let place: Place;
+  let database: string;
   beforeAll(async () => {
-    await on.server.query(`CREATE DATABASE "${database}"`);
-    await on.server.query(`CREATE SCHEMA "Ext"`, [], database);
+    place = await Place.create(major, admin);
+    database = place.name('orders');
+    await place.database(database).reconcile();
+    await place.schema('ext', { database }).reconcile();
   });
   afterAll(async () => {
-    await on.close();
+    await place.close();
   });
 
-  test('an extension is at rest once it is installed, moves, updates and goes', async () => {
-    const offered = await on.server.query<{ version: string }>(
-      `SELECT version FROM pg_available_extension_versions WHERE name = 'hstore' ORDER BY string_to_array(version, '.')::int[]`,
-    );
-    const [older, newest] = [offered.at(-2)!.version, offered.at(-1)!.version];
-    const spec = { database, extension: 'hstore' };
-    const extension = new ManagedResource(on, 'Extension', 'hstore', { ...spec, version: older });
-    expect(await extension.converge()).toEqual(['createExtension']);
-    extension.edit({ ...spec, version: newest, schema: 'Ext' });
-    expect(await extension.converge()).toEqual(['updateExtension', 'moveExtension']);
-    await on.server.query('ALTER EXTENSION hstore SET SCHEMA public', [], database);
-    expect(await extension.converge()).toEqual(['moveExtension']);
-    extension.edit({ ...spec, version: '99' });
-    await expect(extension.plan()).rejects.toThrow(newest);
-    extension.edit(spec);
-    expect(await extension.remove()).toMatchObject({ exists: false, steps: [] });
-    expect(await on.engine.read('extension', [{ database, name: 'hstore' }])).toMatchObject([{ installed: false }]);
+  const facts = async (name: string): Promise<object | undefined> =>
+    (
+      await place.server.query(
+        'SELECT extversion AS version, nspname AS schema FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = $1',
+        [name],
+        database,
+      )
+    )[0];
+
+  test('is installed in its schema and version, updated, moved and dropped (B56, B58)', async () => {
+    const story = place.extension({ database, extension: 'hstore', version: '1.6', schema: 'ext' });
+    await story.reconcile();
+    expect(await facts('hstore')).toEqual({ version: '1.6', schema: 'ext' });
+    await story.edit({ version: '1.8', schema: 'public' });
+    expect(await facts('hstore')).toEqual({ version: '1.8', schema: place.isCloud ? 'ext' : 'public' });
+    expect((await story.plan()).unchangeable).toHaveLength(place.isCloud ? 1 : 0);
+    await story.edit({ version: undefined, schema: undefined });
+    await story.delete();
+    expect(await facts('hstore')).toBeUndefined();
   });
 
-  test('an extension of somebody else is adopted only when asked to, and stays when the resource goes', async () => {
-    const extension = new ManagedResource(on, 'Extension', 'plpgsql', { database, extension: 'plpgsql' });
-    await expect(extension.plan()).rejects.toMatchObject({ reason: 'AlreadyExists' });
-    extension.edit({ database, extension: 'plpgsql', adopt: true });
-    expect(await extension.converge()).toEqual(['mark']);
-    expect(await extension.remove()).toMatchObject({ notes: [{ reason: 'KeptExternalResource' }] });
+  test('in a version that is not there, or not there at all, is named with what is (B58)', async () => {
+    const story = place.extension({ database, extension: 'hstore', version: '99' });
+    await expect(story.change()).rejects.toMatchObject({
+      reason: 'ExtensionNotAvailable',
+      message: expect.stringMatching(/the server offers "hstore" in .*1\.8, not in 99$/),
+    });
+    await expect(place.extension({ database, extension: 'no"such' }).change()).rejects.toMatchObject({
+      reason: 'ExtensionNotAvailable',
+    });
+  });
+
+  test('is not dropped while something needs it, which is named', async () => {
+    const story = place.extension({ database, extension: 'citext' });
+    await story.reconcile();
+    await place.sql('CREATE TABLE ext.names (name citext)', database);
+    await expect(story.delete()).rejects.toMatchObject({ reason: 'DependentObjects', code: '2BP01' });
+    await place.sql('DROP TABLE ext.names', database);
+    await story.delete();
+  });
+
+  test('that somebody installed is refused, adopted when asked, and then kept', async () => {
+    await place.sql('CREATE EXTENSION pg_trgm', database);
+    const story = place.extension({ database, extension: 'pg_trgm' });
+    await expect(story.change()).rejects.toMatchObject({ reason: 'AlreadyExists' });
+    if (place.isCloud) return; // a limited administrator cannot comment on what a superuser owns, and is told so
+    await story.edit({ adopt: true });
+    expect((await story.delete()).notes).toHaveLength(1);
+    expect(await facts('pg_trgm')).toBeDefined();
+  });
+
+  test('brings what it needs with cascade', async () => {
+    if (place.isCloud) return; // only trusted extensions are for others than superusers
+    const story = place.extension({ database, extension: 'earthdistance' });
+    await expect(story.change()).rejects.toThrow('cube');
+    await story.edit({ cascade: true });
+    expect(await facts('cube')).toBeDefined();
+  });
+
+  test('waits for its database and its schema, and is gone when its database is', async () => {
+    const gone = place.name('gone');
+    const story = place.extension({ database: gone, extension: 'hstore', schema: 'later' });
+    await expect(story.change()).rejects.toMatchObject({ reason: 'Waiting' });
+    await place.database(gone).reconcile();
+    await expect(story.change()).rejects.toMatchObject({
+      reason: 'Waiting',
+      message: expect.stringContaining('"later"'),
+    });
+    await place.schema('later', { database: gone }).reconcile();
+    await story.reconcile();
+    await place.sql('DROP DATABASE {gone} WITH (FORCE)');
+    expect(await story.delete()).toMatchObject({ exists: false });
   });
 });

@@ -1,54 +1,120 @@
-/** Schemas on real servers: made, at rest, set right after drift, and taken away without losing data. */
+/** Schemas at real servers. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { postgresMajors } from '../rig/servers.ts';
-import { ManagedResource, ManagedServer } from './managed.ts';
+import { circumstances, Place } from './planned.ts';
 
-describe.each(postgresMajors)('PostgreSQL %i', (major) => {
-  const on = new ManagedServer(major);
-  const named = (suffix: string): string => `${on.prefix} ${suffix}`;
-  const database = named('db');
+const names = [
+  'plain',
+  'Upper Case',
+  'a"b',
+  'a.b',
+  "it's",
+  'back\\slash',
+  'ünï',
+  'select',
+  '$x%',
+  'x'.repeat(63),
+  'a\nb',
+  '"; DROP TABLE t; --',
+];
+
+describe.each(circumstances)('a Schema on PostgreSQL %i as %s', (major, admin) => {
+  let place: Place;
+  let database: string;
   beforeAll(async () => {
-    await on.server.query(`CREATE ROLE "${named('owner')}"`);
-    await on.server.query(`CREATE DATABASE "${database}"`);
+    place = await Place.create(major, admin);
+    database = place.name('orders');
+    for (const name of ['owner', 'next'])
+      await place.role(place.name(name), { privileges: { login: false } }).reconcile();
+    await place.database(database, { owner: place.name('owner') }).reconcile();
   });
   afterAll(async () => {
-    await on.close();
+    await place.close();
   });
 
-  test('a schema is at rest once it is made, and drift is set right', async () => {
-    const schema = new ManagedResource(on, 'Schema', 'App', {
+  const facts = async (name: string): Promise<object | undefined> =>
+    (
+      await place.server.query(
+        `SELECT pg_get_userbyid(nspowner) AS owner, ARRAY(SELECT privilege_type FROM aclexplode(nspacl) WHERE grantee = 0 ORDER BY 1) AS public
+         FROM pg_namespace WHERE nspname = $1`,
+        [name],
+        database,
+      )
+    )[0];
+
+  test.each(names)('named %j is made, is quiet and is dropped (B92)', async (name) => {
+    const story = place.schema(name, { database, owner: place.name('owner') });
+    await story.reconcile();
+    expect(await facts(name)).toEqual({ owner: place.name('owner'), public: [] });
+    expect(await story.delete()).toMatchObject({ notes: [] });
+    expect(await facts(name)).toBeUndefined();
+  });
+
+  test('gets its owner back, and may get another', async () => {
+    const story = place.schema('owned', { database, owner: place.name('owner') });
+    await story.reconcile();
+    await place.sql('ALTER SCHEMA owned OWNER TO {next}', database);
+    await story.reconcile();
+    expect(await facts('owned')).toMatchObject({ owner: place.name('owner') });
+    await story.edit({ owner: place.name('next') });
+    expect(await facts('owned')).toMatchObject({ owner: place.name('next') });
+  });
+
+  test('is closed to PUBLIC on exactly this schema (B60)', async () => {
+    const story = place.schema('closed', { database, owner: place.name('owner'), revokePublicOnSchema: true });
+    await story.reconcile();
+    const before = await facts('public');
+    await place.sql('GRANT USAGE, CREATE ON SCHEMA closed TO PUBLIC', database);
+    await story.reconcile();
+    expect(await facts('closed')).toMatchObject({ public: [] });
+    expect(await facts('public')).toEqual(before);
+  });
+
+  test('public may be given an owner and closed, and is never dropped (B54)', async () => {
+    const spec = { database, owner: place.name('owner'), revokePublicOnSchema: true };
+    const story = place.schema('public', spec);
+    await expect(story.change()).rejects.toMatchObject({ reason: 'AlreadyExists' });
+    await story.edit({ adopt: true });
+    expect(await facts('public')).toEqual({ owner: place.name('owner'), public: [] });
+    await story.edit({ dropPolicy: 'Always' });
+    expect((await story.delete()).notes?.[0]?.message).toContain('every database has it');
+    expect(await facts('public')).toBeDefined();
+  });
+
+  test('holding something is kept, and dropped with all of it by dropPolicy Always (F53)', async () => {
+    const story = place.schema('filled', { database, owner: place.name('owner') });
+    await story.reconcile();
+    await place.sql(
+      "CREATE TABLE filled.t (id int); CREATE FUNCTION filled.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
       database,
-      owner: named('owner'),
-      revokePublicOnSchema: true,
-    });
-    expect(await schema.converge()).toEqual(['createSchema']);
-    await on.server.query(`GRANT USAGE, CREATE ON SCHEMA "App" TO PUBLIC`, [], database);
-    await on.server.query(`ALTER SCHEMA "App" OWNER TO ${on.server.adminUser}`, [], database);
-    expect(await schema.converge()).toEqual(['alterSchemaOwner', 'revokeSchemaPublic']);
-    expect(await on.engine.read('schema', [{ database, name: 'App' }])).toMatchObject([
-      { owner: named('owner'), publicPrivileges: [] },
+    );
+    expect((await story.delete()).notes).toEqual([
+      {
+        reason: 'KeptExternalResource',
+        message: `schema "filled" of database "${database}" kept: it holds 1 routine, 1 table; dropPolicy Always drops it`,
+      },
     ]);
-    expect(await schema.remove()).toMatchObject({ exists: false, steps: [], notes: [] });
-    expect(await on.engine.read('schema', [{ database, name: 'App' }])).toEqual([undefined]);
+    await story.edit({ dropPolicy: 'Always' });
+    await story.delete();
+    expect(await facts('filled')).toBeUndefined();
   });
 
-  test('what it holds is dropped only by dropPolicy Always', async () => {
-    const schema = new ManagedResource(on, 'Schema', 'held', { database });
-    await schema.converge();
-    await on.server.query('CREATE TABLE held.t ()', [], database);
-    expect(await schema.remove()).toMatchObject({ steps: [], notes: [{ reason: 'KeptExternalResource' }] });
-    expect(await on.server.query('SELECT FROM held.t', [], database)).toEqual([]);
-    schema.edit({ database, dropPolicy: 'Always' });
-    await schema.remove();
-    expect(await on.engine.read('schema', [{ database, name: 'held' }])).toEqual([undefined]);
+  test('of somebody else is left alone (F4, B98)', async () => {
+    await place.sql('CREATE SCHEMA theirs', database);
+    const story = place.schema('theirs', { database, dropPolicy: 'Always' });
+    await expect(story.change()).rejects.toMatchObject({ reason: 'AlreadyExists' });
+    await story.delete();
+    expect(await facts('theirs')).toBeDefined();
   });
 
-  test('a database that is gone took its schemas with it', async () => {
-    await on.server.query(`CREATE DATABASE "${named('short')}"`);
-    const schema = new ManagedResource(on, 'Schema', 'app', { database: named('short') });
-    await schema.converge();
-    await on.server.query(`DROP DATABASE "${named('short')}" WITH (FORCE)`);
-    expect(await schema.remove()).toMatchObject({ exists: false, steps: [] });
-    await expect(schema.plan()).rejects.toMatchObject({ reason: 'Waiting' });
+  test('waits for its database, and is gone when its database is (B112)', async () => {
+    const gone = place.name('gone');
+    const story = place.schema('app', { database: gone });
+    await expect(story.change()).rejects.toMatchObject({ reason: 'Waiting' });
+    const home = place.database(gone);
+    await home.reconcile();
+    await story.reconcile();
+    await place.sql('DROP DATABASE {gone} WITH (FORCE)');
+    expect(await story.delete()).toMatchObject({ exists: false });
+    expect(await home.delete()).toMatchObject({ exists: false });
   });
 });

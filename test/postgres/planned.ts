@@ -1,0 +1,209 @@
+/** Databases, schemas, extensions and roles that are planned and made on a shared server, as the provider would. */
+import { randomBytes } from 'node:crypto';
+import { expect } from 'vitest';
+import type { Managed } from '../../provider/api/kind.ts';
+import { PostgresEngine } from '../../provider/engines/postgres/engine.ts';
+import { DatabasePlanner } from '../../provider/resources/database.ts';
+import { ExtensionPlanner } from '../../provider/resources/extension.ts';
+import type { ReadKind, Reads, Step } from '../../provider/resources/model.ts';
+import type { Plan, PlanContext, Planner, Reader } from '../../provider/resources/planner.ts';
+import { RolePlanner } from '../../provider/resources/role.ts';
+import { SchemaPlanner } from '../../provider/resources/schema.ts';
+import { Secret } from '../../provider/resources/secret.ts';
+import type { PostgresClient } from '../rig/postgres-client.ts';
+import { type PostgresMajor, postgresMajors, sharedPostgres } from '../rig/servers.ts';
+
+export type AdminKind = 'superuser' | 'cloud';
+
+/** Every server that we test, with each of the two kinds of administrators that there are. */
+export const circumstances = postgresMajors.flatMap((major) =>
+  (['superuser', 'cloud'] as const).map((admin) => [major, admin] as const),
+);
+
+export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+export class Place {
+  readonly server: PostgresClient;
+  readonly engine: PostgresEngine;
+  readonly admin: string;
+  readonly #id: string;
+
+  private constructor(server: PostgresClient, engine: PostgresEngine, admin: string, id: string) {
+    this.server = server;
+    this.engine = engine;
+    this.admin = admin;
+    this.#id = id;
+  }
+
+  /** `cloud`: the administrator is NOSUPERUSER CREATEROLE CREATEDB, as on a managed server. */
+  static async create(major: PostgresMajor, kind: AdminKind): Promise<Place> {
+    const server = sharedPostgres(major);
+    const id = randomBytes(4).toString('hex');
+    const isCloud = kind === 'cloud';
+    const [admin, password] = isCloud
+      ? [`admin ${id}`, randomBytes(12).toString('hex')]
+      : [server.adminUser, server.password];
+    if (isCloud) await server.query(`CREATE ROLE ${quoted(admin)} LOGIN CREATEROLE CREATEDB PASSWORD '${password}'`);
+    const engine = new PostgresEngine({
+      engine: 'postgres',
+      host: server.host,
+      port: server.port,
+      username: admin,
+      password: new Secret(password),
+      database: 'postgres',
+      tls: { mode: 'disable' },
+      connectionLimit: 3,
+    });
+    return new Place(server, engine, admin, id);
+  }
+
+  /** A name that no other test has. */
+  name(of: string): string {
+    return `${of} ${this.#id}`;
+  }
+
+  get isCloud(): boolean {
+    return this.admin !== this.server.adminUser;
+  }
+
+  /** As the superuser, who is not who we manage with. {x} stands for the name x of this place, quoted. */
+  async sql<Row extends object = Record<string, unknown>>(text: string, database?: string): Promise<Row[]> {
+    const named = text.replace(/\{([^{}]+)\}/g, (_, of: string) => quoted(this.name(of)));
+    return await this.server.query<Row>(named, [], database);
+  }
+
+  /** What a session of that login answers. */
+  async as<Row extends object = Record<string, unknown>>(
+    name: string,
+    password: string,
+    text: string,
+    database = 'postgres',
+  ): Promise<Row[]> {
+    return await this.server.queryAs<Row>({ name, password }, database, text);
+  }
+
+  async reader(): Promise<Reader> {
+    const { engine } = this;
+    return {
+      server: await engine.info(),
+      read: async <K extends ReadKind>(kind: K, query: Reads[K]['query']) => (await engine.read(kind, [query]))[0]!,
+      checkPassword: async (name, host, password) => await engine.checkPassword(name, host, password),
+    };
+  }
+
+  database(name: string, spec: object = {}): Story {
+    return new Story(this, new DatabasePlanner() as never, name, spec);
+  }
+
+  schema(name: string, spec: object): Story {
+    return new Story(this, new SchemaPlanner() as never, name, spec);
+  }
+
+  extension(spec: object): Story {
+    return new Story(this, new ExtensionPlanner() as never, 'extension', spec);
+  }
+
+  role(name: string, spec: object = {}, password?: string): Story {
+    return new Story(this, new RolePlanner() as never, name, { onDelete: { revokeGrants: true }, ...spec }, password);
+  }
+
+  async close(): Promise<void> {
+    await this.engine.close();
+    const databases = await this.server.query<{ name: string }>(
+      'SELECT datname AS name FROM pg_database WHERE strpos(datname, $1) > 0',
+      [this.#id],
+    );
+    for (const { name } of databases) {
+      await this.server.query(`ALTER DATABASE ${quoted(name)} IS_TEMPLATE false`);
+      await this.server.query(`DROP DATABASE ${quoted(name)} WITH (FORCE)`);
+    }
+    const roles = await this.server.query<{ name: string }>(
+      'SELECT rolname AS name FROM pg_roles WHERE strpos(rolname, $1) > 0 ORDER BY rolname = $2',
+      [this.#id, this.admin],
+    );
+    for (const { name } of roles) await this.server.query(`DROP OWNED BY ${quoted(name)} CASCADE`);
+    for (const { name } of roles) await this.server.query(`DROP ROLE ${quoted(name)}`);
+    await this.server.disconnect();
+  }
+}
+
+/** One resource over its life, with what its annotations would say. */
+export class Story {
+  readonly #place: Place;
+  readonly #planner: Planner<never>;
+  readonly name: string;
+  spec: object;
+  password: string | undefined;
+  readonly uid = randomBytes(6).toString('hex');
+  owned = false;
+  applied: unknown;
+
+  constructor(place: Place, planner: Planner<never>, name: string, spec: object, password?: string) {
+    this.#place = place;
+    this.#planner = planner;
+    this.name = name;
+    this.spec = spec;
+    this.password = password;
+  }
+
+  async #context(): Promise<PlanContext> {
+    return {
+      reader: await this.#place.reader(),
+      externalName: this.name,
+      mark: { uid: this.uid, resource: `tests/${this.uid}` },
+      owned: this.owned,
+      applied: this.applied,
+      ...(this.password === undefined ? {} : { password: { value: new Secret(this.password), generated: false } }),
+      now: new Date(),
+    };
+  }
+
+  #resource(): never {
+    return { spec: { forProvider: this.spec } } as unknown as Managed as never;
+  }
+
+  async plan(): Promise<Plan> {
+    return await this.#planner.plan(this.#resource(), await this.#context());
+  }
+
+  async planDelete(): Promise<Plan> {
+    return await this.#planner.planDelete(this.#resource(), await this.#context());
+  }
+
+  /** One pass, as far as the change. A creation that fails leaves the resource without a right to what is there. */
+  async change(): Promise<Step[]> {
+    const plan = await this.plan();
+    const after: unknown = JSON.parse(JSON.stringify(plan.applied ?? {}));
+    this.applied = { ...(this.applied as object | undefined), ...(after as object) };
+    await this.#place.engine.run(plan.steps);
+    this.owned = true;
+    this.applied = after;
+    return plan.steps;
+  }
+
+  /** A change, after which there is nothing left to do. */
+  async reconcile(): Promise<Step[]> {
+    const steps = await this.change();
+    const again = await this.plan();
+    expect(again).toMatchObject({ exists: true, steps: [] });
+    expect(again.unready).toBeUndefined();
+    this.applied = JSON.parse(JSON.stringify(again.applied ?? {})) as unknown;
+    expect((await this.plan()).steps).toEqual([]);
+    return steps;
+  }
+
+  async edit(change: object): Promise<Step[]> {
+    this.spec = { ...this.spec, ...change };
+    return await this.reconcile();
+  }
+
+  /** Gives the plan that says that nothing of ours is left. */
+  async delete(): Promise<Plan> {
+    const plan = await this.planDelete();
+    if (!plan.exists) return plan;
+    await this.#place.engine.run(plan.steps);
+    const after = await this.planDelete();
+    expect(after).toMatchObject({ exists: false, steps: [] });
+    return after;
+  }
+}
