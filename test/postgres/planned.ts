@@ -92,19 +92,19 @@ export class Place {
   }
 
   database(name: string, spec: object = {}): Story {
-    return new Story(this, new DatabasePlanner() as never, name, spec);
+    return new Story(this, new DatabasePlanner(), name, spec);
   }
 
   schema(name: string, spec: object): Story {
-    return new Story(this, new SchemaPlanner() as never, name, spec);
+    return new Story(this, new SchemaPlanner(), name, spec);
   }
 
   extension(spec: object): Story {
-    return new Story(this, new ExtensionPlanner() as never, 'extension', spec);
+    return new Story(this, new ExtensionPlanner(), 'extension', spec);
   }
 
   role(name: string, spec: object = {}, password?: string): Story {
-    return new Story(this, new RolePlanner() as never, name, { onDelete: { revokeGrants: true }, ...spec }, password);
+    return new Story(this, new RolePlanner(), name, { onDelete: { revokeGrants: true }, ...spec }, password);
   }
 
   async close(): Promise<void> {
