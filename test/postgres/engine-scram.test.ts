@@ -18,8 +18,9 @@ const passwords = fc.oneof(
   fc.string({ unit: 'binary', minLength: 1, maxLength: 12 }).filter((text) => !text.includes('\0')),
 );
 
-describe.each(postgresMajors)('a verifier on PostgreSQL %i', (major) => {
-  const server = sharedPostgres(major);
+describe.each(postgresMajors)('a verifier on PostgreSQL %i', (label) => {
+  const server = sharedPostgres(label);
+  const { major } = server;
 
   test('that the server made of a password is that of the same password and of no other', async () => {
     const role = `scram_server_${major}`;

@@ -153,9 +153,11 @@ describe('a session', () => {
   });
 
   test('that a failed statement was sent on is used again, in no transaction', async () => {
-    const engine = engineOf(server, { connectionLimit: 1 });
+    await server.query("CREATE ROLE sessions_again LOGIN CREATEROLE PASSWORD 'pw'");
+    const own = { username: 'sessions_again', password: new Secret('pw') };
+    const engine = engineOf(server, { connectionLimit: 1, ...own });
     const logins = async (): Promise<unknown> =>
-      await server.query("SELECT pid FROM pg_stat_activity WHERE application_name = 'xdatabase' ORDER BY 1");
+      await server.query('SELECT pid FROM pg_stat_activity WHERE usename = $1', [own.username]);
     await engine.info();
     const before = await logins();
     for (let i = 0; i < 3; i += 1)
@@ -164,6 +166,8 @@ describe('a session', () => {
       );
     await engine.read('role', [{ name: 'postgres' }]);
     expect(await logins()).toEqual(before);
+    await engine.close();
+    await server.query('DROP ROLE sessions_again');
   });
 
   test('is not waited for once the engine is closed', async () => {
