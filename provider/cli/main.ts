@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { apply, type CommandOptions, EXIT, plan } from './commands.ts';
 import { terminal } from './output.ts';
 
-const collect = (value: string, all: string[]): string[] => [...all, value];
+const collect = (value: string, all: string[] | undefined): string[] => [...(all ?? []), value];
 
 function server(value: string): string {
   if (/^[a-z]+:\/\/[^/@]*:[^/@]+@/.test(value))
@@ -33,7 +33,6 @@ for (const [name, run, description] of [
       '-f, --filename <file>',
       'file or folder with claims, composites, managed resources and Secrets; - is standard input (repeatable)',
       collect,
-      [],
     )
     .option(
       '--server <url>',
@@ -54,3 +53,7 @@ try {
   process.stderr.write(`xdb: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = EXIT.failed;
 }
+// Sessions that are still saying goodbye must not keep the shell waiting.
+process.stdout.write('', () => {
+  process.exit();
+});

@@ -152,6 +152,12 @@ describe('a database with an owner, a writer and a reader', () => {
 
   test('two polls of what is converged write nothing, to the server or to the API', async () => {
     await allReady(cluster, namespace);
+    await waitFor('the success of every creation is on record', async () => {
+      const items = await allReady(cluster, namespace);
+      return items.every(
+        (item) => item.metadata.annotations?.['crossplane.io/external-create-succeeded'] !== undefined,
+      );
+    });
     const versions = async () =>
       (
         await cluster.get<{ items: { metadata: { name: string; resourceVersion: string } }[] }>(
