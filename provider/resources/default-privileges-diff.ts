@@ -65,7 +65,10 @@ export function diffDefaults(
     (p) => global && wanted.has(p) && (foundBefore.has(p) || (!names(given).has(p) && held.has(p))),
   );
   const ours = wish.privileges.filter((privilege) => !found.includes(privilege));
-  const taken = take.filter((privilege) => held.has(privilege) || takenBefore.includes(privilege));
+  // What we gave ourselves is only taken back: PUBLIC had it from nobody else.
+  const taken = take.filter(
+    (privilege) => takenBefore.includes(privilege) || (held.has(privilege) && !names(given).has(privilege)),
+  );
   return {
     grants: [...grantStep(wish, grant, wish.withOption), ...grantStep(wish, giveBack, false)],
     revokes: [...revokeStep(wish, revoke, false), ...revokeStep(wish, revokeOption, true)],

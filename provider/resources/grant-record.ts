@@ -1,6 +1,6 @@
 /** The record that a Grant leaves on its resource. */
 import type { AppliedEntry } from './applied.ts';
-import type { AuthorityObserved } from './grant-authority.ts';
+import type { AuthorityAcl, AuthorityObserved } from './grant-authority.ts';
 import type { GrantDiff } from './grant-diff.ts';
 import type { GrantWish } from './grant-slot.ts';
 import { type GrantSubject, objectKey } from './grant-target.ts';
@@ -25,9 +25,32 @@ export function recordGrant(
         ...(wish.grantor === undefined ? {} : { grantor: wish.grantor }),
       });
     if (found.length > 0) entries.push({ target, privileges: found, as: 'found' });
+    if (target.name === '*') entries.push(...exceptions(found, before, observed));
   }
   return [...entries, ...diff.taken];
 }
+
+/** Under `*`, the objects whose default somebody had taken from PUBLIC before we declared it: those we give and take back. */
+function exceptions(
+  found: readonly string[],
+  before: readonly AppliedEntry[],
+  observed: AuthorityObserved,
+): AppliedEntry[] {
+  if (found.length === 0) return [];
+  const earlier = Map.groupBy(before, ({ target }) => objectKey(target));
+  return observed.objects.flatMap((acl) => {
+    const known = earlier.get(objectKey(acl.target)) ?? [];
+    const has = (as: AppliedEntry['as'], privilege: string) =>
+      known.some((entry) => entry.as === as && entry.privileges.includes(privilege));
+    const privileges = found.filter(
+      (privilege) => has(undefined, privilege) || (!holds(acl, privilege) && !has('taken', privilege)),
+    );
+    return privileges.length === 0 ? [] : [{ target: acl.target, privileges }];
+  });
+}
+
+const holds = (acl: AuthorityAcl, privilege: string): boolean =>
+  acl.privileges.some((held) => held.privilege === privilege && held.column === undefined);
 
 /** Named routines are recorded with the arguments they were found with: another of that name may come. */
 function recordedTargets(subject: GrantSubject, observed: AuthorityObserved): ObjectTarget[] {
@@ -58,9 +81,7 @@ function foundDefaults(
     if (earlier.some((entry) => entry.as !== undefined && entry.privileges.includes(privilege))) return true;
     if (earlier.some((entry) => entry.as === undefined && entry.privileges.includes(privilege))) return false;
     return observed.objects.some(
-      (acl) =>
-        (target.name === '*' || objectKey(acl.target) === objectKey(target)) &&
-        acl.privileges.some((held) => held.privilege === privilege && held.column === undefined),
+      (acl) => (target.name === '*' || objectKey(acl.target) === objectKey(target)) && holds(acl, privilege),
     );
   });
 }

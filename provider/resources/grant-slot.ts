@@ -48,10 +48,11 @@ export function changeOf(slot: Slot, wish: GrantWish, authority: Authority): Slo
     slot.entries.some((entry) => entry.as === 'taken' && entry.privileges.includes(privilege)),
   );
   const back = isStrict ? [] : takenBefore.filter(isAbsent);
+  // What we gave ourselves is only taken back: PUBLIC had it from nobody else.
+  const given = slot.entries.filter((entry) => entry.as === undefined).flatMap((entry) => entry.privileges);
   const takenNow = [...surplus.revoke]
-    .filter((row) => row.grantor === slot.acl.owner)
-    .map(({ privilege }) => privilege)
-    .filter((privilege) => slot.publicDefaults.includes(privilege));
+    .filter(({ grantor, privilege }) => grantor === slot.acl.owner && !given.includes(privilege))
+    .map(({ privilege }) => privilege);
   return {
     grant: [
       ...missing,
