@@ -164,8 +164,7 @@ describe.each([
           return true;
         throw new Error(JSON.stringify((await claim()).status?.conditions));
       },
-      // Crossplane may just have stopped listening for a while, because of what was made a moment ago.
-      { timeout: 150_000 },
+      { timeout: 90_000 },
     );
     expect(
       await server.query('SELECT rolname FROM pg_roles WHERE rolname LIKE $1 ORDER BY 1', [`${database}%`]),

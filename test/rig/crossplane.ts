@@ -164,6 +164,9 @@ export async function startCrossplane(cluster: Kubectl, options: CrossplaneOptio
         `--health-probe-port=${health}`,
         `--webhook-port=${webhook}`,
         `--poll-interval=${options.pollInterval ?? '30s'}`,
+        // As docs recommend for claims of several roles: by default core stops listening to a composite for minutes after a
+        // hundred changes of its resources, and on a slow machine a new claim is near that.
+        '--circuit-breaker-burst=1000',
         ...(options.debug ? ['--debug'] : []),
       ],
       env,

@@ -6,6 +6,7 @@ import type { Step } from '../../resources/model.ts';
 import type { Secret } from '../../resources/secret.ts';
 import type { ServerInfo } from '../engine.ts';
 import { isVerifier, verifies } from './scram.ts';
+import { VerifierLoader } from './verifier-loader.ts';
 import { endClient, type Session } from './session.ts';
 
 type Verdict = 'match' | 'mismatch' | 'unknown';
@@ -32,8 +33,11 @@ export class PasswordChecker {
   readonly #known = new Map<string, Known>();
   readonly #key = randomBytes(32);
 
+  readonly #stored: VerifierLoader;
+
   constructor(access: PasswordAccess) {
     this.#access = access;
+    this.#stored = new VerifierLoader(access.read);
   }
 
   async check(name: string, password: Secret, info: ServerInfo): Promise<Verdict> {
@@ -53,11 +57,8 @@ export class PasswordChecker {
   }
 
   async #compare(name: string, password: Secret): Promise<Verdict> {
-    const [row] = await this.#access.read(
-      async (session) => await session.query('SELECT rolpassword FROM pg_authid WHERE rolname = $1', [name]),
-    );
-    const stored = row?.['rolpassword'];
-    if (typeof stored !== 'string') return 'mismatch';
+    const stored = await this.#stored.load(name);
+    if (stored === undefined) return 'mismatch';
     // A Secret may hold a verifier, which the server stores as it is.
     if (isVerifier(password.reveal())) return stored === password.reveal() ? 'match' : 'mismatch';
     return await this.#remembering(name, [password.reveal(), stored], Number.POSITIVE_INFINITY, async () =>
