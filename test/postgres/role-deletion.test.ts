@@ -54,6 +54,20 @@ describe.each(circumstances)('deleting a Role on PostgreSQL %i as %s', (major, a
     for (const name of databases()) expect(await ownerOf('blocked', name)).toBe(story.name);
   });
 
+  test('that has only default privileges is dropped with them: they are no objects', async () => {
+    const name = place.name('giver');
+    const story = place.role(name, { onDelete: {} }, 'pw');
+    await story.reconcile();
+    await place.as(
+      name,
+      'pw',
+      `ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO "${place.name('heir')}"`,
+      databases()[0],
+    );
+    await story.delete();
+    expect(await exists(name)).toBe(false);
+  });
+
   test.each([
     ['to another role', 'gift', () => ({ reassignOwnedTo: place.name('heir') }), () => place.name('heir')],
     ['to the administrator', 'estate', () => ({ reassignOwnedToAdmin: true }), () => place.admin],

@@ -64,10 +64,13 @@ export class PostgresEngine implements Engine {
     signal?: AbortSignal,
   ): Promise<Reads[K]['result'][]> {
     const info = await this.info();
-    return await dispatchRead(kind, queries, info, {
-      admin: async (work) => await this.#read(this.#settings.database, work, 'read', signal),
-      inside: async (database, work) => await this.#read(database, work, 'read', signal),
-    });
+    const sessions = {
+      admin: async <T>(work: (session: Session) => Promise<T>) =>
+        await this.#read(this.#settings.database, work, 'read', signal),
+      inside: async <T>(database: string, work: (session: Session) => Promise<T>) =>
+        await this.#read(database, work, 'read', signal),
+    };
+    return await dispatchRead(kind, queries, info, sessions, this.#passwords.collect());
   }
 
   compile(steps: readonly Step[], info: ServerInfo): Statement[] {

@@ -17,8 +17,10 @@ export interface PasswordAccess {
   login: (name: string, password: string) => Promise<Client>;
 }
 
-/** How long a login that worked is believed, where there is no verifier to look at. */
-const BELIEVED_MS = 15 * 60_000;
+/** How long a login that worked is believed, where there is no verifier to look at; give or take a half. */
+const BELIEVED_MS = 30 * 60_000;
+/** A verifier that came with a role is looked at instead of being asked for again: a plan reads the role just before. */
+const FRESH_MS = 60_000;
 
 interface Known {
   /** Of the password, and of the verifier where it can be read. */
@@ -31,6 +33,10 @@ export class PasswordChecker {
   readonly #access: PasswordAccess;
   /** Spares 4096 rounds of hashing, or a login, per role and poll. One entry per role. */
   readonly #known = new Map<string, Known>();
+  readonly #verifiers = new Map<string, { verifier: Secret | undefined; at: number }>();
+  /** Roles whose password was changed, by the turn in which it was. */
+  readonly #changed = new Map<string, number>();
+  #turn = 0;
   readonly #key = randomBytes(32);
 
   readonly #stored: VerifierLoader;
@@ -44,16 +50,38 @@ export class PasswordChecker {
     return info.admin.superUser ? await this.#compare(name, password) : await this.#try(name, password);
   }
 
+  /** For a read that begins now: takes the verifiers that it finds, unless they were changed since. */
+  collect(): OnVerifier {
+    const turn = this.#turn;
+    const at = Date.now();
+    return (name, verifier) => {
+      if ((this.#changed.get(name) ?? -1) < turn) this.#verifiers.set(name, { verifier, at });
+    };
+  }
+
   /** What was known of the roles that the steps changed. */
   forget(steps: readonly Step[]): void {
+    this.#tidy();
     for (const step of steps)
       if (
         step.kind === 'setPassword' ||
         step.kind === 'createRole' ||
         step.kind === 'alterRole' ||
         step.kind === 'dropRole'
-      )
+      ) {
         this.#known.delete(step.name);
+        this.#verifiers.delete(step.name);
+        this.#changed.set(step.name, this.#turn);
+      }
+    this.#turn += 1;
+  }
+
+  #tidy(): void {
+    if (this.#verifiers.size < MOST && this.#changed.size < MOST) return;
+    this.#verifiers.clear();
+    this.#changed.clear();
+    // Reads that are under way began before this turn, so what they bring may be older than a change.
+    this.#floor = this.#turn + 1;
   }
 
   async #compare(name: string, password: Secret): Promise<Verdict> {

@@ -7,7 +7,7 @@ import { readDatabaseContents, readSchemaContents } from './contents.ts';
 import { readDatabases } from './databases.ts';
 import { readDefaultPrivileges, readGrants, readMemberships } from './grants.ts';
 import { nameOwned, readRoleDependencies } from './role-dependencies.ts';
-import { readRoles } from './roles.ts';
+import { type OnVerifier, readRoles } from './roles.ts';
 import { readExtensions, readSchemas } from './schemas.ts';
 
 type Work<T> = (session: Session) => Promise<T>;
@@ -23,10 +23,11 @@ export async function dispatchRead<K extends ReadKind>(
   queries: readonly Reads[K]['query'][],
   info: ServerInfo,
   sessions: Sessions,
+  onVerifier: OnVerifier,
 ): Promise<Reads[K]['result'][]> {
   const reads: { [R in ReadKind]: (asked: readonly Reads[R]['query'][]) => Promise<Reads[R]['result'][]> } = {
     database: async (asked) => await sessions.admin(async (s) => await readDatabases(s, asked, info)),
-    role: async (asked) => await sessions.admin(async (s) => await readRoles(s, asked, info)),
+    role: async (asked) => await sessions.admin(async (s) => await readRoles(s, asked, info, onVerifier)),
     membership: async (asked) => await sessions.admin(async (s) => await readMemberships(s, asked, info)),
     roleDependencies: async (asked) => {
       const found = await sessions.admin(async (s) => await readRoleDependencies(s, asked));

@@ -5,9 +5,12 @@ import type { Session } from '../session.ts';
 /** Objects that are named; the rest is counted. */
 const NAMED = 10;
 
+/** Entries that the catalog calls owned and that hold nothing: DROP OWNED takes them like privileges. */
+const IS_OWNED = `s.deptype = 'o' AND s.classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)`;
+
 /** By database; NULL stands for what belongs to none. Only what is shared can be named from anywhere. */
 const DEPENDENCIES = `
-SELECT r.rolname AS role, d.datname AS database, s.deptype = 'o' AS owns, count(*)::int AS count,
+SELECT r.rolname AS role, d.datname AS database, ${IS_OWNED} AS owns, count(*)::int AS count,
   (array_agg(pg_describe_object(s.classid, s.objid, 0) ORDER BY 1) FILTER (WHERE s.dbid = 0))[1:${NAMED}] AS objects
 FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid LEFT JOIN pg_database d ON d.oid = s.dbid
 WHERE s.refclassid = 'pg_authid'::regclass AND s.deptype IN ('o', 'a', 'r', 'i') AND r.rolname = ANY($1)
@@ -16,7 +19,7 @@ GROUP BY 1, 2, 3 ORDER BY 1, 2 NULLS FIRST`;
 const OWNED = `
 SELECT r.rolname AS role, (array_agg(what ORDER BY what))[1:${NAMED}] AS objects
 FROM (SELECT s.refobjid, pg_describe_object(s.classid, s.objid, s.objsubid) AS what FROM pg_shdepend s
-  WHERE s.refclassid = 'pg_authid'::regclass AND s.deptype = 'o'
+  WHERE s.refclassid = 'pg_authid'::regclass AND ${IS_OWNED}
     AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())) s
 JOIN pg_roles r ON r.oid = s.refobjid WHERE r.rolname = ANY($1) GROUP BY 1`;
 
