@@ -30,3 +30,8 @@ export const needsReconcile = (old: KubeObject, object: KubeObject): boolean =>
 /** Whether others that waited for this resource may go on. */
 export const becameUsable = (old: KubeObject, object: KubeObject): boolean =>
   conditionOf(old as Managed, 'Ready')?.status !== 'True' && conditionOf(object as Managed, 'Ready')?.status === 'True';
+
+/** Whether references to this resource can be resolved from now on. */
+export const gotName = (old: KubeObject, object: KubeObject): boolean =>
+  old.metadata.annotations?.[ANNOTATION.externalName] === undefined &&
+  object.metadata.annotations?.[ANNOTATION.externalName] !== undefined;

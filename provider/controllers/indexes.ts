@@ -3,7 +3,7 @@ import type { KubeObject, Managed } from '../api/kind.ts';
 import type { ProviderConfig } from '../api/provider-config.ts';
 import type { Indexer } from '../runtime/kube/store.ts';
 import { type SecretName, secretsOf } from './connection-settings.ts';
-import { type Claimed, claimOf } from './identity.ts';
+import { type Claimed, claimOf, mentionsOf } from './identity.ts';
 
 export const claimKey = (claim: Claimed): string => `${claim.kind} ${claim.name}`;
 export const secretKeyOf = (secret: SecretName): string => `${secret.namespace}/${secret.name}`;
@@ -19,12 +19,37 @@ export const configKeyOf = (config: KubeObject): string =>
     ? `${config.kind}/${config.metadata.namespace ?? ''}/${config.metadata.name}`
     : `${config.kind}/${config.metadata.name}`;
 
+/** Objects on the server that a resource waits for until they are there. */
+function needsOf(resource: Managed): string[] {
+  const { database, schema } = resource.spec.forProvider;
+  const needs = mentionsOf(resource).map(claimKey);
+  if (typeof database === 'string' && typeof schema === 'string')
+    needs.push(claimKey({ kind: 'Schema', name: `${database}/${schema}` }));
+  return needs;
+}
+
+/** Names of the objects that a resource refers to, as `namespace/name`; `namespace/*` when it selects them. */
+function referredBy(resource: Managed): string[] {
+  const namespace = resource.metadata.namespace ?? '';
+  const fields = resource.spec.forProvider;
+  const groups = Array.isArray(fields['memberOf']) ? (fields['memberOf'] as Record<string, unknown>[]) : [];
+  return [fields, ...groups].flatMap((holder) =>
+    Object.entries(holder).flatMap(([field, value]) => {
+      if (field.endsWith('Selector')) return [`${namespace}/*`];
+      if (!field.endsWith('Ref') || typeof value !== 'object' || value === null) return [];
+      return [`${namespace}/${String((value as { name?: unknown }).name)}`];
+    }),
+  );
+}
+
 export const managedIndexers: Record<string, Indexer<KubeObject>> = {
   claim: (object) => {
     const claim = claimOf(object as Managed);
     return claim === undefined ? [] : [claimKey(claim)];
   },
   config: (object) => [configKey(object as Managed)],
+  needs: (object) => [...new Set(needsOf(object as Managed))],
+  refers: (object) => [...new Set(referredBy(object as Managed))],
   namespace: (object) => [object.metadata.namespace ?? ''],
   secret: (object) => {
     const resource = object as Managed;

@@ -4,19 +4,16 @@ import type { Reflector } from '../runtime/kube/reflector.ts';
 import { keyOf } from '../runtime/kube/resource.ts';
 import { conditionOf } from '../runtime/managed/conditions.ts';
 import type { Managed } from '../api/kind.ts';
-import { becameUsable, needsReconcile } from './changes.ts';
+import { becameUsable, gotName, needsReconcile } from './changes.ts';
 import { claimOf } from './identity.ts';
 import { claimKey } from './indexes.ts';
 import type { Manager, Served } from './manager.ts';
 
 /** How long users of a configuration are collected before they are counted: one write instead of one per user. */
 const COUNT_DELAY_MS = 2_000;
-const WAKE_DELAY_MS = 100;
 
 export class Wiring {
   readonly #manager: Manager;
-  /** Namespaces in which something became usable since the last wake. */
-  readonly #waking = new Set<string>();
 
   constructor(manager: Manager) {
     this.#manager = manager;
@@ -37,7 +34,7 @@ export class Wiring {
       },
       onUpdate: (old, object) => {
         if (needsReconcile(old, object)) controller?.enqueue(keyOf(object.metadata));
-        if (becameUsable(old, object)) this.#wakeWaiting(object);
+        if (becameUsable(old, object) || gotName(old, object)) this.#wakeWaiting(object);
       },
       onDelete: (object) => {
         const { kind, name } = (object as Managed).spec.providerConfigRef;
@@ -48,21 +45,21 @@ export class Wiring {
     });
   }
 
-  /** Resources of the namespace that are not in sync may have waited for this one; many changes wake them once. */
+  /** Resources of the namespace that name this one, and are not in sync, may have waited for it. */
   #wakeWaiting(object: KubeObject): void {
-    if (this.#waking.size === 0)
-      this.#manager.options.clock.timer(WAKE_DELAY_MS, () => {
-        const namespaces = [...this.#waking];
-        this.#waking.clear();
-        for (const namespace of namespaces) this.#wake(namespace);
-      });
-    this.#waking.add(object.metadata.namespace ?? '');
-  }
-
-  #wake(namespace: string): void {
-    for (const { reflector, controller } of this.#manager.servedManaged())
-      for (const other of reflector.store.byIndex('namespace', namespace))
-        if (conditionOf(other as Managed, 'Synced')?.status !== 'True') controller?.enqueue(keyOf(other.metadata));
+    const { namespace = '', name } = object.metadata;
+    const claim = claimOf(object as Managed);
+    for (const { reflector, controller } of this.#manager.servedManaged()) {
+      const { store } = reflector;
+      const waiting = [
+        ...(claim === undefined ? [] : store.byIndex('needs', claimKey(claim))),
+        ...store.byIndex('refers', `${namespace}/${name}`),
+        ...store.byIndex('refers', `${namespace}/*`),
+      ];
+      for (const other of waiting)
+        if (other.metadata.namespace === namespace && conditionOf(other as Managed, 'Synced')?.status !== 'True')
+          controller?.enqueue(keyOf(other.metadata));
+    }
   }
 
   /** The next claimant of an object may take it once the first is gone. */
