@@ -8,6 +8,7 @@ import type { ServerInfo } from '../engine.ts';
 import { isVerifier, verifies } from './scram.ts';
 import { VerifierLoader } from './verifier-loader.ts';
 import { endClient, type Session } from './session.ts';
+import type { OnVerifier } from './reads/roles.ts';
 
 type Verdict = 'match' | 'mismatch' | 'unknown';
 
@@ -21,6 +22,8 @@ export interface PasswordAccess {
 const BELIEVED_MS = 30 * 60_000;
 /** A verifier that came with a role is looked at instead of being asked for again: a plan reads the role just before. */
 const FRESH_MS = 60_000;
+/** Roles that are remembered. */
+const MOST = 50_000;
 
 interface Known {
   /** Of the password, and of the verifier where it can be read. */
@@ -36,9 +39,10 @@ export class PasswordChecker {
   readonly #verifiers = new Map<string, { verifier: Secret | undefined; at: number }>();
   /** Roles whose password was changed, by the turn in which it was. */
   readonly #changed = new Map<string, number>();
+  /** Up to this turn every role counts as changed. */
+  #floor = -1;
   #turn = 0;
   readonly #key = randomBytes(32);
-
   readonly #stored: VerifierLoader;
 
   constructor(access: PasswordAccess) {
@@ -55,7 +59,7 @@ export class PasswordChecker {
     const turn = this.#turn;
     const at = Date.now();
     return (name, verifier) => {
-      if ((this.#changed.get(name) ?? -1) < turn) this.#verifiers.set(name, { verifier, at });
+      if ((this.#changed.get(name) ?? this.#floor) < turn) this.#verifiers.set(name, { verifier, at });
     };
   }
 
@@ -80,12 +84,13 @@ export class PasswordChecker {
     if (this.#verifiers.size < MOST && this.#changed.size < MOST) return;
     this.#verifiers.clear();
     this.#changed.clear();
-    // Reads that are under way began before this turn, so what they bring may be older than a change.
-    this.#floor = this.#turn + 1;
+    this.#floor = this.#turn;
   }
 
   async #compare(name: string, password: Secret): Promise<Verdict> {
-    const stored = await this.#stored.load(name);
+    const seen = this.#verifiers.get(name);
+    const stored =
+      seen !== undefined && Date.now() - seen.at < FRESH_MS ? seen.verifier?.reveal() : await this.#stored.load(name);
     if (stored === undefined) return 'mismatch';
     // A Secret may hold a verifier, which the server stores as it is.
     if (isVerifier(password.reveal())) return stored === password.reveal() ? 'match' : 'mismatch';
@@ -118,7 +123,7 @@ export class PasswordChecker {
     const verdict = await work();
     // Only what a verifier proves stays wrong; a login may be let in the next time.
     if (verdict === 'match' || lifeMs === Number.POSITIVE_INFINITY)
-      this.#known.set(name, { digest, verdict, until: Date.now() + lifeMs });
+      this.#known.set(name, { digest, verdict, until: Date.now() + lifeMs * (0.5 + Math.random()) });
     return verdict;
   }
 }

@@ -1,0 +1,58 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Secret } from '../../resources/secret.ts';
+import type { ServerInfo } from '../engine.ts';
+import { PasswordChecker } from './passwords.ts';
+import { scramVerifier } from './scram.ts';
+
+const superUser = { admin: { superUser: true } } as ServerInfo;
+const password = new Secret('right');
+
+describe('stored verifiers', () => {
+  let statements = 0;
+  let stored: string | undefined;
+  let checker: PasswordChecker;
+  beforeEach(async () => {
+    statements = 0;
+    stored = (await scramVerifier(password)).reveal();
+    checker = new PasswordChecker({
+      read: async (work) =>
+        await work({
+          database: 'postgres',
+          query: async () => {
+            statements += 1;
+            return await Promise.resolve([{ rolname: 'app', rolpassword: stored ?? null }]);
+          },
+          execute: async () => await Promise.resolve(),
+        }),
+      login: async () => await Promise.reject(new Error('not needed')),
+    });
+  });
+
+  test('that came with the role are not asked for again', async () => {
+    checker.collect()('app', new Secret(stored ?? ''));
+    expect(await checker.check('app', password, superUser)).toBe('match');
+    expect(await checker.check('app', new Secret('wrong'), superUser)).toBe('mismatch');
+    checker.collect()('app', undefined);
+    expect(await checker.check('app', password, superUser)).toBe('mismatch');
+    expect(statements).toBe(0);
+  });
+
+  test('that were read before a change of ours are not believed after it', async () => {
+    const early = checker.collect();
+    const old = new Secret(stored ?? '');
+    stored = (await scramVerifier(new Secret('new'))).reveal();
+    checker.forget([{ kind: 'setPassword', name: 'app', password: new Secret('new') }]);
+    early('app', old);
+    expect(await checker.check('app', new Secret('new'), superUser)).toBe('match');
+    expect(statements).toBe(1);
+    checker.collect()('app', new Secret(stored));
+    expect(await checker.check('app', password, superUser)).toBe('mismatch');
+    expect(statements).toBe(1);
+  });
+
+  test('that a Secret holds itself match what the server stores', async () => {
+    expect(await checker.check('app', new Secret(stored ?? ''), superUser)).toBe('match');
+    const other = await scramVerifier(password);
+    expect(await checker.check('app', other, superUser)).toBe('mismatch');
+  });
+});
