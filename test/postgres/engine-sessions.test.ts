@@ -90,6 +90,11 @@ describe('a server of its own', () => {
     await waitFor('the server is read-only', tried);
     await server.query('ALTER SYSTEM RESET default_transaction_read_only');
     await server.query('SELECT pg_reload_conf()');
+    // Each session hears of it in its own time.
+    await server.disconnect();
+    await expect
+      .poll(async () => await server.query('SHOW default_transaction_read_only'))
+      .toEqual([{ default_transaction_read_only: 'off' }]);
   });
 
   test.each([

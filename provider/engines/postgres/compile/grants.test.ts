@@ -98,7 +98,9 @@ describe('grants as SQL', () => {
   test('whatever the names are, the statement without its quoted names is the same', () => {
     const name = fc
       .string({ minLength: 1, maxLength: 12, unit: 'grapheme' })
-      .filter((n) => !n.includes('\0') && Buffer.byteLength(n) <= 63);
+      .filter((n) => !n.includes('\0') && Buffer.byteLength(n) <= 63)
+      // `*` stands for every object of a schema; an object of that name cannot be asked for alone.
+      .filter((text) => text !== '*');
     fc.assert(
       fc.property(name, name, name, (schema, table, role) => {
         const [text] = compile([
