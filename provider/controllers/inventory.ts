@@ -30,6 +30,39 @@ export class CachedInventory implements Inventory {
   }
 }
 
+/**
+ * Extensions that PostgreSQL itself calls trusted: safe in the hands of whoever may create objects in a database. They
+ * are what tenants of a shared server get when the configuration lists none.
+ */
+const TRUSTED_EXTENSIONS: ReadonlySet<string> = new Set([
+  'btree_gin',
+  'btree_gist',
+  'citext',
+  'cube',
+  'dict_int',
+  'fuzzystrmatch',
+  'hstore',
+  'intarray',
+  'isn',
+  'lo',
+  'ltree',
+  'pg_trgm',
+  'pgcrypto',
+  'plpgsql',
+  'seg',
+  'tablefunc',
+  'tcn',
+  'tsm_system_rows',
+  'tsm_system_time',
+  'unaccent',
+  'uuid-ossp',
+]);
+
+function allowedExtensions(listed: readonly string[] | undefined): ReadonlySet<string> | undefined {
+  if (listed === undefined) return TRUSTED_EXTENSIONS;
+  return listed.includes('*') ? undefined : new Set(listed);
+}
+
 /** An unset list means none on an isolated server; elsewhere nothing is limited, so the lists are not looked at. */
 function policyOf(config: ProviderConfig, key: string): ServerPolicy {
   const { spec } = config;
@@ -41,9 +74,6 @@ function policyOf(config: ProviderConfig, key: string): ServerPolicy {
     isolated: config.kind === 'ClusterProviderConfig' && spec.isolation !== 'None',
     allowedRoleAttributes: new Set(attributes.filter((attribute) => guarded.includes(attribute))),
     allowedServerPrivileges: new Set(spec.allowedServerPrivileges?.map((privilege) => privilege.toUpperCase())),
-    allowedExtensions:
-      spec.allowedExtensions === undefined || spec.allowedExtensions.includes('*')
-        ? undefined
-        : new Set(spec.allowedExtensions),
+    allowedExtensions: allowedExtensions(spec.allowedExtensions),
   };
 }

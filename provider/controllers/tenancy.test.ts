@@ -157,6 +157,19 @@ describe('on an isolated server', () => {
     );
   });
 
+  test.each(['Database', 'Role'])("a %s that nobody manages is not taken over: it may be anybody's", (kind) => {
+    const thief = make(kind, 'team-b', 'legacy', { adopt: true });
+    expect(refusal(isolated, thief)).toBe('AdoptionNotAllowed');
+    expect(refusal(open, thief)).toBeUndefined();
+  });
+
+  test('schema public of an own database may be taken over', () => {
+    const mine = make('Database', 'team-b', 'mine');
+    expect(
+      refusal(isolated, make('Schema', 'team-b', 'public', { database: 'mine', adopt: true }), mine),
+    ).toBeUndefined();
+  });
+
   test('a resource that is being deleted is not held up by what it names', () => {
     const grant = make('Grant', 'team-b', 'g', { role: 'gone', database: 'gone', privileges: ['CONNECT'] });
     grant.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';

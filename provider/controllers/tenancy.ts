@@ -42,6 +42,7 @@ export class Tenancy implements Guard {
     if (policy === undefined) return; // connecting will say that the configuration is missing
     this.#oneManager(resource, policy);
     if (!policy.isolated || resource.metadata.deletionTimestamp !== undefined) return;
+    refuseAdoption(resource);
     this.#ownNames(resource, policy);
     limitAttributes(resource, policy);
     limitServerPrivileges(resource, policy);
@@ -91,6 +92,19 @@ const byAge = (a: Managed, b: Managed): number => {
   );
   return x! < y! ? -1 : 1;
 };
+
+/**
+ * On a server of many, what no resource manages may be anybody's: taking it over is for its owner, the platform. A schema
+ * or an extension is inside a database that is the tenant's own.
+ */
+function refuseAdoption(resource: Managed): void {
+  if (resource.spec.forProvider['adopt'] !== true || (resource.kind !== 'Database' && resource.kind !== 'Role')) return;
+  throw new ResourceError(
+    'AdoptionNotAllowed',
+    'forProvider.adopt: the ClusterProviderConfig isolates namespaces, so nothing on its server can be taken over; the platform can, with a ProviderConfig of its own',
+    { retryable: false },
+  );
+}
 
 function limitAttributes(resource: Managed, policy: ServerPolicy): void {
   if (resource.kind !== 'Role') return;
