@@ -71,12 +71,8 @@ function connectionsOf(store: LocalStore, resources: readonly Managed[]): Connec
   return resources
     .filter((resource) => resource.kind === 'Role' && resource.spec.writeConnectionSecretToRef !== undefined)
     .map((resource) => {
-      const secret = store.secret(
-        resource.metadata.namespace ?? '',
-        resource.spec.writeConnectionSecretToRef?.name ?? '',
-      );
-      const text = (key: string): string => Buffer.from(secret?.data?.[key] ?? '', 'base64').toString();
-      return { role: text('username'), uri: text('uri').replace(/:[^:@/]*@/, ':***@') };
+      const { username = '', uri = '' } = store.connectionValues(resource);
+      return { role: username, uri: uri.replace(/:[^:@/]*@/, ':***@') };
     });
 }
 

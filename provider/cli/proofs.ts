@@ -96,12 +96,8 @@ function loginsOf(store: LocalStore, resources: readonly Managed[]): Login[] {
   return resources
     .filter((resource) => resource.kind === 'Role' && resource.spec.writeConnectionSecretToRef !== undefined)
     .map((resource) => {
-      const secret = store.secret(
-        resource.metadata.namespace ?? '',
-        resource.spec.writeConnectionSecretToRef?.name ?? '',
-      );
-      const text = (key: string): string => Buffer.from(secret?.data?.[key] ?? '', 'base64').toString();
-      return { name: text('username'), password: text('password'), access: accessOf(text('username'), resources) };
+      const { username = '', password = '' } = store.connectionValues(resource);
+      return { name: username, password, access: accessOf(username, resources) };
     });
 }
 

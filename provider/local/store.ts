@@ -83,6 +83,15 @@ export class LocalStore {
     return data === undefined ? undefined : { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name }, data };
   }
 
+  /** What the connection Secret of a resource holds, in clear; empty when it has none. */
+  connectionValues(resource: Managed): Record<string, string> {
+    const name = resource.spec.writeConnectionSecretToRef?.name;
+    const data = name === undefined ? undefined : this.secret(resource.metadata.namespace ?? '', name)?.data;
+    return Object.fromEntries(
+      Object.entries(data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
+    );
+  }
+
   addSecret(namespace: string, name: string, values: Record<string, string>): void {
     const secret = (this.#state.secrets[`${namespace}/${name}`] ??= {});
     for (const [key, value] of Object.entries(values)) secret[key] = Buffer.from(value).toString('base64');

@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { splitList } from '../engines/postgres/compile/settings.ts';
-import { isSameSetting, items, settingChanges } from './settings.ts';
+import { isSameSetting, items, settingChanges, splitList } from './settings.ts';
 
 describe('a list', () => {
   test.each([

@@ -42,14 +42,17 @@ export function settingChanges(
 export function isSameSetting(name: string, wanted: string, observed: string | undefined): boolean {
   if (observed === undefined) return false;
   if (wanted === observed) return true;
-  return LISTS.has(name.toLowerCase()) && JSON.stringify(items(wanted)) === JSON.stringify(items(observed));
+  return isListSetting(name) && JSON.stringify(items(wanted)) === JSON.stringify(items(observed));
 }
 
+/** Whether the value of the setting is a list, whose items are quoted one by one (GUC_LIST_QUOTE). */
+export const isListSetting = (name: string): boolean => LISTS.has(name.toLowerCase());
+
 /**
- * Names of a list such as `"$user", public`, without quotes; unquoted names are lower case, as in SQL. A text that is no
- * such list is one name. An empty list and a list of one empty name are the same: the server stores one as the other.
+ * Items of a list such as `"$user", public`, without quotes; unquoted ones are lower case, as in SQL, and commas inside
+ * double quotes do not separate. A text that is no such list is one item.
  */
-export function items(value: string): string[] {
+export function splitList(value: string): string[] {
   const found: string[] = [];
   const pattern = /\s*(?:"((?:[^"]|"")*)"|([^,]*))\s*(?:,|$)/gy;
   while (pattern.lastIndex < value.length) {
@@ -57,5 +60,11 @@ export function items(value: string): string[] {
     if (match === null) return [value];
     found.push(match[1] === undefined ? (match[2] ?? '').trim().toLowerCase() : match[1].replaceAll('""', '"'));
   }
+  return found;
+}
+
+/** As the server keeps a list: an empty one and one of a single empty name are the same. */
+export function items(value: string): string[] {
+  const found = splitList(value);
   return found.length === 1 && found[0] === '' ? [] : found;
 }
