@@ -5,10 +5,11 @@
 import type { KubeObject } from '../api/kind.ts';
 import type { ProviderConfig } from '../api/provider-config.ts';
 import type { KubeClient } from '../runtime/kube/client.ts';
+import { isNotFound } from '../runtime/kube/errors.ts';
 import { SECRETS } from '../runtime/kube/resource.ts';
 import { type SecretName, secretsOf } from './connection-settings.ts';
 import { SECRET_FINALIZER } from './finalizers.ts';
-import { hasStatus, type SecretMetadata } from './secrets.ts';
+import type { SecretMetadata } from './secrets.ts';
 
 export class SecretHold {
   readonly #client: KubeClient;
@@ -51,7 +52,7 @@ export class SecretHold {
       });
       this.#metadata.put({ apiVersion: 'v1', kind: 'Secret', metadata: updated.metadata });
     } catch (error) {
-      if (!hasStatus(error, 404)) throw error;
+      if (!isNotFound(error)) throw error;
     }
   }
 }

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { apiVersion, type KindDefinition, type KubeObject, type Managed } from '../api/kind.ts';
 import { ResourceError } from '../resources/errors.ts';
 import type { KubeClient } from '../runtime/kube/client.ts';
+import { isNotFound } from '../runtime/kube/errors.ts';
 import { SECRETS } from '../runtime/kube/resource.ts';
 import type { Details } from '../runtime/managed/external.ts';
 import type { SecretObject } from '../runtime/managed/store.ts';
@@ -40,7 +41,7 @@ export class Secrets {
       this.#read.set(key, secret);
       return secret;
     } catch (error) {
-      if (!hasStatus(error, 404)) throw error;
+      if (!isNotFound(error)) throw error;
       this.forget(key);
       return undefined;
     }
@@ -125,6 +126,3 @@ const withoutData = (secret: SecretObject): KubeObject => ({
   kind: 'Secret',
   metadata: secret.metadata,
 });
-
-export const hasStatus = (error: unknown, status: number): boolean =>
-  error instanceof Error && 'status' in error && error.status === status;

@@ -6,7 +6,8 @@ import { apiVersion, type KindDefinition, type KubeObject, type Managed } from '
 import type { ProviderConfig } from '../api/provider-config.ts';
 import { type ProviderConfigUsage, ProviderConfigUsageKind } from '../api/provider-config-usage.ts';
 import type { KubeClient } from '../runtime/kube/client.ts';
-import { controllerReference, hasStatus } from './secrets.ts';
+import { isAlreadyExists } from '../runtime/kube/errors.ts';
+import { controllerReference } from './secrets.ts';
 
 export const CONFIG_LABEL = 'crossplane.io/provider-config';
 export const CONFIG_KIND_LABEL = 'crossplane.io/provider-config-kind';
@@ -46,7 +47,7 @@ export class Usages {
     try {
       this.#cache.put(await this.#client.create(ProviderConfigUsageKind, usage));
     } catch (error) {
-      if (!hasStatus(error, 409)) throw error;
+      if (!isAlreadyExists(error)) throw error;
     }
   }
 

@@ -9,6 +9,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Managed } from '../../api/kind.ts';
 import { ResourceError } from '../../resources/errors.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
 import * as at from './annotations.ts';
 import * as condition from './conditions.ts';
 import type { ExternalClient, ExternalConnector, Observation } from './external.ts';
@@ -73,14 +74,6 @@ async function during<T>(event: string, phase: string, work: () => Promise<T>): 
   }
 }
 
-export const isConflict = (error: unknown): boolean =>
-  error instanceof Error &&
-  'status' in error &&
-  error.status === 409 &&
-  (error as { reason?: string }).reason !== 'AlreadyExists';
-
-const isGone = (error: unknown): boolean => error instanceof Error && 'status' in error && error.status === 404;
-
 export class ManagedReconciler {
   readonly #options: ReconcilerOptions;
 
@@ -97,7 +90,7 @@ export class ManagedReconciler {
     } catch (error) {
       // A newer version is on its way through the watch; acting on the old one would only conflict again.
       if (isConflict(error)) throw error;
-      if (isGone(error) && (await this.#options.store.get(namespace, name)) === undefined) return {};
+      if (isNotFound(error) && (await this.#options.store.get(namespace, name)) === undefined) return {};
       return await pass.fail(error);
     }
   }
@@ -154,7 +147,7 @@ class Pass {
     try {
       await this.#writeStatus();
     } catch (writeError) {
-      if (!isGone(writeError) && !isConflict(writeError)) throw writeError;
+      if (!isNotFound(writeError) && !isConflict(writeError)) throw writeError;
     }
     return retryable ? { retry: true } : { requeueAfterMs: this.#options.connector.pollAfter(this.#resource) };
   }
