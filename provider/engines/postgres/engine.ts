@@ -2,6 +2,7 @@
 import type { ReadKind, Reads, Step } from '../../resources/model.ts';
 import type { Secret } from '../../resources/secret.ts';
 import type { ConnectionSettings, Engine, ServerInfo, Statement } from '../engine.ts';
+import { SessionPool } from '../session-pool.ts';
 import { WriteLog } from '../write-log.ts';
 import { type Batch, batches, keysOf } from './batches.ts';
 import { compileSteps } from './compile/steps.ts';
@@ -13,8 +14,7 @@ import { runTenantScript } from './init-sql.ts';
 import { PasswordChecker } from './passwords.ts';
 import { dispatchRead } from './reads/dispatch.ts';
 import { Serial } from './serial.ts';
-import { SessionPool } from './session-pool.ts';
-import type { Session } from './session.ts';
+import { ClientSession, type Session } from './session.ts';
 
 /** Longer than a poll of a minute, so that sessions survive from one to the next. */
 const IDLE_MS = 150_000;
@@ -24,7 +24,7 @@ const INFO_MS = 5 * 60_000;
 export class PostgresEngine implements Engine {
   readonly writes = new WriteLog();
   readonly #settings: ConnectionSettings;
-  readonly #pool: SessionPool;
+  readonly #pool: SessionPool<ClientSession>;
   readonly #serial = new Serial();
   readonly #passwords: PasswordChecker;
   #info: { answer: Promise<ServerInfo>; at: number } | undefined;
@@ -34,7 +34,7 @@ export class PostgresEngine implements Engine {
     this.#pool = new SessionPool({
       limit: settings.connectionLimit,
       idleMs: IDLE_MS,
-      open: async (database) => await openClient(settings, database),
+      open: async (database) => new ClientSession(await openClient(settings, database), database),
       onLost: () => {
         this.#info = undefined;
       },

@@ -6,10 +6,10 @@ import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
 import { Secret } from '../../resources/secret.ts';
 import type { ServerInfo } from '../engine.ts';
+import type { SessionPool } from '../session-pool.ts';
 import { toResourceError } from './errors.ts';
 import { scramVerifier } from './scram.ts';
-import type { SessionPool } from './session-pool.ts';
-import { endClient } from './session.ts';
+import { type ClientSession, endClient } from './session.ts';
 import { ident, join, literal, secretLiteral, sql, tenantScript } from './sql.ts';
 
 export interface TenantScript {
@@ -19,7 +19,7 @@ export interface TenantScript {
 }
 
 export interface TenantRunner {
-  pool: SessionPool;
+  pool: SessionPool<ClientSession>;
   adminDatabase: string;
   info: ServerInfo;
   open: (database: string, login: { username: string; password: string }) => Promise<Client>;
@@ -100,7 +100,11 @@ async function runAs(client: Client, text: string): Promise<void> {
 const TRIED = { tried: 'initSQL' };
 
 /** What a script that did RESET ROLE made in its own name goes with the login: it was told to make it as the owner. */
-async function dropLogin(pool: SessionPool, databases: readonly string[], username: string): Promise<void> {
+async function dropLogin(
+  pool: SessionPool<ClientSession>,
+  databases: readonly string[],
+  username: string,
+): Promise<void> {
   const login = ident(username);
   for (const database of databases)
     await pool.use(database, async (session) => {

@@ -1,5 +1,6 @@
 /** One session: statements with a deadline of our own, so that a network that swallows packets holds nobody for ever. */
 import type { Client } from 'pg';
+import type { PooledSession } from '../session-pool.ts';
 
 /** What a borrower may do with a session. */
 export interface Session {
@@ -22,7 +23,7 @@ const GRACE_MS = 15_000;
 /** How long a server may take to say goodbye. */
 const GOODBYE_MS = 2_000;
 
-export class ClientSession implements Session {
+export class ClientSession implements Session, PooledSession {
   readonly database: string;
   readonly client: Client;
   #isLost = false;
@@ -38,6 +39,10 @@ export class ClientSession implements Session {
   /** Whether it can be used again: alive, and in no transaction. */
   get isSound(): boolean {
     return !this.#isLost && this.client.getTransactionStatus() === 'I';
+  }
+
+  onEnd(listener: () => void): void {
+    this.client.once('end', listener);
   }
 
   async query(text: string, params: readonly unknown[]): Promise<Record<string, unknown>[]> {

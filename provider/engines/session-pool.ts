@@ -2,14 +2,24 @@
  * Sessions on one server: at most `limit` at a time over all its databases. A session for another database replaces
  * the one that has been idle longest; callers wait in order.
  */
-import type { Client } from 'pg';
-import { ResourceError } from '../../resources/errors.ts';
-import { ClientSession, type Session } from './session.ts';
+import { ResourceError } from '../resources/errors.ts';
 
-export interface PoolOptions {
+/** What the pool has to know of a session. */
+export interface PooledSession {
+  readonly database: string;
+  /** Whether it can be used again. */
+  readonly isSound: boolean;
+  /** Called once, when the session has ended for whatever reason. */
+  onEnd(listener: () => void): void;
+  /** Ends it whatever it is doing. */
+  destroy(): Promise<void>;
+  end(): Promise<void>;
+}
+
+export interface PoolOptions<S extends PooledSession> {
   limit: number;
   /** Throws ResourceError. */
-  open: (database: string) => Promise<Client>;
+  open: (database: string) => Promise<S>;
   /** Idle sessions are closed after this long, in ms. */
   idleMs: number;
   /** A session ended that was not ours to end: the server was restarted, or failed over. */
@@ -21,14 +31,14 @@ const FAIL_FAST_MS = 500;
 /** How long the pool makes do with fewer sessions after the server had none left. */
 const MODEST_MS = 30_000;
 
-interface Held {
-  session: ClientSession;
+interface Held<S> {
+  session: S;
   idleSince: number;
 }
 
-export class SessionPool {
-  readonly #options: PoolOptions;
-  readonly #idle: Held[] = [];
+export class SessionPool<S extends PooledSession> {
+  readonly #options: PoolOptions<S>;
+  readonly #idle: Held<S>[] = [];
   readonly #waiting: (() => void)[] = [];
   readonly #failures = new Map<string, { error: ResourceError; until: number }>();
   #open = 0;
@@ -36,7 +46,7 @@ export class SessionPool {
   #modest: { limit: number; until: number } | undefined;
   #sweeper: NodeJS.Timeout | undefined;
 
-  constructor(options: PoolOptions) {
+  constructor(options: PoolOptions<S>) {
     this.#options = options;
   }
 
@@ -46,7 +56,7 @@ export class SessionPool {
   }
 
   /** Runs `work` with a session, which is not used again when its state is unknown afterwards. */
-  async use<T>(database: string, work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async use<T>(database: string, work: (session: S) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const session = await this.#acquire(database, signal);
     const abort = (): void => {
       void session.destroy();
@@ -84,7 +94,7 @@ export class SessionPool {
     await Promise.all(this.#idle.map(async (held) => await this.#discard(held)));
   }
 
-  async #acquire(database: string, signal: AbortSignal | undefined): Promise<ClientSession> {
+  async #acquire(database: string, signal: AbortSignal | undefined): Promise<S> {
     for (;;) {
       const held = await this.#slot(database, signal);
       if (held !== undefined) return held.session;
@@ -92,22 +102,22 @@ export class SessionPool {
         return await this.#login(database);
       } catch (error) {
         this.#freeSlot();
-        if (!(error instanceof ResourceError) || error.code !== TOO_MANY || this.#open === 0) throw error;
+        if (!(error instanceof ResourceError) || error.reason !== 'TooManyConnections' || this.#open === 0) throw error;
         // The server has no room for another: make do with those that we have.
         this.#modest = { limit: this.#open, until: Date.now() + MODEST_MS };
       }
     }
   }
 
-  async #login(database: string): Promise<ClientSession> {
+  async #login(database: string): Promise<S> {
     for (const place of [ANYWHERE, database]) {
       const failure = this.#failures.get(place);
       if (failure !== undefined && failure.until > Date.now()) throw failure.error;
       this.#failures.delete(place);
     }
     try {
-      const session = new ClientSession(await this.#options.open(database), database);
-      session.client.once('end', () => {
+      const session = await this.#options.open(database);
+      session.onEnd(() => {
         this.#ended(session);
       });
       return session;
@@ -120,7 +130,7 @@ export class SessionPool {
   }
 
   /** Waits for room; gives an idle session of that database when there is one. */
-  async #slot(database: string | undefined, signal?: AbortSignal): Promise<Held | undefined> {
+  async #slot(database: string | undefined, signal?: AbortSignal): Promise<Held<S> | undefined> {
     for (let isFirst = true; ; isFirst = false) {
       signal?.throwIfAborted();
       if (this.#isClosed)
@@ -166,7 +176,7 @@ export class SessionPool {
     signal?.removeEventListener('abort', abort);
   }
 
-  async #release(session: ClientSession): Promise<void> {
+  async #release(session: S): Promise<void> {
     if (!session.isSound || this.#isClosed) {
       await session.end();
       this.#freeSlot();
@@ -190,7 +200,7 @@ export class SessionPool {
   }
 
   /** An idle session that the server ended leaves at once, so that nobody is given a dead one. */
-  #ended(session: ClientSession): void {
+  #ended(session: S): void {
     const index = this.#idle.findIndex((held) => held.session === session);
     if (index < 0) return;
     this.#idle.splice(index, 1);
@@ -198,7 +208,7 @@ export class SessionPool {
     this.#options.onLost?.();
   }
 
-  async #discard(held: Held): Promise<void> {
+  async #discard(held: Held<S>): Promise<void> {
     const index = this.#idle.indexOf(held);
     if (index < 0) return;
     this.#idle.splice(index, 1);
@@ -207,7 +217,6 @@ export class SessionPool {
   }
 }
 
-const TOO_MANY = '53300';
 const ANYWHERE = '';
 
 /** Which logins a failure speaks for: a refused one for its database, no conversation at all for every one. */
