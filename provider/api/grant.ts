@@ -13,6 +13,24 @@ const routine = z.object({
     .describe('Types of the arguments, to choose one of several routines of that name.'),
 });
 
+const objectsOfSchema = {
+  tables: names(
+    'Tables, views, materialized views, partitioned and foreign tables of the schema; * is all of them, those to come included.',
+  ),
+  columns: z.array(sqlName('Name of a column.')).min(1).optional().describe('Columns of the one table in tables.'),
+  sequences: names('Sequences of the schema; * is all of them.'),
+  routines: z.array(routine).min(1).optional().describe('Functions, procedures and aggregates of the schema.'),
+  types: names('Types and domains of the schema.'),
+};
+
+const part = z.object({
+  privileges: z.array(privilege).max(128).describe('Privileges to grant on these objects, e.g. SELECT.'),
+  schema: sqlName(
+    'Schema that is granted on, or that holds the objects; by default that of the Grant. Without any, the privileges are on the database.',
+  ).optional(),
+  ...objectsOfSchema,
+});
+
 const forProvider = z.object({
   privileges: z
     .array(privilege)
@@ -25,13 +43,7 @@ const forProvider = z.object({
   ...referable('role', 'Role', 'Role that receives the privileges; PUBLIC means everybody.'),
   ...referable('database', 'Database', 'Database that is granted on, or that holds what is granted on.'),
   ...referable('schema', 'Schema', 'Schema that is granted on, or that holds what is granted on.'),
-  tables: names(
-    'Tables, views, materialized views, partitioned and foreign tables of the schema; * is all of them, those to come included.',
-  ),
-  columns: z.array(sqlName('Name of a column.')).min(1).optional().describe('Columns of the one table in tables.'),
-  sequences: names('Sequences of the schema; * is all of them.'),
-  routines: z.array(routine).min(1).optional().describe('Functions, procedures and aggregates of the schema.'),
-  types: names('Types and domains of the schema.'),
+  ...objectsOfSchema,
   languages: names('Procedural languages of the database.'),
   foreignDataWrappers: names('Foreign-data wrappers of the database.'),
   foreignServers: names('Foreign servers of the database.'),
@@ -43,6 +55,14 @@ const forProvider = z.object({
     .max(256)
     .optional()
     .describe('Large objects of the database, by oid.'),
+  also: z
+    .array(part)
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'More for the same role in the same database, so that one Grant can say all that a role may do there. Each entry is about objects that no other part of the Grant is about; withOption, grantor and exclusive hold for all.',
+    ),
   ...referable('memberOf', 'Role', 'Group that the role becomes a member of.'),
   withInherit: z
     .boolean()
@@ -74,7 +94,8 @@ export const GrantKind = defineManaged({
   group: 'sql',
   kind: 'Grant',
   plural: 'grants',
-  description: 'Grant gives privileges on one kind of object to one role, and takes back exactly what it gave.',
+  description:
+    'Grant gives one role privileges on objects of a database or server, and takes back exactly what it gave.',
   forProvider,
   atProvider,
   references: [
@@ -93,7 +114,7 @@ export const GrantKind = defineManaged({
     {
       rule: `${object('self.forProvider')}.filter(x, x).size() <= 1`,
       message:
-        'forProvider takes one of tables, sequences, routines, types, languages, foreignDataWrappers, foreignServers, tablespaces, parameters, largeObjects, memberOf and system: use one Grant for each',
+        'forProvider takes one of tables, sequences, routines, types, languages, foreignDataWrappers, foreignServers, tablespaces, parameters, largeObjects, memberOf and system: put the others under also, or use one Grant for each',
     },
     {
       rule: `${isNamed('memberOf')} != has(self.forProvider.privileges)`,
@@ -111,6 +132,18 @@ export const GrantKind = defineManaged({
     {
       rule: `!has(self.forProvider.role) || self.forProvider.role != 'PUBLIC' || !(${isNamed('memberOf')} || (has(self.forProvider.withOption) && self.forProvider.withOption))`,
       message: 'role PUBLIC cannot be a member of a role, and cannot be given withOption',
+    },
+    {
+      rule: `!has(self.forProvider.also) || ${isNamed('database')}`,
+      message: 'forProvider.also is about the database of the Grant: give database, databaseRef or databaseSelector',
+    },
+    {
+      rule: '!has(self.forProvider.also) || self.forProvider.also.all(x, [has(x.tables), has(x.sequences), has(x.routines), has(x.types)].filter(y, y).size() <= 1)',
+      message: 'each entry of forProvider.also takes one of tables, sequences, routines and types',
+    },
+    {
+      rule: '!has(self.forProvider.also) || self.forProvider.also.all(x, !has(x.columns) || (has(x.tables) && x.tables.size() == 1))',
+      message: 'columns in forProvider.also need exactly one table in tables',
     },
     {
       rule: '!has(self.forProvider.columns) || (has(self.forProvider.tables) && self.forProvider.tables.size() == 1)',

@@ -31,14 +31,13 @@ export type AppliedDefault = Omit<AppliedEntry, 'target' | 'grantor'>;
 
 export interface Scope {
   database: string | undefined;
-  schema: string | undefined;
   /** What the spec is on, where that belongs to the whole server. */
   type?: ObjectType;
 }
 
 /**
  * The entries of a record that belong to this scope. The record is an annotation, which whoever may edit the resource
- * may edit too: an entry on another database or schema than the spec's, both immutable, was not written by us.
+ * may edit too: an entry on another database than the spec's, which is immutable, was not written by us.
  */
 export const readApplied = (value: unknown, scope: Scope): AppliedEntry[] =>
   entriesOf(value).filter((entry) => isWithin(entry, scope));
@@ -49,8 +48,8 @@ export const strayTarget = (value: unknown, scope: Scope): ObjectTarget | undefi
 
 const entriesOf = (value: unknown): AppliedEntry[] => (Array.isArray(value) ? value.filter(isEntry) : []);
 
-const isWithin = ({ target }: AppliedEntry, { database, schema, type }: Scope): boolean =>
-  target.database === database && target.schema === schema && (database !== undefined || target.type === type);
+const isWithin = ({ target }: AppliedEntry, { database, type }: Scope): boolean =>
+  target.database === database && (database !== undefined || target.type === type);
 
 export function readAppliedMemberships(value: unknown): AppliedMembership[] {
   if (!Array.isArray(value)) return [];

@@ -73,13 +73,15 @@ function foundDefaults(
 ): string[] {
   if (wish.grantee.public !== true) return [];
   const defaults = subject.privileges.publicByDefault ?? [];
-  const covers = (entry: AppliedEntry) =>
-    objectKey(entry.target) === objectKey(target) || (target.name === '*' && entry.target.type === target.type);
+  const isSame = (entry: AppliedEntry) => objectKey(entry.target) === objectKey(target);
+  const covers = (entry: AppliedEntry) => isSame(entry) || (target.name === '*' && entry.target.type === target.type);
   const earlier = before.filter(covers);
   return wish.privileges.filter((privilege) => {
     if (!defaults.includes(privilege)) return false;
     if (earlier.some((entry) => entry.as !== undefined && entry.privileges.includes(privilege))) return true;
-    if (earlier.some((entry) => entry.as === undefined && entry.privileges.includes(privilege))) return false;
+    // What was given on one object by name says nothing of the others; under `*` it becomes an exception.
+    if (earlier.some((entry) => entry.as === undefined && isSame(entry) && entry.privileges.includes(privilege)))
+      return false;
     return observed.objects.some(
       (acl) => (target.name === '*' || objectKey(acl.target) === objectKey(target)) && holds(acl, privilege),
     );

@@ -1,25 +1,18 @@
-/** Grant: privileges on one kind of object for one role, and exactly those taken back. */
+/** Grant: what one role may do with objects of one database or server, and exactly that taken back. */
 import { type Grant, GrantKind, type GrantParameters } from '../api/grant.ts';
 import type { ServerInfo } from '../engines/engine.ts';
 import { type AppliedEntry, readApplied, type Scope, strayTarget } from './applied.ts';
 import { invalidSpec, waiting } from './errors.ts';
 import { type AuthorityObserved, type AuthorityQuery, denied } from './grant-authority.ts';
-import { type Blocked, diffGrant } from './grant-diff.ts';
+import type { Blocked } from './grant-diff.ts';
 import { planMembership, planMembershipDelete } from './grant-membership.ts';
+import { baseWish, diffParts, type GrantPart, grantParts, readableParts } from './grant-parts.ts';
 import { recordGrant } from './grant-record.ts';
 import type { GrantWish } from './grant-slot.ts';
-import {
-  granteeOf,
-  granteeWords,
-  grantSubject,
-  type GrantSubject,
-  objectKey,
-  targetWords,
-  withoutColumns,
-} from './grant-target.ts';
+import { granteeWords, type GrantSubject, objectKey, targetWords, withoutColumns } from './grant-target.ts';
 import type { Grantee, ObjectTarget } from './model.ts';
 import type { Plan, PlanContext, Planner, Reader } from './planner.ts';
-import { expandPrivileges, type PrivilegeTable, unlessInvalid } from './privilege-set.ts';
+import type { PrivilegeTable } from './privilege-set.ts';
 import { type PrivilegeTables, tableOf } from './privilege-set-tables.ts';
 
 export class GrantPlanner implements Planner<Grant> {
@@ -35,28 +28,32 @@ export class GrantPlanner implements Planner<Grant> {
     const { server } = context.reader;
     const table = tableOf(this.#tables, server);
     if (spec.memberOf !== undefined) return await planMembership(spec, context, table);
-    const subject = grantSubject(spec, table, server);
-    const wish = wishOf(spec, table, expandPrivileges(spec.privileges ?? [], subject.privileges, server));
-    if (wish.withOption && wish.grantee.public === true)
+    const parts = grantParts(spec, table, server);
+    const base = baseWish(spec, table);
+    if (base.withOption && base.grantee.public === true)
       throw invalidSpec('withOption: PUBLIC cannot have the grant option');
-    refuseMove(context.applied, scopeOf(spec, subject));
-    const { applied, now, before, rules } = await read(spec, wish, subject, table, context);
-    if (!now.granteeExists) throw waiting(`role ${granteeWords(wish.grantee)} does not exist; it is looked for again`);
+    refuseMove(context.applied, scopeOf(spec, parts));
+    const { applied, now, before, rules } = await read(spec, base, parts, table, context);
+    if (!now.granteeExists) throw waiting(`role ${granteeWords(base.grantee)} does not exist; it is looked for again`);
     if (now.missing.length > 0) throw waiting(`${now.missing.join(', ')} does not exist; it is looked for again`);
-    refuseAmbiguous(subject.targets, now);
-    const diff = diffGrant(wish, applied, now.objects, before.objects, rules);
+    refuseAmbiguous(targetsOf(parts), now);
+    const { whole, byPart } = diffParts(parts, nothing(base), applied, now.objects, before.objects, rules);
     // Grants before revokes, in one transaction: nobody is ever without what they keep.
-    const steps = [...diff.grants, ...diff.revokes];
-    const unready = blockedMessage(diff.blocked, server);
+    const steps = [...whole.grants, ...whole.revokes];
+    const unready = blockedMessage(whole.blocked, server);
     if (unready !== undefined && steps.length === 0 && !context.owned) throw denied(unready);
     return {
-      exists: context.owned && diff.complete,
+      exists: context.owned && whole.complete,
       steps,
       unchangeable: [],
       ...(unready === undefined ? {} : { unready: { reason: 'PermissionDenied', message: unready } }),
-      applied: recordGrant(wish, subject, applied, now, diff),
+      applied: byPart.flatMap(({ part, applied: mine, objects, diff }) =>
+        recordGrant(part.wish, part.subject, mine, { ...now, objects }, diff),
+      ),
       atProvider: {
-        granted: subject.targets.slice(0, 20).map((target) => grantedWords(wish, target)),
+        granted: parts
+          .flatMap(({ wish, subject }) => subject.targets.map((target) => grantedWords(wish, target)))
+          .slice(0, 20),
         objects: now.objects.length,
       },
     };
@@ -69,16 +66,15 @@ export class GrantPlanner implements Planner<Grant> {
     // What was never resolved was never granted, nor can a spec that is wrong by now keep its resource alive.
     if (table === undefined || spec.role === undefined) return GONE;
     if (spec.memberOf !== undefined) return await planMembershipDelete(spec, context);
-    const subject = unlessInvalid(() => grantSubject(spec, table, server));
-    const words = unlessInvalid(() => subject && expandPrivileges(spec.privileges ?? [], subject.privileges, server));
-    const wish = wishOf(spec, table, words ?? []);
-    const state = await read(spec, wish, subject, table, context);
-    const isRecorded = state.applied.length > 0 || !context.owned || subject === undefined;
-    const applied = isRecorded ? state.applied : declared(wish, subject);
-    const nothing: GrantWish = { ...wish, privileges: [], exclusive: false };
-    const diff = diffGrant(nothing, applied, [], [...state.now.objects, ...state.before.objects], state.rules);
-    const steps = [...diff.grants, ...diff.revokes];
-    const blocked = blockedMessage(diff.blocked, server);
+    const parts = readableParts(spec, table, server);
+    const base = baseWish(spec, table);
+    const state = await read(spec, base, parts, table, context);
+    const isRecorded = state.applied.length > 0 || !context.owned;
+    const applied = isRecorded ? state.applied : parts.flatMap(({ wish, subject }) => declared(wish, subject));
+    const objects = [...state.now.objects, ...state.before.objects];
+    const { whole } = diffParts([], nothing(base), applied, [], objects, state.rules);
+    const steps = [...whole.grants, ...whole.revokes];
+    const blocked = blockedMessage(whole.blocked, server);
     // A refusal keeps the finalizer: what we gave is still there, and somebody has to know.
     if (blocked !== undefined && steps.length === 0) throw denied(blocked);
     return { ...GONE, exists: steps.length > 0, steps };
@@ -87,44 +83,35 @@ export class GrantPlanner implements Planner<Grant> {
 
 const GONE: Plan = { exists: false, steps: [], unchangeable: [], atProvider: {} };
 
-function wishOf(spec: GrantParameters, table: PrivilegeTable, privileges: readonly string[]): GrantWish {
-  if (spec.role === undefined) throw invalidSpec('role: is not resolved');
-  return {
-    grantee: granteeOf(spec.role, table),
-    privileges,
-    withOption: spec.withOption === true,
-    grantor: spec.grantor,
-    exclusive: spec.exclusive === true,
-    columns: spec.columns,
-  };
-}
+const nothing = (base: GrantWish): GrantWish => ({ ...base, privileges: [], exclusive: false });
 
-const scopeOf = ({ database, schema }: GrantParameters, subject: GrantSubject | undefined): Scope => ({
+const targetsOf = (parts: readonly GrantPart[]): ObjectTarget[] => parts.flatMap(({ subject }) => subject.targets);
+
+const scopeOf = ({ database }: GrantParameters, parts: readonly GrantPart[]): Scope => ({
   database,
-  schema,
-  ...(subject === undefined ? {} : { type: subject.type }),
+  ...(parts[0] === undefined ? {} : { type: parts[0].subject.type }),
 });
 
 function refuseMove(applied: unknown, scope: Scope): void {
   const stray = strayTarget(applied, scope);
   if (stray !== undefined)
     throw invalidSpec(
-      `this Grant was on ${targetWords(stray)} and cannot move to another database or schema: delete it and create another`,
+      `this Grant was on ${targetWords(stray)} and cannot move to another database: delete it and create another`,
     );
 }
 
 async function read(
   spec: GrantParameters,
-  wish: GrantWish,
-  subject: GrantSubject | undefined,
+  base: GrantWish,
+  parts: readonly GrantPart[],
   table: PrivilegeTable,
   { reader, applied: record }: PlanContext,
 ) {
-  const targets = subject?.targets ?? [];
-  const applied = readApplied(record, scopeOf(spec, subject));
+  const targets = targetsOf(parts);
+  const applied = readApplied(record, scopeOf(spec, parts));
   const [now, before] = await Promise.all([
-    readObjects(reader, wish.grantee, targets, wish.grantor),
-    readObjects(reader, wish.grantee, recordedTargets(applied, targets), wish.grantor),
+    readObjects(reader, base.grantee, targets, base.grantor),
+    readObjects(reader, base.grantee, recordedTargets(applied, targets), base.grantor),
   ]);
   const authority = { admin: reader.server.admin.name, reach: mergedReach(now, before) };
   return { applied, now, before, rules: { authority, table } };

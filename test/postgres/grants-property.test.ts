@@ -72,6 +72,8 @@ const given: fc.Arbitrary<Given> = fc.constantFrom(...FIELDS).chain((field) =>
 type Spec = Pick<GrantParameters, 'privileges' | 'withOption' | 'exclusive' | 'columns'> & {
   field: Field;
   names: string[];
+  /** Said under `also` of a Grant on the database, which wants nothing of the database itself. */
+  isNested: boolean;
 };
 const spec = (inSchema: boolean, isPublic: boolean): fc.Arbitrary<Spec> =>
   fc.constantFrom(...FIELDS.filter((field) => (field === 'database') !== inSchema)).chain((field) =>
@@ -82,12 +84,15 @@ const spec = (inSchema: boolean, isPublic: boolean): fc.Arbitrary<Spec> =>
         privileges: fc.oneof(fc.subarray<string>([...WORDS[field]]), fc.constant<string[]>(['ALL'])),
         withOption: fc.boolean(),
         exclusive: fc.boolean(),
+        isNested: fc.boolean(),
       })
-      .map(({ names, columns, privileges, withOption, exclusive }) => {
+      .map(({ names, columns, privileges, withOption, exclusive, isNested }) => {
         const byColumn = field === 'tables' && columns !== undefined && names.length === 1 && names[0] !== '*';
         return {
           field,
           names,
+          // `exclusive` would empty the database too.
+          isNested: isNested && field !== 'database' && !exclusive,
           privileges: byColumn ? privileges.filter((p) => p === 'ALL' || COLUMN_WORDS.includes(p)) : privileges,
           ...(byColumn ? { columns } : {}),
           ...(withOption && !isPublic ? { withOption } : {}),
@@ -163,7 +168,20 @@ describe.each(postgresMajors)('PostgreSQL %i', (major) => {
       .then((rows) => rows.map((row) => ({ ...row, name: row.name.replace(/^s\./, '') })));
   }
 
-  const parameters = (role: string, { field, names, ...rest }: Spec): GrantParameters => {
+  const parameters = (role: string, { isNested, ...said }: Spec): GrantParameters => {
+    const whole = partOf(role, said);
+    if (!isNested) return whole;
+    const { role: grantee, database, withOption, ...part } = whole;
+    const option = withOption === undefined ? {} : { withOption };
+    return {
+      role: grantee,
+      database,
+      privileges: [],
+      ...option,
+      also: [{ ...part, privileges: part.privileges ?? [] }],
+    };
+  };
+  const partOf = (role: string, { field, names, ...rest }: Omit<Spec, 'isNested'>): GrantParameters => {
     const place = { role: role === 'PUBLIC' ? role : world.name(role), database: world.database };
     if (field === 'database') return { ...place, ...rest };
     if (field === 'schema') return { ...place, schema: 's', ...rest };

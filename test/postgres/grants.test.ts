@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { GrantParameters } from '../../provider/api/grant.ts';
 import { postgresMajors } from '../rig/servers.ts';
 import { versionOf, World } from './grants-world.ts';
 
@@ -180,9 +181,6 @@ describe.each(postgresMajors)('PostgreSQL %i, grants', (major) => {
   });
 
   test('a record that names what is not the spec’s is not believed', async () => {
-    await world.sql(
-      'CREATE SCHEMA IF NOT EXISTS theirs; CREATE TABLE IF NOT EXISTS theirs.t (a int); GRANT SELECT ON theirs.t TO {app}',
-    );
     const story = table(['SELECT']);
     await story.reconcile();
     for (const nonsense of [
@@ -195,12 +193,75 @@ describe.each(postgresMajors)('PostgreSQL %i, grants', (major) => {
       story.applied = nonsense;
       expect((await story.plan()).steps).toEqual([]);
     }
-    story.applied = [
-      { target: { type: 'table', database: world.database, schema: 'theirs', name: 't' }, privileges: ['SELECT'] },
-    ];
-    await expect(story.plan()).rejects.toThrow('cannot move to another database or schema');
-    await story.delete();
-    expect(await holds('app', 'theirs.t')).toEqual(['SELECT']);
+    for (const target of [
+      { type: 'table', database: 'postgres', schema: 's', name: 't' },
+      { type: 'parameter', name: 'log_statement' },
+    ]) {
+      story.applied = [{ target, privileges: ['SELECT'] }];
+      await expect(story.plan()).rejects.toThrow('cannot move to another database');
+    }
+    // Without a record that can be believed, what the spec declares is taken back.
+    expect(await story.delete()).toEqual([`REVOKE SELECT ON TABLE "s"."t" FROM "app ${world.id}"`]);
+  });
+
+  describe('one Grant that says all of a role', () => {
+    const all = (also: NonNullable<GrantParameters['also']>) =>
+      world.grant({ ...place, privileges: ['CONNECT'], also });
+
+    test('gives each kind of object its own privileges, those to come included', async () => {
+      const story = all([
+        { schema: 's', privileges: ['USAGE'] },
+        { schema: 's', tables: ['*'], privileges: ['SELECT'] },
+        { schema: 's', sequences: ['*'], privileges: ['USAGE'] },
+      ]);
+      await story.reconcile();
+      await world.sql('CREATE TABLE s.later (a int)');
+      await story.reconcile();
+      expect(await holds('app', 's.t')).toEqual(['SELECT']);
+      expect(await holds('app', 's.later')).toEqual(['SELECT']);
+      expect(await world.as('app', `SELECT nextval('s.q') > 0 AS ok`)).toEqual([{ ok: true }]);
+      expect((await story.plan()).steps).toEqual([]);
+    });
+
+    test('takes back an entry that is removed or changed, and nothing else', async () => {
+      const tables = { schema: 's', tables: ['t'], privileges: ['SELECT', 'INSERT'] };
+      const sequences = { schema: 's', sequences: ['q'], privileges: ['USAGE'] };
+      const story = all([tables, sequences]);
+      await story.reconcile();
+      expect(await story.edit({ also: [sequences, { ...tables, privileges: ['SELECT'] }] })).toEqual([
+        `REVOKE INSERT ON TABLE "s"."t" FROM "app ${world.id}"`,
+      ]);
+      expect(await story.edit({ also: [sequences] })).toEqual([
+        `REVOKE SELECT ON TABLE "s"."t" FROM "app ${world.id}"`,
+      ]);
+      expect(await story.edit({ also: [{ ...sequences, privileges: ['USAGE', 'SELECT'] }] })).toEqual([
+        `GRANT SELECT ON SEQUENCE "s"."q" TO "app ${world.id}"`,
+      ]);
+      expect((await story.delete()).toSorted()).toEqual([
+        `REVOKE CONNECT ON DATABASE "${world.database}" FROM "app ${world.id}"`,
+        `REVOKE USAGE, SELECT ON SEQUENCE "s"."q" FROM "app ${world.id}"`,
+      ]);
+    });
+
+    test('moves to another schema without a moment in which the grantee has neither', async () => {
+      await world.sql('CREATE SCHEMA s2; CREATE TABLE s2.t (a int)');
+      const story = all([{ schema: 's', tables: ['t'], privileges: ['SELECT'] }]);
+      await story.reconcile();
+      expect(await story.edit({ also: [{ schema: 's2', tables: ['t'], privileges: ['SELECT'] }] })).toEqual([
+        `GRANT SELECT ON TABLE "s2"."t" TO "app ${world.id}"`,
+        `REVOKE SELECT ON TABLE "s"."t" FROM "app ${world.id}"`,
+      ]);
+      await story.delete();
+    });
+
+    test('refuses two entries on the same objects, and an entry that is wrong, by where it stands', async () => {
+      const tables = { schema: 's', tables: ['t'], privileges: ['SELECT'] };
+      await expect(all([tables, { ...tables, tables: ['*'] }]).plan()).rejects.toThrow('also[1]');
+      await expect(all([{ schema: 's', privileges: ['SELECT'] }]).plan()).rejects.toThrow(
+        'also[0].privileges: "SELECT" is not a privilege on a schema',
+      );
+      await expect(all([{ privileges: ['TEMPORARY'] }]).plan()).rejects.toThrow('also[0]');
+    });
   });
 
   test('a grant is gone with its role, schema or database (B112)', async () => {
