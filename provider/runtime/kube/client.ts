@@ -40,6 +40,8 @@ export interface DeleteOptions extends CallOptions {
   /** Deletes only this very version. */
   resourceVersion?: string | undefined;
   propagationPolicy?: 'Background' | 'Foreground' | 'Orphan' | undefined;
+  /** @defaultValue the object's own */
+  gracePeriodSeconds?: number | undefined;
 }
 
 export interface Selection {
@@ -176,9 +178,9 @@ export class KubeClient {
 
   /** Asks for deletion; finalizers may keep the object for a while. */
   async delete(resource: Resource, ref: ObjectRef, options: DeleteOptions = {}): Promise<void> {
-    const { uid, resourceVersion, propagationPolicy = 'Background' } = options;
+    const { uid, resourceVersion, propagationPolicy = 'Background', gracePeriodSeconds } = options;
     const preconditions = uid || resourceVersion ? { preconditions: { uid, resourceVersion } } : {};
-    const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy, ...preconditions };
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy, gracePeriodSeconds, ...preconditions };
     const exchange = { method: 'DELETE', path: objectPath(resource, ref), body } as const;
     await this.#json(resource, ref, 'delete', exchange, options);
   }
