@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { MAJORS_VARIABLE } from './test/rig/majors.ts';
 import { projects } from './test/rig/projects.ts';
 
 /**
@@ -7,10 +8,11 @@ import { projects } from './test/rig/projects.ts';
  */
 export default defineConfig({
   test: {
-    projects: projects.map(({ name, include, seconds, setup }) => ({
+    projects: projects.map(({ name, include, seconds, setup, needs }) => ({
       test: {
         name,
         include: [include],
+        env: needs.postgres.length > 0 ? { [MAJORS_VARIABLE]: needs.postgres.join(',') } : {},
         globalSetup: setup.map((file) => `./test/rig/setup/${file}.ts`),
         testTimeout: seconds * 1000,
         hookTimeout: seconds * 1000,

@@ -3,9 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DefaultPrivilegesParameters } from '../../provider/api/default-privileges.ts';
 import { postgresMajors } from '../rig/servers.ts';
 import { World } from './grants-world.ts';
-
-/** CI asks for more. */
-const RUNS = Number(process.env['XDB_PROPERTY_RUNS'] ?? 100);
+import { propertyRuns } from './property-runs.ts';
 
 type ObjectType = 'table' | 'sequence' | 'function' | 'type' | 'schema';
 const TYPES: Readonly<
@@ -155,7 +153,7 @@ describe.each(postgresMajors)('PostgreSQL %i', (major) => {
           for (const word of wordsOf(last, objectType))
             expect(gone.some((row) => row.startsWith(`${layer}${word} app`))).toBe(false);
       }),
-      { numRuns: RUNS },
+      { numRuns: propertyRuns(major) },
     );
   }, 300_000);
 });

@@ -7,7 +7,7 @@ import { Secret } from '../../provider/resources/secret.ts';
 import type { PostgresClient } from '../rig/postgres-client.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
 import { waitFor } from '../rig/process.ts';
-import { sharedPostgres } from '../rig/servers.ts';
+import { newestPostgres, sharedPostgres } from '../rig/servers.ts';
 
 const open: PostgresEngine[] = [];
 const engineOf = (server: PostgresClient, change: Partial<ConnectionSettings> = {}): PostgresEngine => {
@@ -39,7 +39,7 @@ describe('a server of its own', () => {
   let server: PostgresServer;
   beforeAll(async () => {
     server = await startPostgres({
-      major: 18,
+      major: newestPostgres(),
       tls: true,
       settings: { max_connections: '12', superuser_reserved_connections: '3', reserved_connections: '0' },
       hba: [
@@ -132,7 +132,7 @@ describe('a server of its own', () => {
 });
 
 describe('a session', () => {
-  const server = sharedPostgres(18);
+  const server = sharedPostgres(newestPostgres());
 
   test('that waits for a lock is given up when nobody waits for it any more', async () => {
     const engine = engineOf(server);
@@ -218,7 +218,7 @@ describe('a session', () => {
 });
 
 describe('many writers', () => {
-  const server = sharedPostgres(18);
+  const server = sharedPostgres(newestPostgres());
 
   test('make a thousand roles within seconds', async () => {
     const engine = engineOf(server);
@@ -264,7 +264,7 @@ describe('many writers', () => {
 });
 
 describe('rights of the administrator', () => {
-  const server = sharedPostgres(18);
+  const server = sharedPostgres(newestPostgres());
 
   test('are seen when they change', async () => {
     await server.query("CREATE ROLE sessions_admin LOGIN PASSWORD 'pw'");

@@ -6,7 +6,7 @@ import { PostgresEngine } from '../../provider/engines/postgres/engine.ts';
 import { Secret } from '../../provider/resources/secret.ts';
 import type { PostgresClient } from '../rig/postgres-client.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
-import { postgresMajors, sharedPostgres } from '../rig/servers.ts';
+import { newestPostgres, postgresMajors, sharedPostgres } from '../rig/servers.ts';
 
 const settingsOf = (server: PostgresClient, change: Partial<ConnectionSettings> = {}): ConnectionSettings => ({
   engine: 'postgres',
@@ -274,7 +274,7 @@ describe.each(postgresMajors)('PostgreSQL %i', (label) => {
 describe('TLS', () => {
   let server: PostgresServer;
   beforeAll(async () => {
-    server = await startPostgres({ major: 18, tls: true });
+    server = await startPostgres({ major: newestPostgres(), tls: true });
   });
   afterAll(async () => {
     await server.stop();

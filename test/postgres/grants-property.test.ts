@@ -3,9 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GrantParameters } from '../../provider/api/grant.ts';
 import { postgresMajors } from '../rig/servers.ts';
 import { World } from './grants-world.ts';
-
-/** CI asks for more. */
-const RUNS = Number(process.env['XDB_PROPERTY_RUNS'] ?? 100);
+import { propertyRuns } from './property-runs.ts';
 
 type Field = 'tables' | 'sequences' | 'routines' | 'types' | 'schema' | 'database';
 const WORDS: Readonly<Record<Field, readonly string[]>> = {
@@ -259,7 +257,7 @@ describe.each(postgresMajors)('PostgreSQL %i', (major) => {
         // PUBLIC has its defaults again, and only where it had them.
         if (role === 'PUBLIC') expect(defaultsOf(gone)).toEqual(defaultsOf(before));
       }),
-      { numRuns: RUNS },
+      { numRuns: propertyRuns(major) },
     );
   }, 300_000);
 });

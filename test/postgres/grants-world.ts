@@ -13,7 +13,8 @@ import { DefaultPrivilegesPlanner } from '../../provider/resources/default-privi
 import { GrantPlanner } from '../../provider/resources/grant.ts';
 import type { DefaultPrivilegesQuery, GrantQuery, MembershipQuery, Step } from '../../provider/resources/model.ts';
 import type { Plan, PlanContext, Planner, Reader } from '../../provider/resources/planner.ts';
-import { type PostgresMajor, sharedPostgres } from '../rig/servers.ts';
+import type { PostgresMajor } from '../rig/majors.ts';
+import { sharedPostgres } from '../rig/servers.ts';
 
 /** The major version of the server that stands in for one of `postgresMajors`: with a server of your own it is another. */
 export const versionOf = (major: PostgresMajor): number => sharedPostgres(major).major;

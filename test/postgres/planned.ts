@@ -11,7 +11,8 @@ import { RolePlanner } from '../../provider/resources/role.ts';
 import { SchemaPlanner } from '../../provider/resources/schema.ts';
 import { Secret } from '../../provider/resources/secret.ts';
 import type { PostgresClient } from '../rig/postgres-client.ts';
-import { type PostgresMajor, postgresMajors, sharedPostgres } from '../rig/servers.ts';
+import type { PostgresMajor } from '../rig/majors.ts';
+import { postgresMajors, sharedPostgres } from '../rig/servers.ts';
 
 export type AdminKind = 'superuser' | 'cloud';
 

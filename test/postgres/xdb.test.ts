@@ -4,10 +4,10 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { sharedPostgres } from '../rig/servers.ts';
+import { newestPostgres, sharedPostgres } from '../rig/servers.ts';
 
 const root = join(import.meta.dirname, '../..');
-const server = sharedPostgres(18);
+const server = sharedPostgres(newestPostgres());
 let folder: string;
 let claim: string;
 

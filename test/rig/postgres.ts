@@ -67,7 +67,7 @@ async function initialise(binaries: PostgresBinaries, folder: string, password: 
   }
   const locale = platform() === 'linux' ? 'C.UTF-8' : 'C';
   const args = ['-D', data, '-U', 'postgres', `--pwfile=${passwordFile}`, '-A', 'scram-sha-256', '-E', 'UTF8'];
-  const child = spawn(binaries.initdb, [...args, `--locale=${locale}`, '--no-sync', '--no-instructions'], {
+  const child = spawn(binaries.initdb, [...args, `--locale=${locale}`, '--no-sync'], {
     cwd: folder,
     env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
     stdio: ['ignore', 'pipe', 'pipe'],

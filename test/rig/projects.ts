@@ -1,5 +1,6 @@
 /** The test projects in the order of their cost; vitest.config.ts and `npm test` are both made from this list. */
 import type { BinaryName } from './binaries.ts';
+import { otherMajors, type PostgresMajor, usualMajors } from './majors.ts';
 
 export interface Project {
   name: string;
@@ -8,7 +9,9 @@ export interface Project {
   seconds: number;
   /** Files in test/rig/setup, which start the servers that the project's tests share. */
   setup: readonly string[];
-  needs: { binaries: readonly BinaryName[]; postgres: boolean };
+  needs: { binaries: readonly BinaryName[]; postgres: readonly PostgresMajor[] };
+  /** Left out of `npm test`, unless it is asked for or CI=true. */
+  onRequest?: boolean;
 }
 
 const cluster = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'] as const;
@@ -19,41 +22,49 @@ export const projects: readonly Project[] = [
     include: '{function,provider,package}/**/*.test.ts',
     seconds: 20,
     setup: [],
-    needs: { binaries: [], postgres: false },
+    needs: { binaries: [], postgres: [] },
   },
   {
     name: 'golden',
     include: 'test/golden/**/*.test.ts',
     seconds: 120,
     setup: [],
-    needs: { binaries: ['crossplane-core', 'crossplane'], postgres: false },
+    needs: { binaries: ['crossplane-core', 'crossplane'], postgres: [] },
   },
   {
     name: 'rig',
     include: 'test/rig/**/*.test.ts',
     seconds: 120,
     setup: [],
-    needs: { binaries: [...cluster, 'crossplane-core'], postgres: true },
+    needs: { binaries: [...cluster, 'crossplane-core'], postgres: usualMajors },
   },
   {
     name: 'postgres',
     include: 'test/postgres/**/*.test.ts',
     seconds: 60,
     setup: ['postgres'],
-    needs: { binaries: [], postgres: true },
+    needs: { binaries: [], postgres: usualMajors },
+  },
+  {
+    name: 'matrix',
+    include: 'test/postgres/**/*.test.ts',
+    seconds: 60,
+    setup: ['postgres'],
+    needs: { binaries: [], postgres: otherMajors },
+    onRequest: true,
   },
   {
     name: 'kubernetes',
     include: 'test/kubernetes/**/*.test.ts',
     seconds: 120,
     setup: ['kubernetes'],
-    needs: { binaries: cluster, postgres: false },
+    needs: { binaries: cluster, postgres: [] },
   },
   {
     name: 'e2e',
     include: 'test/e2e/**/*.test.ts',
     seconds: 300,
     setup: ['postgres', 'crossplane'],
-    needs: { binaries: [...cluster, 'crossplane-core', 'crossplane'], postgres: true },
+    needs: { binaries: [...cluster, 'crossplane-core', 'crossplane'], postgres: usualMajors },
   },
 ];

@@ -2,24 +2,32 @@
 import { inject } from 'vitest';
 import { type CrossplaneAddress, CrossplaneClient } from './crossplane.ts';
 import { Kubectl } from './kubectl.ts';
+import { MAJORS_VARIABLE, majorsOfProject, type PostgresMajor } from './majors.ts';
 import { type PostgresAddress, PostgresClient } from './postgres-client.ts';
 
-/** One server each in the projects `postgres` and `e2e`: the oldest and the newest that we test every time. */
-export const postgresMajors = [15, 18] as const;
-
-export type PostgresMajor = (typeof postgresMajors)[number];
+/** One server each in the projects `postgres`, `matrix` and `e2e`. */
+export const postgresMajors = majorsOfProject(process.env[MAJORS_VARIABLE]);
 
 declare module 'vitest' {
   interface ProvidedContext {
-    postgres: Record<PostgresMajor, PostgresAddress>;
+    postgres: Partial<Record<PostgresMajor, PostgresAddress>>;
     kubernetes: { command: string; kubeconfig: string };
     crossplane: CrossplaneAddress;
   }
 }
 
-/** In the projects `postgres` and `e2e`. Give databases and roles names of your own. */
+/** In the projects `postgres`, `matrix` and `e2e`. Give databases and roles names of your own. */
 export function sharedPostgres(major: PostgresMajor): PostgresClient {
-  return new PostgresClient(inject('postgres')[major]);
+  const address = inject('postgres')[major];
+  if (address === undefined) {
+    throw new Error(`this project has no PostgreSQL ${major}, but ${postgresMajors.join(', ')}`);
+  }
+  return new PostgresClient(address);
+}
+
+/** For what is the same on all of them. */
+export function newestPostgres(): PostgresMajor {
+  return postgresMajors.at(-1)!;
 }
 
 /** In the projects `kubernetes` and `e2e`; our CRDs are there. Work in namespaces of your own. */
