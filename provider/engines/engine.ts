@@ -1,6 +1,7 @@
 /** What an engine owes the rest of the provider. Dialects differ by implementing this, never by an `if` elsewhere. */
 import type { ReadKind, Reads, Step } from '../resources/model.ts';
 import type { Secret } from '../resources/secret.ts';
+import type { JobOperations } from './jobs.ts';
 
 export type EngineName = 'postgres' | 'mysql' | 'mariadb' | 'cockroachdb';
 
@@ -55,5 +56,7 @@ export interface Engine {
   /** Runs the steps in order; consecutive steps of one database that may share a transaction do. */
   run(steps: readonly Step[], signal?: AbortSignal): Promise<void>;
   checkPassword(name: string, host: string | undefined, password: Secret): Promise<'match' | 'mismatch' | 'unknown'>;
+  /** What backups, restores and copies need; absent where the engine does them in another way. */
+  readonly jobs?: JobOperations;
   close(): Promise<void>;
 }

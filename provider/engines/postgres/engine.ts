@@ -11,6 +11,7 @@ import { isLostSession, toResourceError } from './errors.ts';
 import { runBatch, triedOf, type Use } from './execute.ts';
 import { readInfo } from './info.ts';
 import { runTenantScript } from './init-sql.ts';
+import { PostgresJobs } from './jobs/operations.ts';
 import { PasswordChecker } from './passwords.ts';
 import { dispatchRead } from './reads/dispatch.ts';
 import { Serial } from './serial.ts';
@@ -23,6 +24,7 @@ const INFO_MS = 5 * 60_000;
 
 export class PostgresEngine implements Engine {
   readonly writes = new WriteLog();
+  readonly jobs: PostgresJobs;
   readonly #settings: ConnectionSettings;
   readonly #pool: SessionPool<ClientSession>;
   readonly #serial = new Serial();
@@ -37,6 +39,20 @@ export class PostgresEngine implements Engine {
       open: async (database) => new ClientSession(await openClient(settings, database), database),
       onLost: () => {
         this.#info = undefined;
+      },
+    });
+    this.jobs = new PostgresJobs({
+      adminDatabase: settings.database,
+      info: async () => await this.info(),
+      use: async (database, tried, work, signal) => {
+        try {
+          return await this.#pool.use(database, work, signal);
+        } catch (error) {
+          throw this.#explained(error, tried, signal);
+        }
+      },
+      evict: async (database) => {
+        await this.#pool.evict(database);
       },
     });
     this.#passwords = new PasswordChecker({

@@ -1,0 +1,57 @@
+/**
+ * What backups, restores and copies ask of a server, besides running the engine's own tools: logins that live as long as
+ * one run and may do no more than that run, and databases beside others. Every operation may be repeated.
+ */
+import type { Secret } from '../resources/secret.ts';
+
+/** A login for one run, by a name that the same run always has. */
+export interface RunLogin {
+  name: string;
+  password: Secret;
+  /** When it stops being of use, should nobody be there to drop it. */
+  validUntil: Date;
+}
+
+/** Where a load tool works. */
+export interface LoadTarget {
+  database: string;
+  /** Role that what is loaded shall belong to; the login may act for it. */
+  ownerRole?: string;
+}
+
+export interface Beside {
+  /** The database that it is made like: encoding, locale, extensions, owner. */
+  like: string;
+  name: string;
+  /** Names the run; a database of that name which belongs to another run is never touched. */
+  run: string;
+}
+
+export interface HandOver {
+  target: string;
+  beside: Beside;
+  /** Name of the database that was the target before, while or as long as it is kept. */
+  replaced: string;
+  login: string;
+  /** The target must hold nothing, or it is left as it is. */
+  requireEmpty: boolean;
+  /** Whether sessions of others in the target are ended; otherwise nothing happens while there are any. */
+  endSessions: boolean;
+}
+
+export interface JobOperations {
+  /** Makes a login that can read all of one database, and write nothing where the server can tell the two apart. */
+  makeReader(login: RunLogin, database: string, signal?: AbortSignal): Promise<void>;
+  /** Makes an empty database beside another, and a login that is the only one that may connect to it. */
+  makeBeside(login: RunLogin, beside: Beside, signal?: AbortSignal): Promise<LoadTarget>;
+  /** What a database holds. */
+  contents(database: string, signal?: AbortSignal): Promise<{ empty: boolean; summary: string }>;
+  /**
+   * The database beside takes the target's place, name, owner, rights and settings, in one step.
+   * @returns how many sessions of others are in the way; 0 = done, now or earlier.
+   */
+  handOver(order: HandOver, signal?: AbortSignal): Promise<number>;
+  /** Drops a database beside, or one that was replaced. What is not of that run stays. */
+  dropBeside(beside: Pick<Beside, 'name' | 'run'>, signal?: AbortSignal): Promise<void>;
+  dropLogin(name: string, signal?: AbortSignal): Promise<void>;
+}

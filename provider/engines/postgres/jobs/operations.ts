@@ -1,0 +1,242 @@
+/** Logins and databases of runs on PostgreSQL. */
+import { ResourceError } from '../../../resources/errors.ts';
+import type { ServerInfo } from '../../engine.ts';
+import type { Beside, HandOver, JobOperations, LoadTarget, RunLogin } from '../../jobs.ts';
+import { borrow } from '../membership.ts';
+import { readDatabaseContents } from '../reads/contents.ts';
+import { type Session, UNLIMITED_MS } from '../session.ts';
+import { ident, join, keyword, literal, type Sql, sql } from '../sql.ts';
+import {
+  createBeside,
+  finishInside,
+  furnish,
+  isOfRun,
+  readExtensions,
+  readPublic,
+  readRights,
+  shapeOf,
+  swapNames,
+} from './beside.ts';
+import { dropExpired, dropLogin, makeLogin } from './logins.ts';
+import { readerRights } from './reader.ts';
+
+export interface JobSessions {
+  adminDatabase: string;
+  info(): Promise<ServerInfo>;
+  /** Throws ResourceError. `tried` says what for. */
+  use<T>(database: string, tried: string, work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** Our own idle sessions must not keep a database from being renamed or dropped. */
+  evict(database: string): Promise<void>;
+}
+
+/** What a login says of itself once its database has been handed over. */
+const DONE = 'xdatabase: handed over';
+/** How often sessions of others are ended before the door is shut first. */
+const POLITE_ATTEMPTS = 3;
+const ATTEMPTS = 6;
+
+export class PostgresJobs implements JobOperations {
+  readonly #sessions: JobSessions;
+
+  constructor(sessions: JobSessions) {
+    this.#sessions = sessions;
+  }
+
+  async makeReader(login: RunLogin, database: string, signal?: AbortSignal): Promise<void> {
+    const info = await this.#sessions.info();
+    const rights = await this.#sessions.use(
+      database,
+      'backup',
+      async (session) => await readerRights(session, info),
+      signal,
+    );
+    await this.#admin(
+      'backup',
+      async (session) => {
+        await dropExpired(session);
+        await makeLogin(session, login, rights, info);
+      },
+      signal,
+    );
+  }
+
+  async makeBeside(login: RunLogin, beside: Beside, signal?: AbortSignal): Promise<LoadTarget> {
+    const info = await this.#sessions.info();
+    // An earlier attempt may have left a database that is half full.
+    await this.dropBeside(beside, signal);
+    const shape = await this.#admin('restore', async (session) => await shapeOf(session, beside.like, info), signal);
+    const extensions = await this.#sessions.use(beside.like, 'restore', readExtensions, signal);
+    await this.#admin(
+      'restore',
+      async (session) => {
+        await dropExpired(session);
+        await makeLogin(session, login, { memberOf: [shape.owner], actsAs: shape.owner }, info);
+        const { create, close } = createBeside(beside, shape, login.name);
+        await session.execute(create.text, UNLIMITED_MS);
+        await session.execute(`BEGIN; ${join(close, '; ').text}; COMMIT`);
+      },
+      signal,
+    );
+    await this.#sessions.use(
+      beside.name,
+      'restore',
+      async (session) => {
+        await furnish(session, shape, extensions, info);
+      },
+      signal,
+    );
+    return { database: beside.name, ownerRole: shape.owner };
+  }
+
+  async contents(database: string, signal?: AbortSignal): Promise<{ empty: boolean; summary: string }> {
+    return await this.#sessions.use(database, 'restore', readDatabaseContents, signal);
+  }
+
+  async handOver(order: HandOver, signal?: AbortSignal): Promise<number> {
+    const info = await this.#sessions.info();
+    const { target, beside, login } = order;
+    if (await this.#admin('restore', async (session) => await isDone(session, login), signal)) return 0;
+    await this.#refuseFull(order, signal);
+    if (!(await this.#admin('restore', async (session) => await isOfRun(session, beside), signal)))
+      throw new ResourceError(
+        'DatabaseNotFound',
+        `database ${JSON.stringify(beside.name)}, into which the data was loaded, is gone`,
+        { retryable: false },
+      );
+    const shape = await this.#admin('restore', async (session) => await shapeOf(session, target, info), signal);
+    const publicSchema = await this.#sessions.use(target, 'restore', readPublic, signal);
+    await this.#sessions.use(
+      beside.name,
+      'restore',
+      async (session) => {
+        await finishInside(session, shape, publicSchema, login, info);
+      },
+      signal,
+    );
+    for (const database of [target, beside.name]) await this.#sessions.evict(database);
+    return await this.#admin(
+      'restore',
+      async (session) => {
+        const rights = await readRights(session, target);
+        const statements = swapNames({ ...order, done: DONE }, shape, rights);
+        const { take, giveBack } = await borrow(
+          session,
+          [
+            { kind: 'alterDatabase', name: target, owner: shape.owner },
+            { kind: 'dropDatabase', name: target },
+          ],
+          info,
+        );
+        return await swap(session, order, (own) => [...take, ...own, ...giveBack], statements);
+      },
+      signal,
+    );
+  }
+
+  async dropBeside(beside: Pick<Beside, 'name' | 'run'>, signal?: AbortSignal): Promise<void> {
+    const info = await this.#sessions.info();
+    await this.#sessions.evict(beside.name);
+    await this.#admin(
+      'drop a database of a run',
+      async (session) => {
+        if (!(await isOfRun(session, beside))) return;
+        const { take, giveBack } = await borrow(session, [{ kind: 'dropDatabase', name: beside.name }], info);
+        if (take.length > 0) await session.execute(join(take, '; ').text);
+        try {
+          await session.execute(sql`DROP DATABASE IF EXISTS ${ident(beside.name)} WITH (FORCE)`.text, UNLIMITED_MS);
+        } finally {
+          if (giveBack.length > 0) await session.execute(join(giveBack, '; ').text);
+        }
+      },
+      signal,
+    );
+  }
+
+  async dropLogin(name: string, signal?: AbortSignal): Promise<void> {
+    await this.#admin(
+      'drop the login of a run',
+      async (session) => {
+        await dropLogin(session, name);
+      },
+      signal,
+    );
+  }
+
+  async #refuseFull({ target, requireEmpty }: HandOver, signal?: AbortSignal): Promise<void> {
+    if (!requireEmpty) return;
+    const { empty, summary } = await this.contents(target, signal);
+    if (!empty) throw notEmpty(target, summary);
+  }
+
+  async #admin<T>(tried: string, work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return await this.#sessions.use(this.#sessions.adminDatabase, tried, work, signal);
+  }
+}
+
+export const notEmpty = (target: string, summary: string): ResourceError =>
+  new ResourceError(
+    'TargetNotEmpty',
+    `database ${JSON.stringify(target)} holds ${summary}, and mode is FailIfNotEmpty; it was left as it was. Use mode Replace to replace it`,
+    { retryable: false },
+  );
+
+const isDone = async (session: Session, login: string): Promise<boolean> => {
+  const query = `SELECT 1 FROM pg_roles WHERE rolname = $1 AND shobj_description(oid, 'pg_authid') = $2`;
+  return (await session.query(query, [login, DONE])).length > 0;
+};
+
+const OTHERS =
+  'SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = ANY($1) AND pid <> pg_backend_pid()';
+
+/** Ends the sessions of others if it may, and changes the names; gives the number of sessions that are in the way. */
+async function swap(
+  session: Session,
+  order: HandOver,
+  /** Surrounds statements with the memberships that they take. */
+  withRights: (statements: readonly Sql[]) => Sql[],
+  statements: readonly Sql[],
+): Promise<number> {
+  const { target, beside } = order;
+  const end = sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (${literal(target)}, ${literal(beside.name)}) AND pid <> pg_backend_pid()`;
+  const door = (isOpen: boolean): Sql =>
+    sql`ALTER DATABASE ${ident(target)} WITH ALLOW_CONNECTIONS ${keyword(String(isOpen), ['true', 'false'])}`;
+  const run = async (list: readonly Sql[]): Promise<void> => {
+    await session.execute(`BEGIN; ${join(withRights(list), '; ').text}; COMMIT`);
+  };
+  if (!order.endSessions) {
+    const [row] = await session.query(OTHERS, [[target]]);
+    if (row?.['count'] !== 0) return row?.['count'] as number;
+  }
+  let isShut = false;
+  try {
+    for (let attempt = 1; ; attempt += 1)
+      try {
+        if (order.endSessions) {
+          if (attempt > POLITE_ATTEMPTS && !isShut) {
+            await run([door(false)]);
+            isShut = true;
+          }
+          await run([end]);
+        }
+        const open = isShut
+          ? [
+              sql`ALTER DATABASE ${ident(target)} WITH ALLOW_CONNECTIONS true`,
+              sql`ALTER DATABASE ${ident(order.replaced)} WITH ALLOW_CONNECTIONS true`,
+            ]
+          : [];
+        await run([...statements, ...open]);
+        isShut = false;
+        return 0;
+      } catch (error) {
+        if ((error as { code?: string }).code !== OBJECT_IN_USE || attempt >= ATTEMPTS) throw error;
+        if (!order.endSessions) {
+          const [row] = await session.query(OTHERS, [[target]]);
+          return Math.max(1, row?.['count'] as number);
+        }
+      }
+  } finally {
+    if (isShut) await run([door(true)]);
+  }
+}
+
+const OBJECT_IN_USE = '55006';

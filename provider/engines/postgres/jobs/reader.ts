@@ -1,0 +1,36 @@
+/** Which rights a dump needs, and the least that give them. */
+import type { ServerInfo } from '../../engine.ts';
+import type { Session } from '../session.ts';
+import type { LoginRights } from './logins.ts';
+
+const READ_ALL = 'pg_read_all_data';
+
+/** Asked inside the database that is dumped. */
+const NEEDS = `
+SELECT pg_get_userbyid(d.datdba) AS owner,
+  EXISTS (SELECT FROM pg_largeobject_metadata) AS has_large_objects,
+  EXISTS (SELECT FROM pg_class WHERE relrowsecurity) AS has_row_security
+FROM pg_database d WHERE d.datname = current_database()`;
+
+const MAY_GRANT = `SELECT pg_has_role(current_user, oid, 'MEMBER WITH ADMIN OPTION') AS may FROM pg_roles WHERE rolname = $1`;
+
+/**
+ * A login that can only read, where the server has one that can read everything that is there. Otherwise one that may
+ * act for the owner of the database, in sessions that write nothing.
+ */
+export async function readerRights(session: Session, info: ServerInfo): Promise<LoginRights> {
+  const [needs] = await session.query(NEEDS, []);
+  const owner = needs?.['owner'] as string;
+  const { superUser } = info.admin;
+  const [grantable] = await session.query(MAY_GRANT, [READ_ALL]);
+  const mayGrant = superUser ? grantable !== undefined : grantable?.['may'] === true;
+  const isHidden = needs?.['has_large_objects'] === true || needs?.['has_row_security'] === true;
+  if (mayGrant && (superUser || !isHidden))
+    return {
+      memberOf: [READ_ALL],
+      readOnly: true,
+      bypassRls: superUser,
+      readsLargeObjects: superUser && needs?.['has_large_objects'] === true,
+    };
+  return { memberOf: [owner], readOnly: true };
+}
