@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { binary, NotAvailableError } from './rig/binaries.ts';
 import { format, lint, programFile, runChecks, runNode, types } from './rig/checks.ts';
+import { debianTools } from './rig/debian.ts';
 import { postgresBinaries } from './rig/postgres-binaries.ts';
 import { type Project, projects } from './rig/projects.ts';
 import { type Count, count, parseArguments, type Report } from './rig/report.ts';
@@ -24,6 +25,13 @@ async function prepare({ needs }: Project): Promise<void> {
   }
   for (const major of process.env['XDB_TEST_POSTGRES_URL'] ? [] : needs.postgres) {
     await postgresBinaries(major);
+  }
+  if (needs.mysql) {
+    if (!process.env['XDB_TEST_MYSQL_URL']) await debianTools('mysql-9.7');
+    if (!process.env['XDB_TEST_MARIADB_URL']) {
+      await debianTools('mariadb-10.11');
+      await debianTools('mariadb-11.8');
+    }
   }
 }
 

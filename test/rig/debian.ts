@@ -17,13 +17,16 @@ interface ToolSet {
   packages: readonly string[];
 }
 
+const mariadb = ['mariadb-server-core', 'mariadb-server', 'mariadb-client-core', 'mariadb-client'];
+
 /** MySQL's and MariaDB's packages share file names, so each has a tree of its own. */
 const toolSets = {
   /** pg_dump, pg_restore and psql; newer clients serve older servers. */
   'postgresql-18': { suite: 'sid', packages: ['postgresql-client-18'] },
   'mysql-9.7': { suite: 'sid', packages: ['mysql-server-core', 'mysql-client-core', 'mysql-client'] },
-  'mariadb-11.8': { suite: 'sid', packages: ['mariadb-server-core', 'mariadb-client-core', 'mariadb-client'] },
-  'mariadb-10.11': { suite: 'bookworm', packages: ['mariadb-server-core', 'mariadb-client-core', 'mariadb-client'] },
+  /** mariadb-server brings the server's plugins, ed25519 among them. */
+  'mariadb-11.8': { suite: 'sid', packages: [...mariadb] },
+  'mariadb-10.11': { suite: 'bookworm', packages: [...mariadb] },
 } as const satisfies Record<string, ToolSet>;
 
 export type ToolSetName = keyof typeof toolSets;

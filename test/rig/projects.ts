@@ -9,7 +9,7 @@ export interface Project {
   seconds: number;
   /** Files in test/rig/setup, which start the servers that the project's tests share. */
   setup: readonly string[];
-  needs: { binaries: readonly BinaryName[]; postgres: readonly PostgresMajor[] };
+  needs: { binaries: readonly BinaryName[]; postgres: readonly PostgresMajor[]; mysql?: true };
   /** Left out of `npm test`, unless it is asked for or CI=true. */
   onRequest?: boolean;
 }
@@ -52,6 +52,13 @@ export const projects: readonly Project[] = [
     setup: ['postgres'],
     needs: { binaries: [], postgres: otherMajors },
     onRequest: true,
+  },
+  {
+    name: 'mysql',
+    include: 'test/mysql/**/*.test.ts',
+    seconds: 60,
+    setup: ['mysql'],
+    needs: { binaries: [], postgres: [], mysql: true },
   },
   {
     name: 'kubernetes',

@@ -3,14 +3,21 @@ import { inject } from 'vitest';
 import { type CrossplaneAddress, CrossplaneClient } from './crossplane.ts';
 import { Kubectl } from './kubectl.ts';
 import { MAJORS_VARIABLE, majorsOfProject, type PostgresMajor } from './majors.ts';
+import { type MysqlAddress, MysqlClient } from './mysql-client.ts';
 import { type PostgresAddress, PostgresClient } from './postgres-client.ts';
 
 /** One server each in the projects `postgres`, `matrix` and `e2e`. */
 export const postgresMajors = majorsOfProject(process.env[MAJORS_VARIABLE]);
 
+/** One server each in the project `mysql`. */
+export const mysqlServers = ['MySQL 9.7', 'MariaDB 10.11', 'MariaDB 11.8'] as const;
+
+export type MysqlServerName = (typeof mysqlServers)[number];
+
 declare module 'vitest' {
   interface ProvidedContext {
     postgres: Partial<Record<PostgresMajor, PostgresAddress>>;
+    mysql: Record<MysqlServerName, MysqlAddress>;
     kubernetes: { command: string; kubeconfig: string };
     crossplane: CrossplaneAddress;
   }
@@ -28,6 +35,11 @@ export function sharedPostgres(major: PostgresMajor): PostgresClient {
 /** For what is the same on all of them. */
 export function newestPostgres(): PostgresMajor {
   return postgresMajors.at(-1)!;
+}
+
+/** In the project `mysql`. Give databases and accounts names of your own. */
+export function sharedMysql(name: MysqlServerName): MysqlClient {
+  return new MysqlClient(inject('mysql')[name]);
 }
 
 /** In the projects `kubernetes` and `e2e`; our CRDs are there. Work in namespaces of your own. */

@@ -1,13 +1,6 @@
 /** The server's and the network's errors as stable reasons with a remedy. Texts are deterministic and hold no secret. */
 import { ResourceError } from '../../resources/errors.ts';
-
-interface Policy {
-  reason: string;
-  /** What the user can do; added to what the server said. */
-  remedy?: string;
-  /** False: nothing changes until somebody edits something. */
-  retryable?: boolean;
-}
+import { type ErrorPolicy as Policy, fieldsOf as fields, firstLine, networkPolicy } from '../network-errors.ts';
 
 /** SQLSTATE, or its class (two characters), to policy. */
 const SQLSTATES: Record<string, Policy> = {
@@ -50,85 +43,6 @@ const SQLSTATES: Record<string, Policy> = {
   '53': { reason: 'ServerUnavailable', remedy: 'the server is out of a resource' },
   '58': { reason: 'ServerUnavailable' },
   '08': { reason: 'Unreachable' },
-};
-
-/** Failures of TLS that have many codes each, by the beginning of the code. */
-const TLS_CODES: [prefix: RegExp, policy: Policy & { what?: string }][] = [
-  [
-    /^ERR_OSSL_|^ERR_CRYPTO_|^ERR_INVALID_ARG/,
-    {
-      reason: 'InvalidCertificate',
-      what: 'a certificate or key cannot be used',
-      remedy:
-        'check that tls.caSecretRef and tls.clientCertSecretRef hold PEM texts, and that key and certificate belong together',
-    },
-  ],
-  [
-    /^ERR_SSL_.*(CERTIFICATE|UNKNOWN_CA|ALERT_BAD)/,
-    {
-      reason: 'TlsRefused',
-      what: 'the server does not accept the client certificate',
-      remedy: 'check tls.clientCertSecretRef',
-    },
-  ],
-  [/^ERR_SSL_|^EPROTO$/, { reason: 'TlsRefused', what: 'no TLS that both sides can speak' }],
-  [
-    /^(CERT|UNABLE|INVALID_|HOSTNAME|CRL|PATH_LENGTH|.*_TOO_WEAK|EE_KEY_TOO_SMALL|CA_)/,
-    { reason: 'CertificateUntrusted', remedy: 'check the certificate of the server and tls.caSecretRef' },
-  ],
-];
-
-/** What Node says when there is no conversation at all. */
-const NETWORK: Record<string, Policy & { what: string }> = {
-  ECONNREFUSED: {
-    reason: 'Unreachable',
-    what: 'connection refused',
-    remedy: 'check endpoint and port, and that the server runs',
-  },
-  ENOTFOUND: { reason: 'Unreachable', what: 'the host name is not known', remedy: 'check endpoint' },
-  EAI_AGAIN: { reason: 'Unreachable', what: 'the host name cannot be looked up now' },
-  ETIMEDOUT: { reason: 'Unreachable', what: 'no answer', remedy: 'check endpoint, firewall and network policies' },
-  EHOSTUNREACH: { reason: 'Unreachable', what: 'no route to the host' },
-  ENETUNREACH: { reason: 'Unreachable', what: 'no route to the network' },
-  ECONNRESET: { reason: 'Unreachable', what: 'the connection was closed by the other side' },
-  EPIPE: { reason: 'Unreachable', what: 'the connection was closed by the other side' },
-  ERR_TLS_CERT_ALTNAME_INVALID: {
-    reason: 'CertificateUntrusted',
-    what: 'the certificate is for another host',
-    remedy: 'use a name that is in the certificate as endpoint or tls.serverName',
-  },
-  DEPTH_ZERO_SELF_SIGNED_CERT: {
-    reason: 'CertificateUntrusted',
-    what: 'the certificate is self-signed',
-    remedy: 'give the CA in tls.caSecretRef',
-  },
-  SELF_SIGNED_CERT_IN_CHAIN: {
-    reason: 'CertificateUntrusted',
-    what: 'the certificate is from a private CA',
-    remedy: 'give the CA in tls.caSecretRef',
-  },
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: {
-    reason: 'CertificateUntrusted',
-    what: 'the CA of the certificate is not known',
-    remedy: 'give the CA in tls.caSecretRef',
-  },
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: {
-    reason: 'CertificateUntrusted',
-    what: 'the CA of the certificate is not known',
-    remedy: 'give the CA in tls.caSecretRef',
-  },
-  UNABLE_TO_GET_ISSUER_CERT: {
-    reason: 'CertificateUntrusted',
-    what: 'the CA of the certificate is not known',
-    remedy: 'give the CA in tls.caSecretRef',
-  },
-  CERT_SIGNATURE_FAILURE: {
-    reason: 'CertificateUntrusted',
-    what: 'the certificate was not signed by the CA that is given',
-    remedy: 'check tls.caSecretRef',
-  },
-  CERT_HAS_EXPIRED: { reason: 'CertificateUntrusted', what: 'the certificate has expired' },
-  CERT_NOT_YET_VALID: { reason: 'CertificateUntrusted', what: 'the certificate is not valid yet' },
 };
 
 /** What `pg` itself says, by the beginning of its text. */
@@ -191,10 +105,7 @@ export interface Circumstance {
 export function toResourceError(error: unknown, { tried, admin, server }: Circumstance = {}): ResourceError {
   if (error instanceof ResourceError) return error;
   const { code, message } = fields(error);
-  const network =
-    NETWORK[code] ??
-    CLIENT.find(([prefix]) => message.startsWith(prefix))?.[1] ??
-    TLS_CODES.find(([pattern]) => pattern.test(code))?.[1];
+  const network = networkPolicy(code) ?? CLIENT.find(([prefix]) => message.startsWith(prefix))?.[1];
   if (network !== undefined) {
     const place = server === undefined ? '' : `cannot connect to ${server}: `;
     const remedy = network.remedy === undefined ? '' : `; ${network.remedy}`;
@@ -255,14 +166,3 @@ function lackOf({ message, detail, hint }: ServerError, admin = ''): string {
 }
 
 export const codeOf = (error: unknown): string => fields(error).code;
-
-function fields(error: unknown): { code: string; message: string } {
-  if (!(error instanceof Error)) return { code: '', message: String(error) };
-  const { code } = error as { code?: unknown };
-  // With several addresses behind one name, Node reports all failures in one error without a text.
-  const inner = error instanceof AggregateError ? (error.errors[0] as Error | undefined) : undefined;
-  return { code: typeof code === 'string' ? code : '', message: error.message || inner?.message || 'unknown error' };
-}
-
-/** The rest of a message may quote what was sent. */
-const firstLine = (message: string): string => message.split('\n', 1)[0] ?? '';
