@@ -6,14 +6,17 @@ import {
   type RunFunctionResponse,
   Severity,
 } from '@crossplane-org/function-sdk-typescript';
-import { parseClaim } from './claim.ts';
+import type { ClaimSpec } from './claim.ts';
 import { connectionDetails, connectionSecret, lacksCredentials, SECRET_KEY } from './connection.ts';
 import { ClaimError } from './errors.ts';
 import { expand } from './expand/expand.ts';
-import { parseInput } from './input.ts';
+import { gather, setAt, valueAt, withOwnNames } from './field-paths.ts';
+import { type Input, parseInput } from './input.ts';
 import { type Json, object, observedOf, text } from './observed.ts';
-import { report } from './status.ts';
-import { type World, worldOf } from './world.ts';
+import { parseClaim, withoutMachinery } from './parse-claim.ts';
+import { staged } from './stages.ts';
+import { type Report, report } from './status.ts';
+import { type Place, type World, worldOf } from './world.ts';
 
 /** Nothing outside of Kubernetes is read, and what changes there is watched: to look again sooner would find nothing. */
 const TTL_SECONDS = 300;
@@ -24,15 +27,16 @@ const TTL_SECONDS = 300;
 const WAITING_TTL_SECONDS = 10;
 
 /** Where composed resources go, and after what they are named. */
-function placeOf(composite: Json): { name: string; namespace: string; legacy: boolean } {
+function placeOf(composite: Json): Place {
   const metadata = object(composite['metadata']);
   const claimRef = object(composite['spec'])['claimRef'];
+  const createdAt = text(metadata['creationTimestamp']);
   if (claimRef !== undefined) {
     const name = text(object(claimRef)['name']);
     const namespace = text(object(claimRef)['namespace']);
     if (name === undefined) throw new ClaimError('spec.claimRef.name', 'is required');
     if (namespace === undefined) throw new ClaimError('spec.claimRef.namespace', 'is required');
-    return { name, namespace, legacy: true };
+    return { name, namespace, legacy: true, createdAt };
   }
   const name = text(metadata['name']);
   const namespace = text(metadata['namespace']);
@@ -42,12 +46,11 @@ function placeOf(composite: Json): { name: string; namespace: string; legacy: bo
       'spec.claimRef',
       'is required of a composite without a namespace: make a claim, which says in what namespace its roles and Secrets go',
     );
-  return { name, namespace, legacy: false };
+  return { name, namespace, legacy: false, createdAt };
 }
 
 /** A database is never left behind for another one because a field was changed where nothing had refused it. */
-function refuseMove(request: RunFunctionRequest, world: World): void {
-  const status = object(object(request.observed?.composite?.resource)['status']);
+function refuseMove(request: RunFunctionRequest, world: World, status: Json): void {
   const engine = text(status['engine']);
   if (engine !== undefined && engine !== world.engine)
     throw new ClaimError('spec.engine', `cannot be changed: the database is on ${engine}`);
@@ -61,7 +64,7 @@ function refuseMove(request: RunFunctionRequest, world: World): void {
     const value = text(server[field]);
     if (value !== undefined && value !== world.server[field])
       throw new ClaimError(
-        world.spec.class === undefined ? `spec.serverRef.${field}` : 'spec.class',
+        world.className === undefined ? `spec.serverRef.${field}` : 'spec.class',
         `cannot be changed to ${JSON.stringify(world.server[field])}: the database is on ${JSON.stringify(value)}`,
       );
   }
@@ -70,18 +73,27 @@ function refuseMove(request: RunFunctionRequest, world: World): void {
 /** As it will be read on the other side: no undefined, no value that JSON has not. */
 const plain = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;
 
-function desiredComposite(request: RunFunctionRequest, world: World, status: object): Resource {
+function desiredComposite(
+  request: RunFunctionRequest,
+  world: World,
+  { status, stage }: Report,
+  path: string,
+): Resource {
   const before = request.desired?.composite;
-  const resource = object(before?.resource);
   const { apiVersion, kind } = object(request.observed?.composite?.resource);
+  const resource: Json = { apiVersion, kind, ...object(before?.resource) };
+  setAt(resource, path, { ...object(valueAt(resource, path)), ...status });
   return {
-    resource: plain({ apiVersion, kind, ...resource, status: { ...object(resource['status']), ...status } }),
+    resource: plain(resource),
     connectionDetails: {
       ...before?.connectionDetails,
       ...(world.legacy ? connectionDetails(request, world) : {}),
     },
     // Else Crossplane makes it from the composed resources.
-    ready: lacksCredentials(request, world) ? Ready.READY_FALSE : (before?.ready ?? Ready.READY_UNSPECIFIED),
+    ready:
+      stage === 'Filling' || stage === 'Expired' || lacksCredentials(request, world)
+        ? Ready.READY_FALSE
+        : (before?.ready ?? Ready.READY_UNSPECIFIED),
   };
 }
 
@@ -94,16 +106,35 @@ const answer = (request: RunFunctionRequest): RunFunctionResponse => ({
   conditions: [],
 });
 
+/** The claim as the composite has it, in fields of its own kind or in those of the platform. */
+function specOf(composite: Json, { fieldPaths }: Input, legacy: boolean): ClaimSpec {
+  return parseClaim(
+    fieldPaths === undefined
+      ? withoutMachinery(object(composite['spec']), legacy)
+      : withoutMachinery(gather(composite, fieldPaths), legacy),
+  );
+}
+
 function run(request: RunFunctionRequest): RunFunctionResponse {
   const composite = object(request.observed?.composite?.resource);
   if (Object.keys(composite).length === 0) throw new ClaimError('observed.composite', 'is not in the request');
+  const input = parseInput(request.input);
   const place = placeOf(composite);
-  const spec = parseClaim(object(composite['spec']), place.legacy);
-  const world = worldOf(place, spec, parseInput(request.input));
-  refuseMove(request, world);
-  const composed = expand(world);
-  const { status, conditions, ready } = report(request, world, composed);
+  return withOwnNames(input.fieldPaths, () => {
+    const world = worldOf(place, specOf(composite, input, place.legacy), input);
+    const before = object(valueAt(composite, input.statusPath));
+    refuseMove(request, world, before);
+    return respond(request, world, { path: input.statusPath, before });
+  });
+}
 
+function respond(
+  request: RunFunctionRequest,
+  world: World,
+  status: { path: string; before: Json },
+): RunFunctionResponse {
+  const stages = staged(request, world, expand(world));
+  const summary = report(request, world, stages, status.before);
   const resources: Record<string, Resource> = { ...request.desired?.resources };
   const add = (key: string, resource: unknown, isReady: boolean): void => {
     if (Object.hasOwn(resources, key))
@@ -117,16 +148,15 @@ function run(request: RunFunctionRequest): RunFunctionResponse {
       ready: isReady ? Ready.READY_TRUE : Ready.READY_FALSE,
     };
   };
-  for (const [key, resource] of composed) add(key, resource, ready.has(key));
+  for (const [key, resource] of stages.now) add(key, resource, summary.ready.has(key));
   const secret = connectionSecret(request, world);
-  if (secret !== undefined) add(SECRET_KEY, secret, true);
-  const isWaiting = ready.size < composed.size || lacksCredentials(request, world);
-  const seconds = isWaiting ? WAITING_TTL_SECONDS : TTL_SECONDS;
+  if (secret !== undefined && stages.stage !== 'Expired') add(SECRET_KEY, secret, true);
+  const seconds = summary.isWaiting ? WAITING_TTL_SECONDS : TTL_SECONDS;
   return {
     ...answer(request),
     meta: { tag: request.meta?.tag ?? '', ttl: { seconds, nanos: 0 } },
-    desired: { composite: desiredComposite(request, world, status), resources },
-    conditions,
+    desired: { composite: desiredComposite(request, world, summary, status.path), resources },
+    conditions: summary.conditions,
   };
 }
 

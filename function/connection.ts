@@ -47,6 +47,9 @@ export function connectionSecret(request: RunFunctionRequest, world: World): Rec
 
 /** Whether an application that is told of readiness would look for credentials in vain. */
 export const lacksCredentials = (request: RunFunctionRequest, world: World): boolean =>
-  world.legacy
-    ? world.connectionLogin !== undefined && Object.keys(connectionDetails(request, world)).length === 0
-    : world.spec.writeConnectionSecretToRef !== undefined && connectionSecret(request, world) === undefined;
+  // Who may not log in need not be told how.
+  world.spec.suspended === true
+    ? false
+    : world.legacy
+      ? world.connectionLogin !== undefined && Object.keys(connectionDetails(request, world)).length === 0
+      : world.spec.writeConnectionSecretToRef !== undefined && connectionSecret(request, world) === undefined;

@@ -69,6 +69,7 @@ describe('what is reported', () => {
       ['DatabaseReady', Status.STATUS_CONDITION_TRUE],
       ['RolesReady', Status.STATUS_CONDITION_FALSE],
       ['GrantsReady', Status.STATUS_CONDITION_TRUE],
+      ['BackupHealthy', Status.STATUS_CONDITION_UNKNOWN],
     ]);
     expect(conditions[1]?.message).toBe(
       'Role orders-role-login-migrate (role-login-migrate): no CREATEROLE (and 2 more)',

@@ -1,44 +1,38 @@
 /** What a user reads: the status of the composite (and of its claim), and conditions in the words of the claim. */
-import { type Condition, type RunFunctionRequest, Status, Target } from '@crossplane-org/function-sdk-typescript';
+import type { Condition, RunFunctionRequest } from '@crossplane-org/function-sdk-typescript';
 import { z } from 'zod';
+import { backupStatus, backupStatusOf } from './backup-status.ts';
 import { ENGINES, serverRef } from './claim.ts';
+import { conditionsOf } from './conditions.ts';
 import { lacksCredentials } from './connection.ts';
-import type { Composed, ComposedKind } from './expand/composed.ts';
-import { failure, isReady, object, observedOf, text } from './observed.ts';
+import type { Composed } from './expand/composed.ts';
+import { failure, isReady, type Json, object, observedOf, text } from './observed.ts';
+import type { Progress } from './progress.ts';
+import type { Stage, Staged } from './stages.ts';
 import type { World } from './world.ts';
 
 /** The status as the XRDs have it. */
 export const claimStatus = z.object({
   phase: z
-    .enum(['Creating', 'Ready', 'Failing'])
+    .enum(['Creating', 'Filling', 'Ready', 'Suspended', 'Failing', 'Expired'])
     .optional()
-    .describe('Creating until everything is there, Ready when it is, Failing when something cannot be done.'),
+    .describe(
+      'Creating until everything is there, Filling while the data of source comes, Ready when everything is there, Suspended when it is but nobody may log in, Failing when something cannot be done, Expired after its end.',
+    ),
   engine: z.enum(ENGINES).optional().describe('Engine of the server.'),
+  class: z.string().optional().describe('Class that was chosen.'),
   serverRef: serverRef.optional().describe('The server that holds the database.'),
   databaseName: z.string().optional().describe('Name of the database on the server.'),
   endpoint: z.string().optional().describe('Host and port of the server.'),
   secretNames: z.array(z.string()).optional().describe('Secrets of the roles, in the namespace of the claim.'),
+  backup: backupStatus.optional().describe('What came of its backups.'),
+  expiresAt: z.string().optional().describe('When it ends (RFC 3339).'),
   waitingFor: z.array(z.string()).optional().describe('What is not there yet and why; the first ten.'),
 });
 
 export type ClaimStatus = z.output<typeof claimStatus>;
 
 const LISTED = 10;
-
-const GROUPS: readonly { type: string; kinds: readonly ComposedKind[]; what: string }[] = [
-  { type: 'DatabaseReady', kinds: ['Database', 'Schema', 'Extension'], what: 'The database' },
-  { type: 'RolesReady', kinds: ['Role'], what: 'Roles' },
-  { type: 'GrantsReady', kinds: ['Grant', 'DefaultPrivileges'], what: 'Privileges' },
-];
-
-interface Progress {
-  key: string;
-  kind: ComposedKind;
-  /** The resource as a user may look it up. */
-  label: string;
-  ready: boolean;
-  failure: string | undefined;
-}
 
 function progressOf(request: RunFunctionRequest, key: string, resource: Composed): Progress {
   const observed = observedOf(request, key);
@@ -52,26 +46,7 @@ function progressOf(request: RunFunctionRequest, key: string, resource: Composed
   };
 }
 
-function conditionOf(group: (typeof GROUPS)[number], all: readonly Progress[]): Condition {
-  const own = all.filter(({ kind }) => group.kinds.includes(kind));
-  const failing = own.find((one) => one.failure !== undefined);
-  const waiting = own.filter(({ ready }) => !ready);
-  const base = { type: group.type, target: Target.TARGET_COMPOSITE_AND_CLAIM };
-  if (failing !== undefined) {
-    const more = own.filter((one) => one.failure !== undefined).length - 1;
-    const message = `${failing.label}: ${failing.failure ?? ''}${more > 0 ? ` (and ${more} more)` : ''}`;
-    return { ...base, status: Status.STATUS_CONDITION_FALSE, reason: 'Failing', message };
-  }
-  const [first] = waiting;
-  if (first !== undefined) {
-    const more = waiting.length - 1;
-    const message = `waiting for ${first.label}${more > 0 ? ` and ${more} more` : ''}`;
-    return { ...base, status: Status.STATUS_CONDITION_FALSE, reason: 'Creating', message };
-  }
-  return { ...base, status: Status.STATUS_CONDITION_TRUE, reason: 'Available', message: `${group.what}: all in place` };
-}
-
-function endpointOf(request: RunFunctionRequest, world: World): string | undefined {
+function endpointOf(request: RunFunctionRequest, world: World, before: Json): string | undefined {
   for (const { name } of world.logins) {
     const details = observedOf(request, `role-login-${name}`)?.connectionDetails ?? {};
     const host = details['endpoint']?.toString();
@@ -79,44 +54,64 @@ function endpointOf(request: RunFunctionRequest, world: World): string | undefin
     if (host) return port ? `${host.includes(':') ? `[${host}]` : host}:${port}` : host;
   }
   // A Secret that is briefly not there does not move the server.
-  return text(object(object(request.observed?.composite?.resource)['status'])['endpoint']);
+  return text(before['endpoint']);
 }
 
 export interface Report {
   status: ClaimStatus;
   conditions: Condition[];
+  stage: Stage;
   /** Keys of the composed resources that are ready. */
   ready: ReadonlySet<string>;
+  /** Whether something is to come, so that looking again soon makes sense. */
+  isWaiting: boolean;
 }
 
-/** Everything here depends on the request alone and holds no time, so that nothing changes while nothing happens. */
-export function report(request: RunFunctionRequest, world: World, composed: ReadonlyMap<string, Composed>): Report {
-  const all = [...composed].map(([key, resource]) => progressOf(request, key, resource));
+function phaseOf(stage: Stage, open: readonly Progress[], isWaiting: boolean, world: World): ClaimStatus['phase'] {
+  if (stage === 'Expired') return 'Expired';
+  if (open.some((one) => one.failure !== undefined)) return 'Failing';
+  if (stage === 'Filling') return 'Filling';
+  if (isWaiting) return 'Creating';
+  return world.spec.suspended === true ? 'Suspended' : 'Ready';
+}
+
+/**
+ * Everything here depends on the request alone and holds no time, so that nothing changes while nothing happens.
+ * @param before The status as it is.
+ */
+export function report(request: RunFunctionRequest, world: World, { stage, now, later }: Staged, before: Json): Report {
+  const all = [...now].map(([key, resource]) => progressOf(request, key, resource));
   const open = all.filter(({ ready, failure: why }) => !ready || why !== undefined);
-  const endpoint = endpointOf(request, world);
-  const credentials = lacksCredentials(request, world)
-    ? [`credentials of role ${world.connectionLogin?.name ?? ''}`]
-    : [];
-  const phase =
-    open.length + credentials.length === 0
-      ? 'Ready'
-      : open.some((one) => one.failure !== undefined)
-        ? 'Failing'
-        : 'Creating';
+  const endpoint = endpointOf(request, world, before);
+  const credentials =
+    stage === 'Whole' && lacksCredentials(request, world)
+      ? [`credentials of role ${world.connectionLogin?.name ?? ''}`]
+      : [];
+  const isWaiting = stage !== 'Expired' && open.length + credentials.length + later.length > 0;
+  const backup = backupStatusOf(request, world);
   return {
     status: {
-      phase,
+      phase: phaseOf(stage, open, isWaiting, world),
       engine: world.engine,
+      ...(world.className === undefined ? {} : { class: world.className }),
       serverRef: { kind: world.server.kind, name: world.server.name },
       databaseName: world.database,
       ...(endpoint === undefined ? {} : { endpoint }),
       secretNames: world.logins.map(({ secretName }) => secretName),
-      waitingFor: [
-        ...open.map(({ label, failure: why }) => (why === undefined ? label : `${label}: ${why}`)),
-        ...credentials,
-      ].slice(0, LISTED),
+      ...(backup === undefined ? {} : { backup }),
+      ...(world.expiresAt === undefined ? {} : { expiresAt: world.expiresAt }),
+      waitingFor:
+        stage === 'Expired'
+          ? []
+          : [
+              ...open.map(({ label, failure: why }) => (why === undefined ? label : `${label}: ${why}`)),
+              ...credentials,
+              ...(later.length === 0 ? [] : [`the data, before ${later.length} more resources`]),
+            ].slice(0, LISTED),
     },
-    conditions: GROUPS.map((group) => conditionOf(group, all)),
+    conditions: conditionsOf(request, world, { stage, all, later }),
+    stage,
     ready: new Set(all.filter(({ ready }) => ready).map(({ key }) => key)),
+    isWaiting,
   };
 }

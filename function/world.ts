@@ -1,8 +1,10 @@
 /** What one claim stands for, with every name known: what the files in expand/ read. */
+import { parseDuration } from '../provider/controllers/duration.ts';
 import { type Choice, choose } from './choice.ts';
-import type { ClaimRole, ClaimSpec, EngineName } from './claim.ts';
+import type { Access, ClaimRole, ClaimSpec, EngineName } from './claim.ts';
 import { ClaimError } from './errors.ts';
 import type { Input } from './input.ts';
+import { filled, type Naming, namingOf } from './naming.ts';
 
 /** A login of the claim, with its name on the server. */
 export interface Login extends ClaimRole {
@@ -11,19 +13,26 @@ export interface Login extends ClaimRole {
   secretName: string;
 }
 
-export interface World extends Choice {
+/** Where composed resources go, and after what they are named. */
+export interface Place {
   /** Name of the claim, or of the composite when there is no claim. */
   name: string;
   namespace: string;
   /** Whether the composite came from a claim, for which Crossplane itself writes the connection Secret. */
   legacy: boolean;
-  spec: ClaimSpec;
+  /** When the composite was made (RFC 3339); undefined where nobody has made it, as on the command line. */
+  createdAt: string | undefined;
+}
+
+export interface World extends Place, Choice {
   database: string;
-  /** The group that owns everything, where the engine has owners. */
-  ownerGroup: string;
+  /** Groups that nobody logs in as, by what they may do, where the engine has groups. */
+  groups: Record<Exclude<Access, 'none'>, string>;
   logins: Login[];
   /** The login whose credentials the connection Secret of the claim holds. */
   connectionLogin: Login | undefined;
+  /** When it ends (RFC 3339). */
+  expiresAt: string | undefined;
 }
 
 /** Names that belong to the server itself. */
@@ -46,6 +55,8 @@ const SECRET_NAME_CHARACTERS = 253;
 
 const quoted = (name: string): string => JSON.stringify(name);
 
+export const hasGroups = (engine: EngineName): boolean => engine === 'postgres' || engine === 'cockroachdb';
+
 function checkName(path: string, name: string, limit: number, reserved: readonly string[]): void {
   const bytes = Buffer.byteLength(name);
   if (bytes > limit) throw new ClaimError(path, `${quoted(name)} has ${bytes} bytes; allowed: ${limit}`);
@@ -54,25 +65,41 @@ function checkName(path: string, name: string, limit: number, reserved: readonly
 }
 
 function checkGroups(path: string, groups: readonly string[], username: string, engine: EngineName): void {
-  if (engine === 'mysql' || engine === 'mariadb') throw new ClaimError(path, `is not known to ${engine}`);
-  if (new Set(groups).size < groups.length) throw new ClaimError(path, 'names a role twice');
+  if (!hasGroups(engine)) throw new ClaimError(path, `is not known to ${engine}`);
   if (groups.includes(username)) throw new ClaimError(path, `${quoted(username)} is the role itself`);
 }
 
-function loginsOf(spec: ClaimSpec, engine: EngineName, database: string, ownerGroup: string, name: string): Login[] {
+function groupsOf(database: string, engine: EngineName): World['groups'] {
+  const groups = { owner: `${database}_owner`, readWrite: `${database}_writers`, readOnly: `${database}_readers` };
+  if (!hasGroups(engine)) return groups;
+  for (const name of Object.values(groups))
+    checkName('spec.databaseName', name, USERNAME_BYTES[engine], RESERVED_ROLES[engine]);
+  if (database.startsWith('pg_'))
+    throw new ClaimError('spec.databaseName', 'cannot begin with pg_: the server keeps roles of such names for itself');
+  return groups;
+}
+
+type Names = Pick<World, 'engine' | 'database' | 'groups' | 'name' | 'namespace' | 'className'>;
+
+function loginsOf(spec: ClaimSpec, names: Names, naming: Naming): Login[] {
+  const { engine, groups } = names;
   const owners = new Map<string, string>();
-  const hasGroup = engine === 'postgres' || engine === 'cockroachdb';
-  if (hasGroup) owners.set(ownerGroup, 'the group that owns the database');
+  if (hasGroups(engine)) {
+    owners.set(groups.owner, 'the group that owns the database');
+    owners.set(groups.readWrite, 'the group of those who write');
+    owners.set(groups.readOnly, 'the group of those who read');
+  }
   return (spec.roles ?? []).map((role, index) => {
     const path = `spec.roles[${index}].${role.username === undefined ? 'name' : 'username'}`;
-    const username = role.username ?? `${database}_${role.name.replaceAll('-', '_')}`;
+    const parts = { ...names, role: role.name };
+    const username = role.username ?? filled(naming.username, parts, 'name on the server');
     checkName(path, username, USERNAME_BYTES[engine], RESERVED_ROLES[engine]);
-    if (hasGroup && username.startsWith('pg_'))
+    if (hasGroups(engine) && username.startsWith('pg_'))
       throw new ClaimError(path, `${quoted(username)} begins with pg_, which the server keeps for itself`);
     const taken = owners.get(username);
     if (taken !== undefined) throw new ClaimError(path, `${quoted(username)} is also the name of ${taken}`);
     owners.set(username, `role ${role.name}`);
-    const secretName = `${name}-${role.name}`;
+    const secretName = filled(naming.secret, parts, 'name in Kubernetes');
     if (secretName.length > SECRET_NAME_CHARACTERS)
       throw new ClaimError(
         `spec.roles[${index}].name`,
@@ -99,26 +126,28 @@ function connectionLoginOf(spec: ClaimSpec, logins: readonly Login[]): Login | u
   return found;
 }
 
+/** Longest time that JavaScript's dates, and people, can make something of. */
+const LONGEST_MS = 100 * 365 * 24 * 3_600_000;
+
+function expiryOf(spec: ClaimSpec, createdAt: string | undefined): string | undefined {
+  if (spec.expiresAfter === undefined) return undefined;
+  const after = parseDuration(spec.expiresAfter);
+  if (after < 60_000 || after > LONGEST_MS)
+    throw new ClaimError('spec.expiresAfter', `${spec.expiresAfter} is out of range; allowed: 1m to 876000h`);
+  const start = Date.parse(createdAt ?? '');
+  if (Number.isNaN(start)) return undefined;
+  return new Date(start + after).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
 /** @throws ClaimError naming the field that makes it impossible to say what is wanted. */
-export function worldOf(
-  place: { name: string; namespace: string; legacy: boolean },
-  spec: ClaimSpec,
-  input: Input,
-): World {
-  const choice = choose(spec, input);
-  const { engine } = choice;
-  const database = spec.databaseName ?? place.name.replaceAll(/[-.]/g, '_');
+export function worldOf(place: Place, asked: ClaimSpec, input: Input): World {
+  const choice = choose(asked, input);
+  const { engine, spec, className } = choice;
+  const naming = namingOf(input);
+  const database = spec.databaseName ?? filled(naming.database, { ...place, engine, className }, 'name on the server');
   checkName('spec.databaseName', database, DATABASE_BYTES, RESERVED_DATABASES[engine]);
-  const ownerGroup = `${database}_owner`;
-  if (engine === 'postgres' || engine === 'cockroachdb') {
-    checkName('spec.databaseName', ownerGroup, USERNAME_BYTES[engine], RESERVED_ROLES[engine]);
-    if (ownerGroup.startsWith('pg_'))
-      throw new ClaimError(
-        'spec.databaseName',
-        'cannot begin with pg_: the server keeps roles of such names for itself',
-      );
-  }
-  const logins = loginsOf(spec, engine, database, ownerGroup, place.name);
+  const groups = groupsOf(database, engine);
+  const logins = loginsOf(spec, { ...place, engine, className, database, groups }, naming);
   const connectionLogin = connectionLoginOf(spec, logins);
   const secret = spec.writeConnectionSecretToRef?.name;
   if (secret !== undefined) {
@@ -131,5 +160,6 @@ export function worldOf(
     if (connectionLogin === undefined)
       throw new ClaimError('spec.writeConnectionSecretToRef', 'needs at least one role, whose credentials it holds');
   }
-  return { ...place, ...choice, spec, database, ownerGroup, logins, connectionLogin };
+  const expiresAt = expiryOf(spec, place.createdAt);
+  return { ...place, ...choice, database, groups, logins, connectionLogin, expiresAt };
 }

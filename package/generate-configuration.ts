@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 import { claimRules, claimSpecV1, claimSpecV2 } from '../function/claim.ts';
 import { CONNECTION_KEYS } from '../function/connection.ts';
-import { INPUT_GROUP, INPUT_KIND, inputFields } from '../function/input.ts';
+import { INPUT_GROUP, INPUT_KIND, inputFields, inputRules } from '../function/input.ts';
 import { claimStatus } from '../function/status.ts';
 import { type JsonSchema, openApiSchema, toCrd } from '../provider/api/crd.ts';
 import { type KindDefinition, type PrinterColumn, VERSION } from '../provider/api/kind.ts';
@@ -16,6 +16,8 @@ const COLUMNS: PrinterColumn[] = [
   { name: 'ENGINE', type: 'string', jsonPath: '.status.engine' },
   { name: 'DATABASE', type: 'string', jsonPath: '.status.databaseName' },
   { name: 'PHASE', type: 'string', jsonPath: '.status.phase' },
+  { name: 'LAST-BACKUP', type: 'string', jsonPath: '.status.backup.lastTime', priority: 1 },
+  { name: 'EXPIRES', type: 'string', jsonPath: '.status.expiresAt', priority: 1 },
 ];
 
 const claimKind = (group: string, spec: z.ZodObject): KindDefinition => ({
@@ -106,7 +108,7 @@ const inputCrd = () =>
     spec: inputFields,
     topLevel: true,
     status: undefined,
-    specRules: [],
+    specRules: inputRules,
     columns: [],
     references: [],
     managed: false,

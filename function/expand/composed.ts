@@ -1,9 +1,21 @@
 /** The composed resources of one claim by their keys. A key never changes: another key is another resource to Crossplane. */
-import { GROUPS, type Managed, VERSION } from '../../provider/api/kind.ts';
+import { GROUPS, type GroupName, type ManagementPolicy, type Managed, VERSION } from '../../provider/api/kind.ts';
 import { ClaimError } from '../errors.ts';
 import type { World } from '../world.ts';
 
-export type ComposedKind = 'Database' | 'Schema' | 'Extension' | 'Role' | 'Grant' | 'DefaultPrivileges';
+const GROUP_OF = {
+  Database: 'sql',
+  Schema: 'sql',
+  Extension: 'sql',
+  Role: 'sql',
+  Grant: 'sql',
+  DefaultPrivileges: 'sql',
+  BackupSchedule: 'backup',
+  Copy: 'backup',
+  Restore: 'backup',
+} as const satisfies Record<string, GroupName>;
+
+export type ComposedKind = keyof typeof GROUP_OF;
 
 /** A managed resource without the name that Crossplane gives it. */
 export interface Composed<F = object> {
@@ -13,12 +25,18 @@ export interface Composed<F = object> {
   spec: {
     forProvider: F;
     providerConfigRef: Managed['spec']['providerConfigRef'];
+    managementPolicies?: ManagementPolicy[];
     writeConnectionSecretToRef?: { name: string };
   };
 }
 
 /** `spec.forProvider` as a user may write it: what has a default can be left out. */
-export type Wanted<M extends { spec: { forProvider: object } }> = Partial<M['spec']['forProvider']>;
+export type Wanted<M extends { spec: { forProvider: object } }> = {
+  [K in keyof M['spec']['forProvider']]?: M['spec']['forProvider'][K] | undefined;
+};
+
+/** Everything but Delete. */
+const ORPHAN: ManagementPolicy[] = ['Observe', 'Create', 'Update', 'LateInitialize'];
 
 export class ComposedSet {
   readonly #world: World;
@@ -43,17 +61,18 @@ export class ComposedSet {
         'spec',
         `names that cannot be told apart: both would become the resource ${JSON.stringify(key)}`,
       );
+    const { server, namespace, spec } = this.#world;
     this.#resources.set(key, {
-      apiVersion: `${GROUPS.sql}/${VERSION}`,
+      apiVersion: `${GROUPS[GROUP_OF[kind]]}/${VERSION}`,
       kind,
       metadata: {
-        namespace: this.#world.namespace,
+        namespace,
         ...(externalName === undefined ? {} : { annotations: { 'crossplane.io/external-name': externalName } }),
       },
       spec: {
-        // undefined would become null on the wire, which the API server takes for a value.
-        forProvider: JSON.parse(JSON.stringify(forProvider)) as object,
-        providerConfigRef: { kind: this.#world.server.kind, name: this.#world.server.name },
+        forProvider,
+        providerConfigRef: { kind: server.kind, name: server.name },
+        ...(spec.deletionPolicy === 'Orphan' ? { managementPolicies: ORPHAN } : {}),
         ...(secretName === undefined ? {} : { writeConnectionSecretToRef: { name: secretName } }),
       },
     });

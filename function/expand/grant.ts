@@ -1,15 +1,17 @@
 import type { Grant } from '../../provider/api/grant.ts';
-import type { Access } from '../claim.ts';
+import type { Access, ClaimRole } from '../claim.ts';
+import { ClaimError } from '../errors.ts';
 import type { Login, World } from '../world.ts';
 import type { ComposedSet, Wanted } from './composed.ts';
 
 type Target = Pick<Wanted<Grant>, 'tables' | 'sequences'>;
+export type GroupAccess = 'readWrite' | 'readOnly';
 
 /**
  * What an access level may do with what is in a schema; owners need no grants, they own. Routines need none either: the
  * server lets everybody run them, and one that its owner took from everybody should stay taken.
  */
-const IN_SCHEMA: Record<Exclude<Access, 'owner'>, readonly { key: string; target: Target; privileges: string[] }[]> = {
+const IN_SCHEMA: Record<GroupAccess, readonly { key: string; target: Target; privileges: string[] }[]> = {
   readWrite: [
     { key: 'schema', target: {}, privileges: ['USAGE'] },
     { key: 'tables', target: { tables: ['*'] }, privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
@@ -18,6 +20,7 @@ const IN_SCHEMA: Record<Exclude<Access, 'owner'>, readonly { key: string; target
   readOnly: [
     { key: 'schema', target: {}, privileges: ['USAGE'] },
     { key: 'tables', target: { tables: ['*'] }, privileges: ['SELECT'] },
+    { key: 'sequences', target: { sequences: ['*'] }, privileges: ['SELECT'] },
   ],
 };
 
@@ -27,42 +30,41 @@ const schemasOf = ({ spec: { schemas = [] } }: World): string[] =>
 
 const add = (composed: ComposedSet, key: string, wanted: Wanted<Grant>): void => composed.add(key, 'Grant', wanted);
 
-/** Grants on engines whose databases have schemas and owners. */
-export function expandGrants(world: World, composed: ComposedSet): void {
-  const { database, ownerGroup: role } = world;
-  // Everybody on the server may connect to a new database, and make temporary tables in it, until this is taken away.
+/** What everybody on the server may do with every new database, until it is taken away. */
+export function expandPublicGrants({ database }: World, composed: ComposedSet): void {
+  // Connect, and make temporary tables.
   add(composed, 'grant-public-database', { role: 'PUBLIC', database, privileges: [], exclusive: true });
+}
+
+/** Grants of the groups on engines whose databases have schemas and owners. */
+export function expandSchemaGrants(
+  world: World,
+  groups: readonly { key: string; access: GroupAccess }[],
+  composed: ComposedSet,
+): void {
+  const { database } = world;
   // Up to PostgreSQL 14 everybody may also create in `public`, which there belongs to nobody of this database.
-  add(composed, 'grant-public-schema-public', {
-    role: 'PUBLIC',
-    database,
-    schema: 'public',
-    privileges: ['USAGE'],
-    exclusive: true,
-  });
+  const onPublic = { database, schema: 'public' };
+  add(composed, 'grant-public-schema-public', { role: 'PUBLIC', ...onPublic, privileges: ['USAGE'], exclusive: true });
   if (schemasOf(world).includes('public'))
-    add(composed, 'grant-owner-schema-public', { role, database, schema: 'public', privileges: ['CREATE', 'USAGE'] });
-  for (const login of world.logins) {
-    // An owner login has the rights of the group.
-    if (login.access === 'owner') continue;
-    add(composed, `grant-${login.name}-database`, { role: login.username, database, privileges: ['CONNECT'] });
-    for (const schema of schemasOf(world)) {
-      for (const { key, target, privileges } of IN_SCHEMA[login.access]) {
+    add(composed, 'grant-owner-schema-public', {
+      role: world.groups.owner,
+      ...onPublic,
+      privileges: ['CREATE', 'USAGE'],
+    });
+  for (const { key: group, access } of groups) {
+    const role = world.groups[access];
+    add(composed, `grant-${group}-database`, { role, database, privileges: ['CONNECT'] });
+    for (const schema of schemasOf(world))
+      for (const { key, target, privileges } of IN_SCHEMA[access]) {
         if (key === 'schema' && schema === 'public') continue; // everybody has USAGE
-        add(composed, `grant-${login.name}-${key}-${schema}`, {
-          role: login.username,
-          database,
-          schema,
-          ...target,
-          privileges,
-        });
+        add(composed, `grant-${group}-${key}-${schema}`, { role, database, schema, ...target, privileges });
       }
-    }
   }
 }
 
 /** What an access level may do with a whole database of MySQL or MariaDB (ON `database`.*), tables to come included. */
-const ON_DATABASE: Record<Access, string[]> = {
+const ON_DATABASE: Record<Exclude<Access, 'none'>, string[]> = {
   owner: ['ALL'],
   readWrite: ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'EXECUTE'],
   readOnly: ['SELECT', 'SHOW VIEW'],
@@ -70,6 +72,47 @@ const ON_DATABASE: Record<Access, string[]> = {
 
 /** Grants on MySQL and MariaDB, where a database is what elsewhere is a schema, and has no owner. */
 export function expandDatabaseGrant({ database }: World, login: Login, composed: ComposedSet): void {
+  if (login.access === 'none') return;
   const wanted = { role: login.username, database, privileges: ON_DATABASE[login.access] };
   add(composed, `grant-${login.name}-database`, wanted);
+}
+
+type CustomGrant = NonNullable<ClaimRole['grants']>[number];
+
+/** On these engines a schema is a database, and has no sequences. */
+function refuseOnMysql(path: string, grant: CustomGrant, engine: string): void {
+  for (const field of ['schema', 'sequences'] as const)
+    if (grant[field] !== undefined) throw new ClaimError(`${path}.${field}`, `is not known to ${engine}`);
+}
+
+function refuseWithoutSchema(path: string, grant: CustomGrant): void {
+  for (const field of ['tables', 'sequences', 'routines'] as const)
+    if (grant[field] !== undefined && grant.schema === undefined)
+      throw new ClaimError(`${path}.schema`, `is required with ${field}`);
+}
+
+/** What a role gets beyond its access level. The kind of object is part of the key, as it cannot be changed in a Grant. */
+export function expandCustomGrants(world: World, login: Login, composed: ComposedSet): void {
+  const { database, engine, spec } = world;
+  const isMysql = engine === 'mysql' || engine === 'mariadb';
+  // Who is in none of the groups has not the right to connect either.
+  if (login.access === 'none' && !isMysql)
+    add(composed, `grant-${login.name}-database`, { role: login.username, database, privileges: ['CONNECT'] });
+  for (const [index, grant] of (login.grants ?? []).entries()) {
+    const path = `spec.roles[${(spec.roles ?? []).findIndex(({ name }) => name === login.name)}].grants[${index}]`;
+    if (isMysql) refuseOnMysql(path, grant, engine);
+    else refuseWithoutSchema(path, grant);
+    const { name, privileges, schema, tables, columns, sequences, routines, withOption } = grant;
+    add(composed, `grant-${login.name}-custom-${name}-${schema === undefined ? 'in-database' : `in-${schema}`}`, {
+      role: login.username,
+      database,
+      schema,
+      tables,
+      columns,
+      sequences,
+      ...(routines === undefined ? {} : { routines: routines.map((routine) => ({ name: routine })) }),
+      privileges,
+      withOption,
+    });
+  }
 }

@@ -1,5 +1,6 @@
 import type { Role } from '../../provider/api/role.ts';
-import type { Login, World } from '../world.ts';
+import type { Access } from '../claim.ts';
+import { hasGroups, type Login, type World } from '../world.ts';
 import type { ComposedSet, Wanted } from './composed.ts';
 
 /** The group that owns the database and everything in it: nobody logs in as it, so it outlives every login. */
@@ -10,33 +11,59 @@ export function expandOwnerGroup(world: World, composed: ComposedSet): void {
     onDelete: { reassignOwnedToAdmin: true, revokeGrants: true },
     adopt: world.spec.adopt,
   };
-  composed.add('role-owner', 'Role', wanted, { externalName: world.ownerGroup });
+  composed.add('role-owner', 'Role', wanted, { externalName: world.groups.owner });
 }
 
-/** A login. On engines with owners, what an owner login makes belongs to the group from the start. */
-export function expandLogin(world: World, login: Login, composed: ComposedSet): void {
-  const hasGroup = world.engine === 'postgres' || world.engine === 'cockroachdb';
-  const isOwner = hasGroup && login.access === 'owner';
-  const groups = [...new Set([...(isOwner ? [world.ownerGroup] : []), ...(login.memberOf ?? [])])];
-  const wanted: Wanted<Role> = {
-    ...(hasGroup ? { privileges: { login: true } } : {}),
-    connectionLimit: hasGroup ? login.connectionLimit : undefined,
-    resourceOptions:
-      hasGroup || login.connectionLimit === undefined || login.connectionLimit < 0
-        ? undefined
-        : { maxUserConnections: login.connectionLimit },
-    passwordSecretRef: login.passwordSecretRef,
-    connectionDatabase: world.database,
+/** A group for those who read, or write: it has the privileges, so that a login is one resource however many schemas. */
+export function expandAccessGroup(
+  world: World,
+  { key, access }: { key: string; access: 'readWrite' | 'readOnly' },
+  composed: ComposedSet,
+): void {
+  const wanted: Wanted<Role> = { privileges: { login: false }, adopt: world.spec.adopt };
+  composed.add(`role-${key}`, 'Role', wanted, { externalName: world.groups[access] });
+}
+
+const groupOf = ({ groups }: World, access: Access): string[] => (access === 'none' ? [] : [groups[access]]);
+
+/** What only an owner login needs: what it makes belongs to the group from the start. */
+const ownerFields = (world: World): Wanted<Role> => ({
+  // CockroachDB refuses a default for `role`; there, default privileges give the group what an owner makes.
+  ...(world.engine === 'postgres' ? { configurationParameters: [{ name: 'role', value: world.groups.owner }] } : {}),
+  onDelete: { reassignOwnedToAdmin: true, revokeGrants: true },
+});
+
+function onEngineWithGroups(world: World, login: Login): Wanted<Role> {
+  const isOut = world.spec.suspended === true;
+  const groups = [...new Set([...groupOf(world, login.access), ...(login.memberOf ?? [])])];
+  return {
+    // Who may not log in has no password to give; it keeps the one that it has.
+    privileges: { login: !isOut },
+    ...(isOut ? {} : passwordFields(world, login)),
+    connectionLimit: login.connectionLimit,
     ...(groups.length === 0 ? {} : { memberOf: groups.map((role) => ({ role })) }),
-    ...(isOwner
-      ? {
-          // CockroachDB refuses a default for `role`; there, default privileges give the group what an owner makes.
-          ...(world.engine === 'postgres'
-            ? { configurationParameters: [{ name: 'role', value: world.ownerGroup }] }
-            : {}),
-          onDelete: { reassignOwnedToAdmin: true, revokeGrants: true },
-        }
-      : {}),
+    ...(login.access === 'owner' ? ownerFields(world) : {}),
+  };
+}
+
+const onMysql = (world: World, login: Login): Wanted<Role> => ({
+  accountLocked: world.spec.suspended === true,
+  ...passwordFields(world, login),
+  ...(login.connectionLimit === undefined || login.connectionLimit < 0
+    ? {}
+    : { resourceOptions: { maxUserConnections: login.connectionLimit } }),
+});
+
+/** Only a generated password can be rotated. */
+const passwordFields = ({ spec }: World, { passwordSecretRef, passwordRotation }: Login): Wanted<Role> =>
+  passwordSecretRef === undefined
+    ? { passwordRotation: passwordRotation ?? spec.passwordRotation }
+    : { passwordSecretRef };
+
+export function expandLogin(world: World, login: Login, composed: ComposedSet): void {
+  const wanted: Wanted<Role> = {
+    ...(hasGroups(world.engine) ? onEngineWithGroups(world, login) : onMysql(world, login)),
+    connectionDatabase: world.database,
     adopt: world.spec.adopt,
   };
   composed.add(`role-login-${login.name}`, 'Role', wanted, {

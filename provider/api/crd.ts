@@ -92,7 +92,8 @@ function structural(raw: Raw): JsonSchema {
   return Object.fromEntries(KEYS.filter((key) => node[key] !== undefined).map((key) => [key, node[key]])) as JsonSchema;
 }
 
-const toStructural = (schema: z.ZodObject): JsonSchema => {
+/** The structural schema of any object. */
+export const toStructural = (schema: z.ZodObject): JsonSchema => {
   const { $schema: _, ...raw } = z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input' }) as Raw;
   return structural(raw);
 };

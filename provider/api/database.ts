@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { adopt, defineManaged, dropPolicy, referable, settings, sqlName } from './common.ts';
 import type { Managed } from './kind.ts';
+import { timestamp } from './text.ts';
 
 const forProvider = z.object({
   ...referable(
@@ -54,6 +55,11 @@ const forProvider = z.object({
     ),
   adopt,
   dropPolicy,
+  expiresAt: timestamp
+    .optional()
+    .describe(
+      'When it ends (RFC 3339): the database is then dropped by dropPolicy, as if this resource were deleted, and not made again. A later time brings it back.',
+    ),
 });
 
 const atProvider = z.object({
@@ -61,6 +67,11 @@ const atProvider = z.object({
   encoding: z.string().optional().describe('Character encoding or character set.'),
   collation: z.string().optional().describe('Collation.'),
   initSQL: z.enum(['Succeeded', 'Failed']).optional().describe('Outcome of initSQL.'),
+  expiresAt: timestamp.optional().describe('The end that was judged to have come.'),
+  expired: z
+    .enum(['Dropping', 'Dropped', 'Kept'])
+    .optional()
+    .describe('What became of the database at its end; Kept by dropPolicy.'),
 });
 
 export const DatabaseKind = defineManaged({

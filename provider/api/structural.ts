@@ -13,6 +13,10 @@ type Fields = Record<string, unknown>;
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** The schema of a field. A field may be called like something that every object has, e.g. constructor. */
+const childOf = ({ properties, additionalProperties }: JsonSchema, name: string): JsonSchema | undefined =>
+  properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : additionalProperties;
+
 /** A copy of the value in which every missing field that has a default is there. Defaults are filled from the outside in. */
 export function withDefaults(schema: JsonSchema, value: unknown): unknown {
   if (Array.isArray(value))
@@ -24,7 +28,7 @@ export function withDefaults(schema: JsonSchema, value: unknown): unknown {
     if (!(name in result) && child.default !== undefined) result[name] = structuredClone(child.default);
   }
   for (const [name, item] of Object.entries(result)) {
-    const child = schema.properties?.[name] ?? schema.additionalProperties;
+    const child = childOf(schema, name);
     if (child !== undefined) result[name] = withDefaults(child, item);
   }
   return result;
@@ -32,7 +36,7 @@ export function withDefaults(schema: JsonSchema, value: unknown): unknown {
 
 /** Quotes a value for a message, shortened. */
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'undefined';
+  const text = JSON.stringify(typeof value === 'string' ? value.slice(0, 100) : value) ?? 'undefined';
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
@@ -104,18 +108,17 @@ function scalar(schema: JsonSchema, value: unknown): string | undefined {
   if (schema.pattern !== undefined && !new RegExp(schema.pattern, 'u').test(value)) {
     return `${shown(value)} is not allowed; allowed: what matches ${schema.pattern}`;
   }
-  return bounds(
-    Array.from(value).length,
-    `${shown(value)} has ${Array.from(value).length} characters`,
-    schema.minLength,
-    schema.maxLength,
-  );
+  // A character takes at most two of JavaScript's, so a text that is far too long need not be taken apart.
+  const length =
+    value.length > 2 * (schema.maxLength ?? Number.POSITIVE_INFINITY) ? value.length : Array.from(value).length;
+  return bounds(length, `${shown(value)} has ${length} characters`, schema.minLength, schema.maxLength);
 }
 
 function list(schema: JsonSchema, value: unknown[], path: string): Problem[] {
-  const found = value.flatMap((item, index) => problems(schema.items ?? {}, item, `${path}[${index}]`));
   const length = bounds(value.length, `has ${value.length} items`, schema.minItems, schema.maxItems);
-  if (length !== undefined) found.push({ path, message: length });
+  // A list that is far too long is refused as a whole.
+  if (length !== undefined) return [{ path, message: length }];
+  const found = value.flatMap((item, index) => problems(schema.items ?? {}, item, `${path}[${index}]`));
   const keys = schema['x-kubernetes-list-map-keys'];
   if (schema['x-kubernetes-list-type'] === 'set' || keys !== undefined) {
     const identities = value.map((item) =>
@@ -137,7 +140,7 @@ function object(schema: JsonSchema, value: Fields, path: string, old: unknown): 
     if (!(name in value)) found.push({ path: child(name), message: 'is required' });
   }
   for (const [name, item] of Object.entries(value)) {
-    const known = schema.properties?.[name] ?? schema.additionalProperties;
+    const known = childOf(schema, name);
     if (known !== undefined) found.push(...problems(known, item, child(name), before[name]));
     else if (schema.properties !== undefined) {
       found.push({ path: child(name), message: `is not a field; allowed: ${allowedFields(name, schema.properties)}` });

@@ -101,19 +101,19 @@ function loginsOf(store: LocalStore, resources: readonly Managed[]): Login[] {
     });
 }
 
-function accessOf(role: string, resources: readonly Managed[]): Access {
-  const isMember = resources.some(
-    (resource) =>
-      resource.kind === 'Role' &&
-      resource.metadata.annotations?.['crossplane.io/external-name'] === role &&
-      Array.isArray(resource.spec.forProvider['memberOf']),
+/** By the groups that it is in: that of the owner of the database, or one that may insert. */
+function accessOf(username: string, resources: readonly Managed[]): Access {
+  const own = resources.find(
+    ({ kind, metadata }) => kind === 'Role' && metadata.annotations?.['crossplane.io/external-name'] === username,
   );
-  if (isMember) return 'owner';
+  const groups = ((own?.spec.forProvider['memberOf'] ?? []) as { role: string }[]).map(({ role }) => role);
+  const owner = resources.find(({ kind }) => kind === 'Database')?.spec.forProvider['owner'];
+  if (groups.includes(String(owner))) return 'owner';
   const writes = resources.some(
-    (resource) =>
-      resource.kind === 'Grant' &&
-      resource.spec.forProvider['role'] === role &&
-      (resource.spec.forProvider['privileges'] as string[] | undefined)?.includes('INSERT'),
+    ({ kind, spec }) =>
+      kind === 'Grant' &&
+      [username, ...groups].includes(String(spec.forProvider['role'])) &&
+      JSON.stringify(spec.forProvider).includes('"INSERT"'),
   );
   return writes ? 'readWrite' : 'readOnly';
 }

@@ -3,6 +3,7 @@ import { DatabaseKind, type Database, type DatabaseParameters } from '../api/dat
 import { defined, forCreation } from './creation.ts';
 import { initProgress, markOfNew, runInit } from './database-init.ts';
 import { refuseContradictions, refuseUnsupported, unchangeableDrift } from './database-limits.ts';
+import { ended, isExpired } from './database-expiry.ts';
 import { kept, nothingLeft, reasonToKeep } from './deletion.ts';
 import { waiting } from './errors.ts';
 import type { DatabaseObserved, Step } from './model.ts';
@@ -31,6 +32,7 @@ export class DatabasePlanner implements Planner<Database> {
     const { reader, externalName: name } = context;
     refuseReservedDatabase(reader.server.engine, name);
     refuseLongName(reader.server.engine, 'database', name);
+    if (isExpired(spec, context.now)) return await ended(resource, await this.planDelete(resource, context), context);
     const observed = await reader.read('database', { name });
     const wanted = observed === undefined ? forCreation(resource) : spec;
     refuseUnsupported(wanted, reader.server);

@@ -168,7 +168,7 @@ describe.each([
     );
     expect(
       await server.query('SELECT rolname FROM pg_roles WHERE rolname LIKE $1 ORDER BY 1', [`${database}%`]),
-    ).toEqual([{ rolname: `${database}_app` }, { rolname: `${database}_migrate` }, { rolname: `${database}_owner` }]);
+    ).toEqual(['app', 'migrate', 'owner', 'writers'].map((name) => ({ rolname: `${database}_${name}` })));
   });
 
   test('its deletion removes roles and grants, and keeps the database that holds tables, with an event', async () => {

@@ -123,6 +123,24 @@ describe.each(circumstances)('a Database on PostgreSQL %i as %s', (major, admin)
     await expect(second.reconcile()).resolves.toEqual([]);
   });
 
+  test('whose time is over goes by dropPolicy, is not made again, and comes back when its end is moved', async () => {
+    const name = place.name('preview');
+    const [over, later] = [-1, 1].map((hours) => new Date(Date.now() + hours * 3_600_000).toISOString());
+    const story = place.database(name, { owner: owner(), expiresAt: later });
+    await story.reconcile();
+    await place.sql('CREATE TABLE t (id int)', name);
+    story.spec = { ...story.spec, expiresAt: over };
+    expect(await story.plan()).toMatchObject({ steps: [], atProvider: { expired: 'Kept' } });
+    await story.edit({ expiresAt: later });
+    expect(await place.sql('SELECT FROM t', name)).toEqual([]);
+    story.spec = { ...story.spec, expiresAt: over, dropPolicy: 'Always' };
+    await story.change();
+    expect(await facts(name)).toBeUndefined();
+    expect(await story.plan()).toMatchObject({ exists: true, steps: [], atProvider: { expired: 'Dropped' } });
+    await story.edit({ expiresAt: later });
+    expect(await facts(name)).toMatchObject({ owner: owner() });
+  });
+
   test('holding something is kept, and dropped with dropPolicy Always under a client that is connected (B113, F53)', async () => {
     const name = place.name('filled');
     const story = place.database(name, { owner: owner() });

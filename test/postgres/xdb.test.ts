@@ -82,7 +82,7 @@ describe('xdb', () => {
 
   test('hand-made drift is planned with exactly the SQL that mends it', async () => {
     await server.query(
-      'REVOKE USAGE ON SCHEMA app FROM xdb_orders_app; GRANT SELECT ON ALL TABLES IN SCHEMA app TO xdb_orders_app',
+      'REVOKE USAGE ON SCHEMA app FROM xdb_orders_writers; GRANT SELECT ON ALL TABLES IN SCHEMA app TO xdb_orders_writers',
       [],
       'xdb_orders',
     );
@@ -92,7 +92,7 @@ describe('xdb', () => {
       resources: { statements: { text: string; database: string }[] }[];
     };
     expect(resources.flatMap(({ statements }) => statements)).toEqual([
-      { text: 'GRANT USAGE ON SCHEMA "app" TO "xdb_orders_app"', database: 'xdb_orders' },
+      { text: 'GRANT USAGE ON SCHEMA "app" TO "xdb_orders_writers"', database: 'xdb_orders' },
     ]);
     expect((await xdb('apply')).code).toBe(0);
     expect((await xdb('plan')).code).toBe(0);
