@@ -1,57 +1,30 @@
 /** A claim and a namespaced XR under real Crossplane core: from the file that an app team writes to rows in a table. */
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KubeObject, Managed } from '../../provider/api/kind.ts';
 import { waitFor } from '../rig/process.ts';
-import { sharedCluster, sharedCrossplane, sharedPostgres } from '../rig/servers.ts';
-import { startFunctionProcess } from './function-process.ts';
-import { conditionOf, connectionSecret, namespaceOf, resourceName, secret } from './objects.ts';
+import { ownCrossplane } from '../rig/own-cluster.ts';
+import { sharedPostgres } from '../rig/servers.ts';
+import { conditionOf, connectionSecret, namespaceOf } from './objects.ts';
+import { CLAIMS, composedOf, installPlatform, unreadyOf } from './platform.ts';
 import { type ProviderProcess, startProvider } from './provider-process.ts';
 
-const cluster = sharedCluster();
+const { cluster, crossplane, stop } = await ownCrossplane();
 const server = sharedPostgres(18);
-const configuration = join(import.meta.dirname, '../../package/configuration');
 
 let provider: ProviderProcess;
-let fn: Awaited<ReturnType<typeof startFunctionProcess>>;
+let fn: Awaited<ReturnType<typeof installPlatform>>;
 
 beforeAll(async () => {
-  for (const version of ['v1', 'v2']) {
-    await cluster.apply(join(configuration, version, 'definition.yaml'));
-    await cluster.apply(join(configuration, version, 'composition.yaml'));
-  }
-  fn = await startFunctionProcess(sharedCrossplane(), 'function-xdatabase');
+  fn = await installPlatform(cluster, crossplane, server, ['claims', 'xrs']);
   // The default poll: a short one would add changes of its own to those that Crossplane counts.
   provider = await startProvider(cluster, { poll: '1m' });
-  await cluster.apply([
-    namespaceOf('platform'),
-    secret('platform', 'admin', { username: server.adminUser, password: server.password }),
-    {
-      apiVersion: 'm.xdatabase.dev/v1alpha1',
-      kind: 'ClusterProviderConfig',
-      metadata: { name: 'shared-postgres' },
-      spec: {
-        engine: 'postgres',
-        endpoint: server.host,
-        port: server.port,
-        credentials: { secretRef: { name: 'admin', namespace: 'platform' } },
-        tls: { mode: 'disable' },
-        allowedNamespaces: { names: ['claims', 'xrs'] },
-      },
-    },
-  ]);
-  await cluster.wait(
-    'condition=Established',
-    'xrd/compositexdatabases.claim.xdatabase.dev',
-    'xrd/xdatabases.xdatabase.dev',
-  );
-  await cluster.wait('condition=Offered', 'xrd/compositexdatabases.claim.xdatabase.dev');
 });
 
 afterAll(async () => {
   if (process.env['XDB_TEST_SHOW_LOG']) process.stderr.write(provider.log() + fn.log());
   await provider.stop();
   await fn.stop();
+  await stop();
 });
 
 const spec = (databaseName: string) => ({
@@ -71,15 +44,13 @@ describe.each([
   {
     what: 'a claim of the v1 XRD',
     namespace: 'claims',
-    apiVersion: 'claim.xdatabase.dev/v1alpha1',
-    resource: 'xdatabases.claim.xdatabase.dev',
+    ...CLAIMS.v1,
     database: 'orders_claim',
   },
   {
     what: 'an XR of the namespaced v2 XRD',
     namespace: 'xrs',
-    apiVersion: 'xdatabase.dev/v1alpha1',
-    resource: 'xdatabases.xdatabase.dev',
+    ...CLAIMS.v2,
     database: 'orders_xr',
   },
 ])('$what', ({ namespace, apiVersion, resource, database }) => {
@@ -88,18 +59,6 @@ describe.each([
     password: values['password'] ?? '',
   });
   const claim = async (): Promise<Managed> => await cluster.get<Managed>(resource, 'orders', '-n', namespace);
-  const reasonsOf = async (): Promise<string> => {
-    const { items } = await cluster.get<{ items: Managed[] }>(
-      ['Database', 'Role', 'Schema', 'Grant', 'DefaultPrivileges'].map(resourceName).join(','),
-      '-n',
-      namespace,
-    );
-    return items
-      .filter((item) => conditionOf(item, 'Ready')?.status !== 'True')
-      .map((item) => `${item.kind} ${item.metadata.name}: ${conditionOf(item, 'Synced')?.message}`)
-      .join('; ');
-  };
-
   beforeAll(async () => {
     const object: KubeObject = {
       apiVersion,
@@ -113,7 +72,7 @@ describe.each([
       async () => {
         const current = await claim();
         if (conditionOf(current, 'Ready')?.status === 'True') return true;
-        throw new Error(`${JSON.stringify(current.status)} ${await reasonsOf()}`);
+        throw new Error(`${JSON.stringify(current.status)} ${unreadyOf(await composedOf(cluster, namespace))}`);
       },
       { timeout: 120_000, interval: 500 },
     );
@@ -177,11 +136,7 @@ describe.each([
     await waitFor(
       'every managed resource is gone',
       async () => {
-        const { items } = await cluster.get<{ items: Managed[] }>(
-          ['Database', 'Role', 'Schema', 'Grant', 'DefaultPrivileges'].map(resourceName).join(','),
-          '-n',
-          namespace,
-        );
+        const items = await composedOf(cluster, namespace);
         if (items.length > 0)
           throw new Error(
             items

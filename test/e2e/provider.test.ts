@@ -1,7 +1,8 @@
 /** The provider with a real API server and a real PostgreSQL, without a function. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../rig/process.ts';
-import { sharedCluster, sharedPostgres } from '../rig/servers.ts';
+import { ownCluster } from '../rig/own-cluster.ts';
+import { startPostgres } from '../rig/postgres.ts';
 import {
   allReady,
   conditionOf,
@@ -16,8 +17,9 @@ import {
 } from './objects.ts';
 import { type ProviderProcess, startProvider } from './provider-process.ts';
 
-const cluster = sharedCluster();
-const server = sharedPostgres(18);
+const { cluster, stop } = await ownCluster();
+// Statements are counted here: nobody else's may be among them.
+const server = await startPostgres({ major: 18 });
 let provider: ProviderProcess;
 
 beforeAll(async () => {
@@ -26,6 +28,8 @@ beforeAll(async () => {
 afterAll(async () => {
   if (process.env['XDB_TEST_SHOW_LOG']) process.stderr.write(provider.log());
   await provider.stop();
+  await server.stop();
+  await stop();
 });
 
 const login = (values: Record<string, string>) => ({

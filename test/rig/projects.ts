@@ -71,7 +71,7 @@ export const projects: readonly Project[] = [
     name: 'e2e',
     include: 'test/e2e/**/*.test.ts',
     seconds: 300,
-    setup: ['postgres', 'crossplane'],
+    setup: ['postgres'],
     needs: { binaries: [...cluster, 'crossplane-core', 'crossplane'], postgres: usualMajors },
   },
 ];

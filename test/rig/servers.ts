@@ -1,6 +1,5 @@
 /** The servers that the project's set-up started, for the tests to use. Other test files use them at the same time. */
 import { inject } from 'vitest';
-import { type CrossplaneAddress, CrossplaneClient } from './crossplane.ts';
 import { Kubectl } from './kubectl.ts';
 import { MAJORS_VARIABLE, majorsOfProject, type PostgresMajor } from './majors.ts';
 import { type MysqlAddress, MysqlClient } from './mysql-client.ts';
@@ -19,7 +18,6 @@ declare module 'vitest' {
     postgres: Partial<Record<PostgresMajor, PostgresAddress>>;
     mysql: Record<MysqlServerName, MysqlAddress>;
     kubernetes: { command: string; kubeconfig: string };
-    crossplane: CrossplaneAddress;
   }
 }
 
@@ -42,13 +40,8 @@ export function sharedMysql(name: MysqlServerName): MysqlClient {
   return new MysqlClient(inject('mysql')[name]);
 }
 
-/** In the projects `kubernetes` and `e2e`; our CRDs are there. Work in namespaces of your own. */
+/** In the project `kubernetes`; our CRDs are there. Work in namespaces of your own. */
 export function sharedCluster(): Kubectl {
   const { command, kubeconfig } = inject('kubernetes');
   return new Kubectl(command, kubeconfig);
-}
-
-/** In the project `e2e`. Give functions, XRDs and Compositions names of your own. */
-export function sharedCrossplane(): CrossplaneClient {
-  return new CrossplaneClient(sharedCluster(), inject('crossplane'));
 }

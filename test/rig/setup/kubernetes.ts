@@ -6,19 +6,19 @@ import { type Cluster, startKubernetes } from '../kubernetes.ts';
 const crds = join(import.meta.dirname, '../../../package/provider/crds');
 
 /**
- * A cluster that knows our kinds from the start: the garbage collector looks for new kinds only every 30 s, and a test that
- * deletes would wait for it.
+ * Our kinds from the start: the garbage collector looks for new kinds only every 30 s, and a test that deletes would wait
+ * for it.
  */
-export async function provideCluster(project: TestProject): Promise<Cluster> {
-  const cluster = await startKubernetes();
+export async function applyKinds(cluster: Cluster): Promise<void> {
   if (existsSync(crds)) {
     await cluster.apply(crds);
   }
-  project.provide('kubernetes', { command: cluster.command, kubeconfig: cluster.kubeconfig });
-  return cluster;
 }
 
+/** The cluster that the tests of the project `kubernetes` share. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
-  const cluster = await provideCluster(project);
+  const cluster = await startKubernetes();
+  await applyKinds(cluster);
+  project.provide('kubernetes', { command: cluster.command, kubeconfig: cluster.kubeconfig });
   return () => cluster.stop();
 }
