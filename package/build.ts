@@ -9,12 +9,15 @@ const ROOT = resolve(import.meta.dirname, '..');
 const FORBIDDEN: Record<string, readonly string[]> = {
   // The function reads nothing but its request. Code that could talk to a cluster or a database has no place in it.
   function: ['node_modules/@kubernetes/client-node/', 'node_modules/pg/', 'node_modules/mysql2/', 'provider/runtime/'],
+  // It starts in every pod of a job, and talks to storages only.
+  runner: ['node_modules/@kubernetes/client-node/', 'node_modules/pg/', 'node_modules/mysql2/', 'provider/runtime/'],
 };
 
 /** Every process by the name of its bundle. One that is listed and not there is an error of the build. */
 export const ENTRIES: Record<string, string> = {
   function: 'function/main.ts',
   provider: 'provider/main.ts',
+  runner: 'provider/runner/main.ts',
   xdb: 'provider/cli/main.ts',
 };
 

@@ -2,37 +2,33 @@
  * The scripts of engine containers. They are the same for every database: what differs comes in environment variables and
  * files, so no text of a spec is ever part of a script.
  *
- * How tool and runner stay honest with each other:
- * - Nothing begins before the runner says `start`, and a runner that is gone (its end of the control FIFO closes) ends the tool.
- * - A loading tool sees the end of its input only after the runner said `done`: the script itself holds the FIFO open until
- *   then. A runner that dies in the middle therefore never looks like a dump that is complete.
- * - The exit code is recorded by renaming, so there is none or the whole one.
+ * How tool and runner stay honest with each other, over three FIFOs:
+ * - `control`, words of the runner. Nothing begins before `start`; its end without `done` ends the tool.
+ * - `report`, held open by the script for as long as it lives. Its last word is the exit code; its end without one means that
+ *   the container was killed.
+ * - `data`. A loading tool sees the end of its input only after the runner said `done`, because the script's watch holds the
+ *   FIFO open until then: a runner that dies in the middle never looks like a dump that is complete.
  */
 
-/** Files of the tool are for nobody else; what the runner reads is made group-readable on purpose. */
 const HEAD = `set -eu
 umask 007
 mkdir -p "$XDB_WORK"
 cd "$XDB_WORK"
-rm -f exit log version rows entries data control
-private=$(mktemp -d "\${TMPDIR:-/tmp}/xdb.XXXXXXXX")
-trap 'rm -rf "$private"' EXIT
+rm -f data report control log version rows entries
 : >log
-finish() {
-  printf '%s\\n' "$1" >exit.new
-  mv exit.new exit
-  exit "$1"
-}
+mkfifo data report control
+exec 4<control 6>report
+private=$(mktemp -d "\${TMPDIR:-/tmp}/xdb.XXXXXXXX" 2>>log)
+trap 'status=$?; rm -rf "$private"; echo "$status" >&6' EXIT
 `;
 
 const MEET = `version >version 2>>log || :
-mkfifo data control
-exec 4<control
+word=
 read -r word <&4 || exit 70
 [ "$word" = start ] || exit 70
 `;
 
-/** Ends the tool when the runner is gone. Standard input is spelled out: a background shell would get /dev/null. */
+/** Ends the tool when the runner is gone. A background shell would get /dev/null as standard input if it had none. */
 const WATCH = `tool=$!
 trap 'kill "$tool" 2>/dev/null || :' TERM INT
 {
@@ -40,12 +36,12 @@ trap 'kill "$tool" 2>/dev/null || :' TERM INT
   word=
   read -r word || :
   [ "$word" = done ] || kill "$tool" 2>/dev/null || :
-} <&4 4<&- >/dev/null 2>&1 &
+} <&4 4<&- 6>&- >/dev/null 2>&1 &
 watch=$!
+exec 4<&-
 `;
 
-const WAIT = `exec 4<&-
-code=0
+const WAIT = `code=0
 wait "$tool" || code=$?
 trap '' TERM INT
 kill "$watch" 2>/dev/null || :
@@ -62,13 +58,13 @@ dump() {
   trap - EXIT TERM INT
   ${tool}
 }
-${MEET}dump >data 2>>log 4<&- &
-${WATCH}${WAIT}finish "$code"
+${MEET}dump >data 2>>log 4<&- 6>&- &
+${WATCH}${WAIT}exit "$code"
 `;
 
 /**
  * @param tool Becomes the load tool, by exec, and reads standard input.
- * @param after Runs after the tool ended well, e.g. counts rows.
+ * @param after Runs after the tool ended well, e.g. counts rows; returns not 0 when it fails.
  */
 export const loadScript = (prepare: string, version: string, tool: string, after: string): string => `${HEAD}${prepare}
 version() { ${version}; }
@@ -80,10 +76,10 @@ after() {
   ${after}
 }
 ${MEET}exec 5<>data
-load <data >/dev/null 2>>log 4<&- 5>&- &
+load <data >/dev/null 2>>log 4<&- 5>&- 6>&- &
 ${WATCH}exec 5>&-
 ${WAIT}if [ "$code" = 0 ]; then
-  after 2>>log || code=$?
+  after 2>>log 6>&- || code=$?
 fi
-finish "$code"
+exit "$code"
 `;

@@ -59,8 +59,8 @@ export const MEETING = {
   data: 'data',
   /** FIFO of words from the runner: `start`, then `done`. Its end without `done` ends the tool. */
   control: 'control',
-  /** Exit code of the tool; appears complete, by renaming. */
-  exit: 'exit',
+  /** FIFO that the script holds open while it lives; its last word is the exit code. */
+  report: 'report',
   /** What the tool wrote to standard error. */
   log: 'log',
   /** What the tool says of its version. */

@@ -1,0 +1,159 @@
+/** Which backups a storage holds, and which of them a restore takes. */
+import type { Owner, RestoreSource, RetentionRules } from './contract.ts';
+import { RunError } from './errors.ts';
+import { databaseFolder, isKey, MANIFEST_ENDING, ownerFolder, segment } from './keys.ts';
+import { isVerified, type Manifest, manifestKey, parseManifest, readManifest, verifiedKey } from './manifest.ts';
+import { expired } from './retention.ts';
+import { readAll, type Storage, type StoredFile } from './storage.ts';
+
+/** Manifests that are read at a time. */
+const AT_ONCE = 8;
+
+export interface Backup {
+  manifest: Manifest;
+  time: Date;
+  key: string;
+}
+
+/** Files below a folder: those with a manifest, whose file is there and as long as the manifest says. */
+async function goodBackups(
+  storage: Storage,
+  folder: string,
+  wanted: (key: string) => boolean,
+  signal?: AbortSignal,
+): Promise<{ backups: Backup[]; bad: string[] }> {
+  const sizes = new Map<string, number>();
+  const manifests: StoredFile[] = [];
+  for await (const file of storage.list(folder, signal)) {
+    sizes.set(file.key, file.size);
+    if (file.key.endsWith(MANIFEST_ENDING) && wanted(file.key)) manifests.push(file);
+  }
+  const backups: Backup[] = [];
+  const bad: string[] = [];
+  const queue = manifests.values();
+  const work = async (): Promise<void> => {
+    for (const file of queue) {
+      // The place of a file is where it is now; a folder may have been moved since it was written.
+      const key = file.key.slice(0, -MANIFEST_ENDING.length);
+      try {
+        const content = parseManifest((await readAll(storage, file, signal)).toString('utf8'), file.key);
+        if (sizes.get(key) === content.storedSize)
+          backups.push({ manifest: { ...content, key }, time: new Date(content.finishTime), key });
+        else bad.push(key);
+      } catch (error) {
+        if (!(error instanceof RunError && ['ManifestInvalid', 'FileMissing'].includes(error.reason))) throw error;
+        bad.push(key);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return { backups: backups.toSorted((a, b) => b.time.getTime() - a.time.getTime()), bad };
+}
+
+/** Newest first: the backups of one database of one engine that the source may mean. */
+export async function backupsOf(storage: Storage, source: RestoreSource, signal?: AbortSignal): Promise<Backup[]> {
+  const { namespace, name, database, engine } = source;
+  const folder =
+    namespace === undefined ? '' : name === undefined ? `${segment(namespace)}/` : ownerFolder({ namespace, name });
+  const inDatabase = (key: string): boolean => key.split('/').at(-2) === segment(database);
+  const { backups } = await goodBackups(storage, folder, inDatabase, signal);
+  const before = source.before === undefined ? Number.POSITIVE_INFINITY : Date.parse(source.before);
+  return backups.filter(
+    ({ manifest, time }) =>
+      manifest.database === database &&
+      manifest.engine === engine &&
+      (name === undefined || manifest.name === name) &&
+      time.getTime() < before,
+  );
+}
+
+/**
+ * The backup that a restore takes.
+ * @throws RunError NotYours, BackupNotFound, BackupTooOld, ManifestMissing, ManifestInvalid, EngineMismatch or FileMissing
+ */
+export async function chooseBackup(storage: Storage, source: RestoreSource, signal?: AbortSignal): Promise<Manifest> {
+  const chosen =
+    source.key === undefined ? await newest(storage, source, signal) : await exact(storage, source, signal);
+  if (source.maxAge !== undefined) {
+    const age = Math.floor((Date.now() - Date.parse(chosen.finishTime)) / 1000);
+    if (age > source.maxAge)
+      throw new RunError(
+        'BackupTooOld',
+        `the newest backup, ${chosen.key}, is ${age} seconds old, and at most ${source.maxAge} are allowed`,
+      );
+  }
+  return chosen;
+}
+
+async function newest(storage: Storage, source: RestoreSource, signal?: AbortSignal): Promise<Manifest> {
+  const backups = await backupsOf(storage, source, signal);
+  for (const { manifest } of backups)
+    if (!source.verifiedOnly || (await isVerified(storage, manifest, signal))) return manifest;
+  const what = source.verifiedOnly && backups.length > 0 ? 'verified backup' : 'backup';
+  const when = source.before === undefined ? '' : ` from before ${source.before}`;
+  const where = source.namespace === undefined ? '' : ` of namespace ${source.namespace}`;
+  throw new RunError(
+    'BackupNotFound',
+    `${storage.name} has no ${what}${where} of ${source.engine} database ${JSON.stringify(source.database)}${when}`,
+  );
+}
+
+async function exact(storage: Storage, source: RestoreSource, signal?: AbortSignal): Promise<Manifest> {
+  const key = source.key ?? '';
+  if (!isKey(key)) throw new RunError('InvalidRequest', `${JSON.stringify(key)} is not a key of a file`);
+  if (source.namespace !== undefined && !key.startsWith(`${segment(source.namespace)}/`))
+    throw new RunError('NotYours', `${key} is not a backup of namespace ${source.namespace}`);
+  if ((await storage.head(key, signal)) === undefined)
+    throw new RunError('BackupNotFound', `${storage.name} has no file ${key}`);
+  const manifest = { ...(await readManifest(storage, key, signal)), key };
+  if (manifest.engine !== source.engine)
+    throw new RunError(
+      'EngineMismatch',
+      `${key} is a backup of ${manifest.engine}, which cannot be loaded into ${source.engine}`,
+    );
+  if (source.verifiedOnly && !(await isVerified(storage, manifest, signal)))
+    throw new RunError('BackupNotFound', `${key} has not been verified by a test restore`);
+  return manifest;
+}
+
+/** Deletes one backup: its manifest first, so that what remains of it, if anything does, is no backup. */
+async function removeBackup(storage: Storage, key: string, signal?: AbortSignal): Promise<void> {
+  for (const part of [manifestKey(key), verifiedKey(key), key]) await storage.remove(part, signal);
+}
+
+/**
+ * Deletes the backups of one owner that its rules do not keep. Only good ones count and only good ones go: what has no
+ * manifest, or is not as long as its manifest says, is left for people to look at.
+ * @returns Keys that were deleted, and how many files were left because they are not good.
+ */
+export async function prune(
+  storage: Storage,
+  owner: Owner,
+  rules: RetentionRules,
+  signal?: AbortSignal,
+): Promise<{ pruned: string[]; bad: number }> {
+  const { backups, bad } = await goodBackups(storage, databaseFolder(owner), () => true, signal);
+  const own = backups.filter(({ manifest }) => manifest.engine === owner.engine && manifest.name === owner.name);
+  const pruned: string[] = [];
+  for (const { key } of expired(own, rules)) {
+    await removeBackup(storage, key, signal);
+    pruned.push(key);
+  }
+  return { pruned, bad: bad.length };
+}
+
+/** Deletes every file of one Backup or BackupSchedule. */
+export async function removeAll(
+  storage: Storage,
+  owner: Pick<Owner, 'namespace' | 'name'>,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of storage.list(ownerFolder(owner), signal)) keys.push(key);
+  // Manifests first.
+  const manifestsFirst = keys.toSorted(
+    (a, b) => Number(b.endsWith(MANIFEST_ENDING)) - Number(a.endsWith(MANIFEST_ENDING)),
+  );
+  for (const key of manifestsFirst) await storage.remove(key, signal);
+  return keys;
+}

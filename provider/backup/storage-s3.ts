@@ -1,0 +1,219 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  type PutObjectCommandInput,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import type { S3Place } from './contract.ts';
+import { RunError } from './errors.ts';
+import { isKey, normalPrefix } from './keys.ts';
+import { s3Client, secretFile } from './s3-client.ts';
+import { s3Error, statusOf } from './s3-errors.ts';
+import type { Storage, StoredFile, WriteOptions } from './storage.ts';
+
+/** 10,000 parts of this size are 160 GB; a part at a time is being sent while the next one fills. */
+const PART_BYTES = 16 * 1024 * 1024;
+const PARTS_AT_ONCE = 2;
+/** How often a download is taken up again without having come any further. */
+const RESUMES = 5;
+/** Says whose upload an object is, to tell our own from another's when an answer was lost. */
+const UPLOAD_ID = 'xdatabase-upload';
+
+/** Objects of a bucket. */
+export class S3Storage implements Storage {
+  readonly name: string;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  readonly #client: S3Client;
+  readonly #write: Partial<PutObjectCommandInput>;
+  readonly #customerKey: { SSECustomerAlgorithm?: string; SSECustomerKey?: string };
+
+  constructor(place: S3Place) {
+    this.#bucket = place.bucket;
+    this.#prefix = normalPrefix(place.prefix);
+    this.name = `bucket ${JSON.stringify(place.bucket)}`;
+    this.#client = s3Client(place);
+    const sse = place.serverSideEncryption;
+    this.#customerKey =
+      sse?.type === 'SSE-C'
+        ? { SSECustomerAlgorithm: 'AES256', SSECustomerKey: secretFile(sse.customerKeyFile, 'the SSE-C key') }
+        : {};
+    this.#write = {
+      ...this.#customerKey,
+      ...(sse?.type === 'SSE-S3' ? { ServerSideEncryption: 'AES256' } : {}),
+      ...(sse?.type === 'SSE-KMS' ? { ServerSideEncryption: 'aws:kms' } : {}),
+      ...(sse?.type === 'SSE-KMS' && sse.kmsKeyId !== undefined ? { SSEKMSKeyId: sse.kmsKeyId } : {}),
+      ...(place.storageClass === undefined
+        ? {}
+        : { StorageClass: place.storageClass as NonNullable<PutObjectCommandInput['StorageClass']> }),
+    };
+  }
+
+  #object(key: string): { Bucket: string; Key: string } {
+    if (!isKey(key)) throw new RunError('InvalidRequest', `${JSON.stringify(key)} is not a key of a file`);
+    return { Bucket: this.#bucket, Key: this.#prefix + key };
+  }
+
+  async write(key: string, body: AsyncIterable<Buffer>, { once, signal }: WriteOptions): Promise<StoredFile> {
+    const object = this.#object(key);
+    const id = randomUUID();
+    let size = 0;
+    // What the source of the body threw is what the caller must see, not what the client makes of it.
+    let broken: { error: unknown } | undefined;
+    const counted = async function* (): AsyncIterable<Buffer> {
+      try {
+        for await (const part of body) {
+          size += part.length;
+          yield part;
+        }
+      } catch (error) {
+        broken = { error };
+        throw error;
+      }
+    };
+    const abort = new AbortController();
+    const upload = new Upload({
+      client: this.#client,
+      params: {
+        ...object,
+        ...this.#write,
+        Body: Readable.from(counted(), { objectMode: false, highWaterMark: 1024 * 1024 }),
+        Metadata: { [UPLOAD_ID]: id },
+        ContentType: key.endsWith('.json') ? 'application/json' : 'application/octet-stream',
+        ...(once ? { IfNoneMatch: '*' } : {}),
+      },
+      partSize: PART_BYTES,
+      queueSize: PARTS_AT_ONCE,
+      leavePartsOnError: false,
+      abortController: abort,
+    });
+    const onAbort = (): void => {
+      abort.abort();
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      signal?.throwIfAborted();
+      await upload.done();
+    } catch (error) {
+      if (broken !== undefined) throw broken.error;
+      signal?.throwIfAborted();
+      const failure = s3Error(error, this.name, `uploading ${key}`);
+      // The answer to a first attempt may have been lost: then the object that is in the way is our own.
+      if (!(failure instanceof RunError && failure.reason === 'AlreadyExists' && (await this.#isOurs(key, id))))
+        throw failure;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+    const stored = await this.head(key, signal);
+    if (stored?.size !== size)
+      throw new RunError(
+        'UploadDiffers',
+        `${this.name}: ${size} bytes of ${key} were sent, and the storage holds ${stored?.size ?? 'none'}`,
+      );
+    return stored;
+  }
+
+  async #isOurs(key: string, id: string): Promise<boolean> {
+    const answer = await this.#client
+      .send(new HeadObjectCommand({ ...this.#object(key), ...this.#customerKey }))
+      .catch(() => undefined);
+    return answer?.Metadata?.[UPLOAD_ID] === id;
+  }
+
+  async head(key: string, signal?: AbortSignal): Promise<StoredFile | undefined> {
+    const object = this.#object(key);
+    try {
+      const answer = await this.#client.send(new HeadObjectCommand({ ...object, ...this.#customerKey }), {
+        ...(signal === undefined ? {} : { abortSignal: signal }),
+      });
+      return { key, size: answer.ContentLength ?? 0, version: answer.ETag ?? '' };
+    } catch (error) {
+      // The answer to HEAD has no text, so a missing bucket looks like a missing object.
+      if (statusOf(error) === 404) return undefined;
+      throw s3Error(error, this.name, `looking for ${key}`);
+    }
+  }
+
+  async *read(file: StoredFile, signal?: AbortSignal): AsyncIterable<Buffer> {
+    const object = this.#object(file.key);
+    let offset = 0;
+    let left = RESUMES;
+    while (offset < file.size) {
+      const begin = offset;
+      try {
+        const answer = await this.#client.send(
+          new GetObjectCommand({
+            ...object,
+            ...this.#customerKey,
+            ...(file.version === '' ? {} : { IfMatch: file.version }),
+            ...(offset === 0 ? {} : { Range: `bytes=${offset}-` }),
+          }),
+          { ...(signal === undefined ? {} : { abortSignal: signal }) },
+        );
+        for await (const part of answer.Body as Readable) {
+          signal?.throwIfAborted();
+          offset += (part as Buffer).length;
+          yield part as Buffer;
+        }
+        if (offset < file.size)
+          throw new RunError('FileTruncated', `${this.name}: ${file.key} ended after ${offset} of ${file.size} bytes`);
+        return;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (statusOf(error) === 412)
+          throw new RunError('ChecksumMismatch', `${this.name}: ${file.key} was changed while it was being read`);
+        const failure = s3Error(error, this.name, `reading ${file.key}`);
+        left = offset > begin ? RESUMES : left - 1;
+        const passing =
+          !(failure instanceof RunError) ||
+          failure.reason === 'StorageUnavailable' ||
+          failure.reason === 'FileTruncated';
+        if (!passing || left <= 0 || statusOf(error) !== undefined) throw failure;
+      }
+    }
+  }
+
+  async *list(folder: string, signal?: AbortSignal): AsyncIterable<StoredFile> {
+    let token: string | undefined;
+    do {
+      const answer = await this.#client
+        .send(
+          new ListObjectsV2Command({
+            Bucket: this.#bucket,
+            Prefix: this.#prefix + folder,
+            ...(token === undefined ? {} : { ContinuationToken: token }),
+          }),
+          { ...(signal === undefined ? {} : { abortSignal: signal }) },
+        )
+        .catch((error: unknown) => {
+          throw s3Error(error, this.name, 'listing');
+        });
+      for (const { Key, Size, ETag } of answer.Contents ?? []) {
+        const key = Key?.slice(this.#prefix.length) ?? '';
+        // Folders that a console made, and whatever else could not be a key of ours.
+        if (isKey(key)) yield { key, size: Size ?? 0, version: ETag ?? '' };
+      }
+      token = answer.IsTruncated === true ? answer.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
+  async remove(key: string, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.#client.send(new DeleteObjectCommand(this.#object(key)), {
+        ...(signal === undefined ? {} : { abortSignal: signal }),
+      });
+    } catch (error) {
+      if (statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket') return;
+      throw s3Error(error, this.name, `deleting ${key}`);
+    }
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+}

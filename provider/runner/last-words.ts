@@ -1,0 +1,16 @@
+/** Longest text that becomes part of a message. */
+const LONGEST = 1200;
+
+/** Lines in which tools repeat statements or rows, which can be anybody's data. */
+const REPEATED = /^\s*(DETAIL|CONTEXT|STATEMENT|QUERY|LINE \d+|Command was)\b/i;
+
+/** The end of what a tool wrote to standard error, without blank lines, repeated statements and rows. */
+export function lastWords(log: string): string {
+  const lines = log
+    .split('\n')
+    .map((line) => line.trimEnd())
+    // What follows a repeated statement over several lines begins with no name of a program.
+    .filter((line) => line !== '' && !REPEATED.test(line));
+  const said = lines.slice(-12).join('; ');
+  return said.length > LONGEST ? `…${said.slice(-LONGEST)}` : said;
+}
