@@ -1,4 +1,4 @@
-# Two images from one build: --target function and --target provider. Both are one bundled file on a slim Node, run as
+# Three images from one build: --target function, provider and runner. Each is one bundled file on a slim Node, run as
 # uid 2000, and write nowhere: start them with a read-only root file system.
 FROM node:24-bookworm-slim AS build
 WORKDIR /src
@@ -22,3 +22,7 @@ FROM base AS provider
 COPY --from=build /src/dist/provider.js ./
 EXPOSE 8080
 ENTRYPOINT ["node", "--enable-source-maps", "/app/provider.js"]
+
+FROM base AS runner
+COPY --from=build /src/dist/runner.js ./
+ENTRYPOINT ["node", "--enable-source-maps", "/app/runner.js"]

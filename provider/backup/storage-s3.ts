@@ -24,6 +24,9 @@ const RESUMES = 5;
 /** Says whose upload an object is, to tell our own from another's when an answer was lost. */
 const UPLOAD_ID = 'xdatabase-upload';
 
+const abortable = (signal: AbortSignal | undefined): { abortSignal?: AbortSignal } =>
+  signal === undefined ? {} : { abortSignal: signal };
+
 /** Objects of a bucket. */
 export class S3Storage implements Storage {
   readonly name: string;
@@ -128,9 +131,10 @@ export class S3Storage implements Storage {
   async head(key: string, signal?: AbortSignal): Promise<StoredFile | undefined> {
     const object = this.#object(key);
     try {
-      const answer = await this.#client.send(new HeadObjectCommand({ ...object, ...this.#customerKey }), {
-        ...(signal === undefined ? {} : { abortSignal: signal }),
-      });
+      const answer = await this.#client.send(
+        new HeadObjectCommand({ ...object, ...this.#customerKey }),
+        abortable(signal),
+      );
       return { key, size: answer.ContentLength ?? 0, version: answer.ETag ?? '' };
     } catch (error) {
       // The answer to HEAD has no text, so a missing bucket looks like a missing object.
@@ -153,7 +157,7 @@ export class S3Storage implements Storage {
             ...(file.version === '' ? {} : { IfMatch: file.version }),
             ...(offset === 0 ? {} : { Range: `bytes=${offset}-` }),
           }),
-          { ...(signal === undefined ? {} : { abortSignal: signal }) },
+          abortable(signal),
         );
         for await (const part of answer.Body as Readable) {
           signal?.throwIfAborted();
@@ -188,7 +192,7 @@ export class S3Storage implements Storage {
             Prefix: this.#prefix + folder,
             ...(token === undefined ? {} : { ContinuationToken: token }),
           }),
-          { ...(signal === undefined ? {} : { abortSignal: signal }) },
+          abortable(signal),
         )
         .catch((error: unknown) => {
           throw s3Error(error, this.name, 'listing');
@@ -204,9 +208,7 @@ export class S3Storage implements Storage {
 
   async remove(key: string, signal?: AbortSignal): Promise<void> {
     try {
-      await this.#client.send(new DeleteObjectCommand(this.#object(key)), {
-        ...(signal === undefined ? {} : { abortSignal: signal }),
-      });
+      await this.#client.send(new DeleteObjectCommand(this.#object(key)), abortable(signal));
     } catch (error) {
       if (statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket') return;
       throw s3Error(error, this.name, `deleting ${key}`);

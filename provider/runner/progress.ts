@@ -10,5 +10,5 @@ export interface Progress {
 export interface RunContext {
   /** Its reason is what the run fails with. */
   signal: AbortSignal;
-  onProgress(progress: Progress): void;
+  onProgress: (progress: Progress) => void;
 }
