@@ -96,6 +96,36 @@ export interface ExtensionObserved {
   available: string[];
 }
 
+/** What an account of MySQL or MariaDB has besides its privileges. */
+export interface AccountOptions {
+  require?: {
+    type: 'NONE' | 'SSL' | 'X509' | 'SPECIFIED';
+    subject?: string;
+    issuer?: string;
+    cipher?: string;
+  };
+  /** 0 = no limit. */
+  limits?: { maxQueriesPerHour?: number; maxUpdatesPerHour?: number; maxConnectionsPerHour?: number };
+  locked?: boolean;
+  /** 0 = the password never expires, null = the server's default counts. */
+  passwordLifetimeDays?: number | null;
+}
+
+export interface AccountObserved extends AccountOptions {
+  /** Authentication plugin. */
+  plugin: string;
+  /** Whether the plugin compares passwords, so that one can be set and checked. */
+  takesPassword: boolean;
+  /** Whether the password before the last is still taken. */
+  retainsPassword?: boolean;
+}
+
+/** The plugin that an account shall log in with; `authString` when the spec says what the plugin stores. */
+export interface WantedPlugin {
+  name: string;
+  authString?: string;
+}
+
 export interface RoleObserved {
   name: string;
   host?: string;
@@ -104,6 +134,7 @@ export interface RoleObserved {
   settings: Setting[];
   memberOf: (Membership & { grantor?: string })[];
   validUntil?: string;
+  account?: AccountObserved;
   mark?: Mark;
 }
 
@@ -247,6 +278,8 @@ export type Step =
       connectionLimit?: number;
       validUntil?: string;
       password?: Secret;
+      account?: AccountOptions;
+      plugin?: WantedPlugin;
       mark?: Mark;
     }
   | {
@@ -256,8 +289,22 @@ export type Step =
       attributes: RoleAttributes;
       connectionLimit?: number;
       validUntil?: string;
+      account?: AccountOptions;
+      /** Another plugin, which takes no password of ours. */
+      plugin?: WantedPlugin;
+      /** Ends the time in which the password before the last logs in too. */
+      discardOldPassword?: true;
     }
-  | { kind: 'setPassword'; name: string; host?: string; password: Secret }
+  | {
+      kind: 'setPassword';
+      name: string;
+      host?: string;
+      password: Secret;
+      /** Authentication plugin that comes with it; the account keeps its own when not given. */
+      plugin?: string;
+      /** Lets the password that it had log in too, until it is discarded. */
+      retain?: boolean;
+    }
   | { kind: 'setRoleSetting'; name: string; setting: string; value: string | null }
   | { kind: 'grantMembership'; role: string; memberOf: string; admin?: boolean; inherit?: boolean; set?: boolean }
   | { kind: 'revokeMembership'; role: string; memberOf: string; grantor?: string }

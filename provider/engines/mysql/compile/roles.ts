@@ -1,0 +1,122 @@
+/** Accounts and roles as SQL. Passwords are the plugin's own strings by the time they come here. */
+import type { AccountOptions, Step } from '../../../resources/model.ts';
+import { accountSql } from '../accounts.ts';
+import type { MysqlInfo } from '../info.ts';
+import { attributeOf, carriesMark } from '../mark.ts';
+import {
+  account,
+  integer,
+  join,
+  keyword,
+  literal,
+  roleName,
+  secretBytes,
+  secretLiteral,
+  type Sql,
+  sql,
+} from '../sql.ts';
+import { Secret } from '../../../resources/secret.ts';
+
+type Of<K extends Step['kind']> = Extract<Step, { kind: K }>;
+
+/** How an account is to log in from now on. */
+export interface Authentication {
+  plugin: string;
+  /** The string that the plugin stores; undefined = it needs none. */
+  stored?: Buffer;
+}
+
+export function createRole(step: Of<'createRole'>, authentication: Authentication | undefined, info: MysqlInfo): Sql[] {
+  if (step.attributes.login === false) {
+    const role = nameOf(step, true, info);
+    const mark =
+      step.mark !== undefined && carriesMark(info.engine, 'role')
+        ? [sql`ALTER USER ${role} ATTRIBUTE ${literal(attributeOf(step.mark))}`]
+        : [];
+    return [sql`CREATE ROLE ${role}`, ...mark];
+  }
+  const mark =
+    step.mark !== undefined && carriesMark(info.engine, 'role')
+      ? [sql`ATTRIBUTE ${literal(attributeOf(step.mark))}`]
+      : [];
+  const parts = [
+    sql`CREATE USER ${account(step.name, step.host)}`,
+    ...(authentication === undefined ? [] : [identified(authentication, info)]),
+    ...options(step.account ?? {}, step.connectionLimit),
+    ...mark,
+  ];
+  return [join(parts, ' ')];
+}
+
+export function alterRole(step: Of<'alterRole'>, authentication: Authentication | undefined, info: MysqlInfo): Sql[] {
+  const parts = [
+    ...(authentication === undefined ? [] : [identified(authentication, info)]),
+    ...(step.discardOldPassword === true ? [sql`DISCARD OLD PASSWORD`] : []),
+    ...options(step.account ?? {}, step.connectionLimit),
+  ];
+  return parts.length === 0 ? [] : [join([sql`ALTER USER ${account(step.name, step.host)}`, ...parts], ' ')];
+}
+
+export function setPassword(step: Of<'setPassword'>, authentication: Authentication, info: MysqlInfo): Sql[] {
+  const change = sql`ALTER USER ${account(step.name, step.host)} ${identified(authentication, info)}`;
+  return [step.retain === true ? sql`${change} RETAIN CURRENT PASSWORD` : change];
+}
+
+/** `isRole`: what the server has under that name. */
+export const dropRole = (step: Of<'dropRole'>, isRole: boolean, info: MysqlInfo): Sql[] => [
+  isRole
+    ? sql`DROP ROLE IF EXISTS ${nameOf(step, true, info)}`
+    : sql`DROP USER IF EXISTS ${account(step.name, step.host)}`,
+];
+
+export const markRole = (step: Of<'mark'>, info: MysqlInfo): Sql[] =>
+  carriesMark(info.engine, 'role')
+    ? [sql`ALTER USER ${account(step.on.name, step.on.host)} ATTRIBUTE ${literal(attributeOf(step.mark))}`]
+    : [];
+
+const nameOf = ({ name, host }: { name: string; host?: string }, isRole: boolean, info: MysqlInfo): Sql =>
+  isRole && info.engine === 'mariadb' ? roleName(name) : accountSql({ name, host: host ?? '%' }, info);
+
+function identified({ plugin, stored }: Authentication, { engine }: MysqlInfo): Sql {
+  const name = literal(plugin);
+  if (engine === 'mariadb')
+    return stored === undefined
+      ? sql`IDENTIFIED VIA ${name}`
+      : sql`IDENTIFIED VIA ${name} USING ${secretLiteral(new Secret(stored.toString('utf8')))}`;
+  return stored === undefined ? sql`IDENTIFIED WITH ${name}` : sql`IDENTIFIED WITH ${name} AS ${secretBytes(stored)}`;
+}
+
+const LIMITS = {
+  maxQueriesPerHour: sql`MAX_QUERIES_PER_HOUR`,
+  maxUpdatesPerHour: sql`MAX_UPDATES_PER_HOUR`,
+  maxConnectionsPerHour: sql`MAX_CONNECTIONS_PER_HOUR`,
+} as const;
+
+/** In the order that the grammar wants: REQUIRE, WITH, then password and lock. */
+function options(wanted: AccountOptions, connectionLimit: number | undefined): Sql[] {
+  const parts: Sql[] = [];
+  if (wanted.require !== undefined) parts.push(requireClause(wanted.require));
+  const limits = (Object.keys(LIMITS) as (keyof typeof LIMITS)[]).flatMap((key) => {
+    const value = wanted.limits?.[key];
+    return value === undefined ? [] : [sql`${LIMITS[key]} ${integer(value)}`];
+  });
+  if (connectionLimit !== undefined) limits.push(sql`MAX_USER_CONNECTIONS ${integer(Math.max(connectionLimit, 0))}`);
+  if (limits.length > 0) parts.push(sql`WITH ${join(limits, ' ')}`);
+  if (wanted.locked !== undefined)
+    parts.push(sql`ACCOUNT ${keyword(wanted.locked ? 'LOCK' : 'UNLOCK', ['LOCK', 'UNLOCK'])}`);
+  const days = wanted.passwordLifetimeDays;
+  if (days === null) parts.push(sql`PASSWORD EXPIRE DEFAULT`);
+  else if (days === 0) parts.push(sql`PASSWORD EXPIRE NEVER`);
+  else if (days !== undefined) parts.push(sql`PASSWORD EXPIRE INTERVAL ${integer(days)} DAY`);
+  return parts;
+}
+
+function requireClause({ type, subject, issuer, cipher }: NonNullable<AccountOptions['require']>): Sql {
+  if (type !== 'SPECIFIED') return sql`REQUIRE ${keyword(type, ['NONE', 'SSL', 'X509'])}`;
+  const parts = [
+    ...(subject === undefined ? [] : [sql`SUBJECT ${literal(subject)}`]),
+    ...(issuer === undefined ? [] : [sql`ISSUER ${literal(issuer)}`]),
+    ...(cipher === undefined ? [] : [sql`CIPHER ${literal(cipher)}`]),
+  ];
+  return sql`REQUIRE ${join(parts, ' AND ')}`;
+}

@@ -1,0 +1,58 @@
+/** Any step as SQL. */
+import type { Step } from '../../../resources/model.ts';
+import { ResourceError } from '../../../resources/errors.ts';
+import type { MysqlInfo } from '../info.ts';
+import type { Sql } from '../sql.ts';
+import * as databases from './databases.ts';
+import * as roles from './roles.ts';
+
+/** What a step needs that only the server or a computation can give. */
+export interface Prepared {
+  authentication?: roles.Authentication;
+  /** The comment that a database has already. */
+  comment?: string | null;
+  /** Whether the name is that of a role rather than of an account. */
+  isRole?: boolean;
+}
+
+export function compileStep(step: Step, info: MysqlInfo, prepared: Prepared = {}): Sql[] {
+  const { comment } = prepared;
+  switch (step.kind) {
+    case 'createDatabase':
+      return databases.createDatabase(step, info.engine);
+    case 'alterDatabase':
+      return databases.alterDatabase(step, info.engine, comment);
+    case 'dropDatabase':
+      return databases.dropDatabase(step);
+    case 'createRole':
+      return roles.createRole(step, prepared.authentication ?? shown(step, info), info);
+    case 'alterRole':
+      return roles.alterRole(step, prepared.authentication ?? shown(step, info), info);
+    case 'setPassword':
+      return roles.setPassword(step, prepared.authentication ?? shown(step, info) ?? PLACEHOLDER, info);
+    case 'dropRole':
+      return roles.dropRole(step, prepared.isRole === true, info);
+    case 'mark':
+      return step.on.type === 'database'
+        ? databases.markDatabase(step, info.engine, comment)
+        : roles.markRole(step, info);
+    default:
+      throw new ResourceError('NotSupported', `${info.product} has nothing for a step of kind ${step.kind}`, {
+        retryable: false,
+      });
+  }
+}
+
+/** For texts that are shown and never sent: the string itself is hidden there anyway. */
+const HIDDEN = Buffer.from('x');
+const PLACEHOLDER: roles.Authentication = { plugin: '', stored: HIDDEN };
+
+function shown(step: Step, info: MysqlInfo): roles.Authentication | undefined {
+  if (step.kind === 'setPassword') return { plugin: step.plugin ?? info.defaultPlugin, stored: HIDDEN };
+  if (step.kind !== 'createRole' && step.kind !== 'alterRole') return undefined;
+  const { plugin } = step;
+  const password = step.kind === 'createRole' ? step.password : undefined;
+  if (plugin === undefined && password === undefined) return undefined;
+  const hasString = password !== undefined || plugin?.authString !== undefined;
+  return { plugin: plugin?.name ?? info.defaultPlugin, ...(hasString ? { stored: HIDDEN } : {}) };
+}

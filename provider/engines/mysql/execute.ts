@@ -1,0 +1,119 @@
+/** Sends steps one by one: every statement that changes accounts or databases commits by itself. */
+import type { Step } from '../../resources/model.ts';
+import type { Authentication } from './compile/roles.ts';
+import { compileStep, type Prepared } from './compile/steps.ts';
+import { isRetryable } from './errors.ts';
+import { isStoredString, storedString, takesPassword } from './authentication.ts';
+import type { MysqlInfo } from './info.ts';
+import { readAccounts } from './reads/roles.ts';
+import { type Session, UNLIMITED_MS } from './session.ts';
+import { literal, sql } from './sql.ts';
+
+/** Two sessions that wait for each other are told so: the statement is run again. */
+const ATTEMPTS = 6;
+
+export async function runStep(session: Session, step: Step, info: MysqlInfo): Promise<void> {
+  const prepared = await prepare(session, step, info);
+  for (const statement of compileStep(step, info, prepared))
+    await retrying(async () => {
+      await session.execute(statement, step.kind === 'dropDatabase' ? UNLIMITED_MS : undefined);
+    });
+}
+
+async function retrying(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (!isRetryable(error) || attempt >= ATTEMPTS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, attempt * 20 * (1 + Math.random())));
+    }
+}
+
+async function prepare(session: Session, step: Step, info: MysqlInfo): Promise<Prepared> {
+  switch (step.kind) {
+    case 'createRole':
+    case 'alterRole':
+    case 'setPassword': {
+      const authentication = await authenticationOf(session, step, info);
+      return authentication === undefined ? {} : { authentication };
+    }
+    case 'dropRole': {
+      const [account] = await readAccounts(session, [step], info);
+      return { isRole: account?.isRole ?? false };
+    }
+    case 'alterDatabase':
+      return step.comment === undefined ? {} : { comment: await commentOf(session, step.name, info) };
+    case 'mark':
+      return step.on.type === 'database' ? { comment: await commentOf(session, step.on.name, info) } : {};
+    default:
+      return {};
+  }
+}
+
+type Credential = Extract<Step, { kind: 'createRole' | 'alterRole' | 'setPassword' }>;
+
+async function authenticationOf(
+  session: Session,
+  step: Credential,
+  info: MysqlInfo,
+): Promise<Authentication | undefined> {
+  if (step.kind === 'setPassword') {
+    const plugin = step.plugin ?? (await pluginOf(session, step, info));
+    return { plugin, stored: await storedString(plugin, step.password.reveal()) };
+  }
+  const { plugin } = step;
+  if (plugin?.authString !== undefined) return { plugin: plugin.name, stored: Buffer.from(plugin.authString) };
+  if (step.kind === 'createRole' && step.password !== undefined) {
+    const name = plugin?.name ?? pluginFor(step.password.reveal(), info);
+    return { plugin: name, stored: await storedString(name, step.password.reveal()) };
+  }
+  return plugin === undefined ? undefined : { plugin: plugin.name };
+}
+
+/** A text that some plugin stores, instead of a password, says by itself which plugin it is for. */
+function pluginFor(password: string, { defaultPlugin }: MysqlInfo): string {
+  const stored = ['caching_sha2_password', 'sha256_password', 'mysql_native_password'].find((plugin) =>
+    isStoredString(plugin, password),
+  );
+  if (stored !== undefined) return stored;
+  return takesPassword(defaultPlugin) ? defaultPlugin : 'caching_sha2_password';
+}
+
+/** The plugin that the account has, if it takes passwords. */
+async function pluginOf(
+  session: Session,
+  step: Extract<Step, { kind: 'setPassword' }>,
+  info: MysqlInfo,
+): Promise<string> {
+  const [account] = await readAccounts(session, [step], info);
+  const plugin = account?.plugin ?? '';
+  return takesPassword(plugin) ? plugin : pluginFor(step.password.reveal(), info);
+}
+
+async function commentOf(session: Session, database: string, info: MysqlInfo): Promise<string | null> {
+  if (info.engine === 'mysql') return null;
+  const [row] = await session.query(
+    sql`SELECT SCHEMA_COMMENT AS comment FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ${literal(database)}`,
+  );
+  return (row?.['comment'] ?? null) as string | null;
+}
+
+/** What was tried, for an error: the first words of the statement, without names and values. */
+export const triedOf = (step: Step): string => WORDS[step.kind] ?? step.kind;
+
+const WORDS: Partial<Record<Step['kind'], string>> = {
+  createDatabase: 'CREATE DATABASE',
+  alterDatabase: 'ALTER DATABASE',
+  dropDatabase: 'DROP DATABASE',
+  createRole: 'CREATE USER',
+  alterRole: 'ALTER USER',
+  setPassword: 'ALTER USER … IDENTIFIED',
+  dropRole: 'DROP USER',
+  grant: 'GRANT',
+  revoke: 'REVOKE',
+  grantMembership: 'GRANT',
+  revokeMembership: 'REVOKE',
+  mark: 'ALTER',
+};

@@ -1,0 +1,41 @@
+/**
+ * Who manages an object, where the server has a place for it: an attribute of an account on MySQL, the comment of a
+ * database on MariaDB. Elsewhere nothing can be written, and the resource's own annotations are all the evidence.
+ */
+import type { Mark } from '../../resources/model.ts';
+import type { Flavour } from './info.ts';
+
+const FORM = /(?:^|\n)managed by xdatabase: (\S+) \(([^()\s]+)\)$/;
+
+/** Whether objects of that type can carry a mark. */
+export const carriesMark = (flavour: Flavour, type: string): boolean =>
+  flavour === 'mysql' ? type === 'role' : type === 'database';
+
+/** What is merged into the attributes of an account: those of others stay. */
+export const attributeOf = ({ uid, resource }: Mark): string => JSON.stringify({ xdatabase: { uid, resource } });
+
+/** Reads all attributes of an account, which are JSON. */
+export function readAttribute(attributes: unknown): Mark | undefined {
+  if (typeof attributes !== 'string') return undefined;
+  const { xdatabase } = JSON.parse(attributes) as { xdatabase?: Partial<Record<string, unknown>> };
+  const { uid, resource } = xdatabase ?? {};
+  return typeof uid === 'string' && typeof resource === 'string' ? { uid, resource } : undefined;
+}
+
+/** MariaDB's limit of a comment on a database, in characters. */
+export const MAX_COMMENT_CHARACTERS = 1_024;
+
+/** The comment of a database that had, or is to have, `text` as its comment. */
+export function withMark(mark: Mark, text?: string | null): string {
+  const own = withoutMark(text);
+  const line = `managed by xdatabase: ${mark.resource} (${mark.uid})`;
+  return own === '' ? line : `${own}\n${line}`;
+}
+
+/** What people wrote. */
+export const withoutMark = (comment?: string | null): string => (comment ?? '').replace(FORM, '');
+
+export function readMark(comment: string | null | undefined): Mark | undefined {
+  const match = FORM.exec(comment ?? '');
+  return match === null ? undefined : { resource: match[1] ?? '', uid: match[2] ?? '' };
+}

@@ -1,0 +1,39 @@
+/** Which read answers a kind. Everything is asked wherever a session is open: the catalogs belong to the whole server. */
+import type { ReadKind, Reads } from '../../../resources/model.ts';
+import { ResourceError } from '../../../resources/errors.ts';
+import type { MysqlInfo } from '../info.ts';
+import type { Session } from '../session.ts';
+import { readDatabaseContents } from './contents.ts';
+import { readDatabases } from './databases.ts';
+import { type OnAccount, readRoles } from './roles.ts';
+
+export async function dispatchRead<K extends ReadKind>(
+  kind: K,
+  queries: readonly Reads[K]['query'][],
+  info: MysqlInfo,
+  session: Session,
+  onAccount: OnAccount,
+): Promise<Reads[K]['result'][]> {
+  if (queries.length === 0) return [];
+  const reads: { [R in ReadKind]: (asked: readonly Reads[R]['query'][]) => Promise<Reads[R]['result'][]> } = {
+    database: async (asked) => await readDatabases(session, asked, info),
+    databaseContents: async (asked) => await readDatabaseContents(session, asked, info),
+    role: async (asked) => await readRoles(session, asked, info, onAccount),
+    // Nothing belongs to an account, and its privileges go with it.
+    roleDependencies: async (asked) => await Promise.resolve(asked.map(() => ({ owned: [], databases: [] }))),
+    grant: unknown('grant', info),
+    membership: unknown('membership', info),
+    schema: unknown('Schema', info),
+    schemaContents: unknown('Schema', info),
+    extension: unknown('Extension', info),
+    defaultPrivileges: unknown('DefaultPrivileges', info),
+  };
+  return await reads[kind](queries);
+}
+
+const unknown =
+  (what: string, { product }: MysqlInfo): (() => Promise<never>) =>
+  async () =>
+    await Promise.reject(
+      new ResourceError('NotSupported', `${product} has nothing that a ${what} could be`, { retryable: false }),
+    );
