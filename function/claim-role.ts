@@ -14,9 +14,6 @@ export const MAX_GRANTS = 16;
 
 const names = (what: string) => z.array(sqlName('One name, or * for all.')).min(1).max(64).optional().describe(what);
 
-/** The objects in a schema that one grant can be on. */
-export const GRANT_OBJECTS = ['tables', 'sequences', 'routines'] as const;
-
 export const customGrant = z
   .object({
     name: label(40).describe('Name of the grant in this role. Another name is another grant.'),

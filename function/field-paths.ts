@@ -41,7 +41,13 @@ export const fieldPaths = z
     'For composites of another kind than XDatabase: where each field of a claim is. Only these are then read, and everything else in the composite is the concern of the platform.',
   );
 
-export const statusPath = path('Where in the composite the status goes.').default('status');
+export const statusPath = matching(
+  /^status([.][A-Za-z][A-Za-z0-9_-]*)*$/,
+  'must be status, or fields below it with dots between, e.g. status.database',
+  256,
+)
+  .default('status')
+  .describe('Where in the composite the status goes.');
 
 type FieldPath = z.output<typeof fieldPath>;
 type Item = z.output<typeof item>;

@@ -39,13 +39,13 @@ export async function run(program: string, args: readonly string[]): Promise<Out
 }
 
 /** The composite that Crossplane makes of a claim. */
-export function compositeOf(claim: Rendered): Rendered {
+export function compositeOf(claim: Rendered, kind = 'CompositeXDatabase'): Rendered {
   const { name, namespace } = claim.metadata;
   const { writeConnectionSecretToRef: _, ...spec } = claim.spec;
   const composite = `${name}-x7k2p`;
   return {
     apiVersion: claim.apiVersion,
-    kind: 'CompositeXDatabase',
+    kind,
     metadata: {
       name: composite,
       uid: '7c7d4a3c-0000-4000-8000-000000000001',
@@ -63,45 +63,62 @@ export function compositeOf(claim: Rendered): Rendered {
   };
 }
 
+/** The files that say what a composite is and what becomes of it. */
+export interface Package {
+  definition: string;
+  composition: string;
+}
+
+export const OURS: Record<'v1' | 'v2', Package> = {
+  v1: { definition: 'package/configuration/v1/definition.yaml', composition: 'package/configuration/v1/composition.yaml' },
+  v2: { definition: 'package/configuration/v2/definition.yaml', composition: 'package/configuration/v2/composition.yaml' },
+};
+
 export interface Renderer {
-  render(
-    xr: Rendered,
-    version: 'v1' | 'v2',
-    more?: { observed?: readonly Json[]; required?: readonly Json[] },
-  ): Promise<Outcome>;
-  validate(text: string): Promise<Outcome>;
+  render(xr: Rendered, of: Package, more?: { observed?: readonly Json[]; required?: readonly Json[] }): Promise<Outcome>;
+  /** @param definitions Definitions beside ours that the text needs. */
+  validate(text: string, definitions?: readonly string[]): Promise<Outcome>;
   stop(): Promise<void>;
 }
 
-export async function startRenderer(): Promise<Renderer> {
+/** @param others Functions beside ours, by name, with the addresses that they listen on. */
+export async function startRenderer(others: Readonly<Record<string, string>> = {}): Promise<Renderer> {
   const [cli, core] = await Promise.all([binary('crossplane'), binary('crossplane-core')]);
   const folder = await mkdtemp(join(tmpdir(), 'xdatabase-golden-'));
   const server = await startFunction({ address: '127.0.0.1:0', insecure: true });
-  const functions = await manifest<{ metadata: { annotations: Json } }>('examples/functions.yaml');
-  functions.metadata.annotations['render.crossplane.io/runtime-development-target'] = `127.0.0.1:${server.port}`;
+  const ours = await manifest<{ metadata: { name: string; annotations: Json } }>('examples/functions.yaml');
+  const functionAt = (name: string, address: string): object => ({
+    ...ours,
+    metadata: {
+      name,
+      annotations: { ...ours.metadata.annotations, 'render.crossplane.io/runtime-development-target': address },
+    },
+  });
   let files = 0;
   const write = async (...objects: unknown[]): Promise<string> => {
     const file = join(folder, `${(files += 1)}.yaml`);
     await writeFile(file, objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join('---\n'));
     return file;
   };
-  const functionsFile = await write(functions);
-  const configuration = (version: string, file: string): string =>
-    join(ROOT, 'package/configuration', version, `${file}.yaml`);
+  const functionsFile = await write(
+    functionAt(ours.metadata.name, `127.0.0.1:${server.port}`),
+    ...Object.entries(others).map(([name, address]) => functionAt(name, address)),
+  );
   return {
-    async render(xr, version, { observed = [], required = [] } = {}) {
-      const args = ['composition', 'render', await write(xr), configuration(version, 'composition'), functionsFile];
-      args.push(`--crossplane-binary=${core}`, `--xrd=${configuration(version, 'definition')}`, '--include-full-xr');
+    async render(xr, { definition, composition }, { observed = [], required = [] } = {}) {
+      const args = ['composition', 'render', await write(xr), join(ROOT, composition), functionsFile];
+      args.push(`--crossplane-binary=${core}`, `--xrd=${join(ROOT, definition)}`, '--include-full-xr');
       if (observed.length > 0) args.push(`--observed-resources=${await write(...observed)}`);
       if (required.length > 0) args.push(`--required-resources=${await write(...required)}`);
       return await run(cli, args);
     },
-    async validate(text) {
+    async validate(text, definitions = []) {
       const file = join(folder, `${(files += 1)}.yaml`);
       await writeFile(file, text);
-      const schemas = [join(ROOT, 'package/provider/crds'), ...['v1', 'v2'].map((v) => configuration(v, 'definition'))];
+      const schemas = ['package/provider/crds', ...Object.values(OURS).map((one) => one.definition), ...definitions];
       const flags = ['--crossplane-image=', `--cache-dir=${join(folder, 'cache')}`, '--error-on-missing-schemas'];
-      return await run(cli, ['resource', 'validate', schemas.join(','), file, ...flags]);
+      const paths = schemas.map((path) => join(ROOT, path)).join(',');
+      return await run(cli, ['resource', 'validate', paths, file, ...flags]);
     },
     async stop() {
       await server.stop();

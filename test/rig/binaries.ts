@@ -60,6 +60,8 @@ const recipes = {
     module: 'function-peers',
     package: 'github.com/crossplane-contrib/function-patch-and-transform',
   },
+  // Its module has another name than the repository that serves it, so go.mod replaces the one by the other.
+  'function-auto-ready': { module: 'function-auto-ready', package: 'github.com/crossplane/function-auto-ready' },
   versitygw: { module: 'versitygw', package: 'github.com/versity/versitygw/cmd/versitygw' },
 } as const satisfies Record<string, Recipe>;
 

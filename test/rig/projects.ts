@@ -29,7 +29,10 @@ export const projects: readonly Project[] = [
     include: 'test/golden/**/*.test.ts',
     seconds: 120,
     setup: [],
-    needs: { binaries: ['crossplane-core', 'crossplane'], postgres: [] },
+    needs: {
+      binaries: ['crossplane-core', 'crossplane', 'function-patch-and-transform', 'function-auto-ready'],
+      postgres: [],
+    },
   },
   {
     name: 'rig',
