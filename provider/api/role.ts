@@ -99,12 +99,25 @@ const forProvider = z.object({
     })
     .optional()
     .describe('MySQL and MariaDB: authentication plugin; the default of the server when not given.'),
+  passwordLifetimeDays: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe(
+      'MySQL and MariaDB: days after which a password has to be changed (PASSWORD EXPIRE); 0 = never, and the default of the server when not given.',
+    ),
   accountLocked: z.boolean().optional().describe('MySQL and MariaDB: whether the account is locked.'),
   passwordSecretRef: secretKeyRef('Secret with the password; when not given, one is generated.').optional(),
   passwordRotation: z
     .object({
       every: duration.optional().describe('Go duration, e.g. 720h: how old a generated password may grow.'),
       trigger: z.string().optional().describe('Any text; a new value rotates the password once.'),
+      overlap: duration
+        .optional()
+        .describe(
+          'MySQL: how long the password before it logs in too (RETAIN CURRENT PASSWORD), as Go duration; 10m when not given, 0s for not at all.',
+        ),
     })
     .optional()
     .describe('When a generated password is replaced.'),

@@ -20,6 +20,8 @@ export type SecretReader = (namespace: string, name: string) => Promise<SecretOb
 /** Letters and digits only, so that the password is safe in every URI and option file: 32 of 62 are 190 bits. */
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 const PASSWORD_LENGTH = 32;
+/** Long enough for a changed Secret to reach the pods that mount it. */
+const OVERLAP_MS = 10 * 60_000;
 
 export const generatePassword = (): Secret =>
   new Secret(Array.from({ length: PASSWORD_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join(''));
@@ -52,9 +54,16 @@ export class SecretCredentials implements Credentials {
     const secret = await this.#read(namespace, connection);
     const stored = decode(secret?.data?.['password']);
     const changedAt = resource.status?.atProvider?.['passwordChangedAt'] as string | undefined;
+    const overlap = spec.passwordRotation?.overlap;
+    const overlapMs = overlap === undefined ? OVERLAP_MS : parseDuration(overlap);
     if (stored && !this.#isDue(resource, spec, changedAt))
-      return { value: new Secret(stored), generated: true, ...(changedAt === undefined ? {} : { changedAt }) };
-    return { value: generatePassword(), generated: true, changedAt: this.#now().toISOString() };
+      return {
+        value: new Secret(stored),
+        generated: true,
+        overlapMs,
+        ...(changedAt === undefined ? {} : { changedAt }),
+      };
+    return { value: generatePassword(), generated: true, overlapMs, changedAt: this.#now().toISOString() };
   }
 
   atProvider(resource: Managed, context: PlanContext): Record<string, unknown> {
@@ -84,7 +93,7 @@ export class SecretCredentials implements Credentials {
         port,
         tlsMode,
         ...(isRole ? { username: context.externalName } : {}),
-        ...(context.password === undefined ? {} : { password: context.password.value }),
+        ...(context.password === undefined || plan.passwordless === true ? {} : { password: context.password.value }),
         ...(database === undefined ? {} : { database }),
       }),
       ...plan.connectionDetails,

@@ -16,8 +16,13 @@ export interface ServerInfo {
   admin: { name: string; superUser: boolean; createRole: boolean; createDb: boolean };
   /** Identifies the server behind several addresses, where it can be read. */
   systemIdentifier?: string;
-  /** Authentication plugins whose accounts log in with a password that we set, where accounts have such a plugin. */
-  passwordPlugins?: readonly string[];
+  /** Where logins are accounts with a host and an authentication plugin. */
+  accounts?: {
+    /** Plugins whose accounts log in with a password that we set. */
+    passwordPlugins: readonly string[];
+    /** Whether an account may have two passwords for a while. */
+    dualPasswords: boolean;
+  };
   /** Server-wide privileges that depend on what the server has loaded, sorted. */
   dynamicPrivileges?: readonly string[];
   /** Whether `_` and `%` in the database of a grant stand for other characters. */

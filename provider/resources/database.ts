@@ -1,6 +1,7 @@
 /** Database: spec → steps. */
 import { DatabaseKind, type Database, type DatabaseParameters } from '../api/database.ts';
 import { defined, forCreation } from './creation.ts';
+import { defaultsToChange } from './database-defaults.ts';
 import { initProgress, markOfNew, runInit } from './database-init.ts';
 import { refuseContradictions, refuseUnsupported, unchangeableDrift } from './database-limits.ts';
 import { ended, isExpired } from './database-expiry.ts';
@@ -11,10 +12,13 @@ import { refuseLongName, refuseReservedDatabase } from './names.ts';
 import { isOursToDrop, type OwnershipRecord, ownershipOf, wasAdopted } from './ownership.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';
 import { settingChanges } from './settings.ts';
+import { refuseUnknownFields } from './unknown-fields.ts';
 
 interface Applied extends OwnershipRecord {
   /** Names of the settings that this resource set. */
   settings?: string[];
+  /** This resource gave it a comment. */
+  comment?: true;
   /** The database was made with an initSQL; the mark on the server says whether it is still to succeed. */
   initSQL?: true;
 }
@@ -35,6 +39,7 @@ export class DatabasePlanner implements Planner<Database> {
     if (isExpired(spec, context.now)) return await ended(resource, await this.planDelete(resource, context), context);
     const observed = await reader.read('database', { name });
     const wanted = observed === undefined ? forCreation(resource) : spec;
+    refuseUnknownFields('Database', wanted, reader.server.engine);
     refuseUnsupported(wanted, reader.server);
     if (observed === undefined) refuseContradictions(wanted, reader.server);
     const plan = observed === undefined ? create(name, wanted, spec, context) : change(spec, observed, context);
@@ -122,7 +127,7 @@ function change(spec: DatabaseParameters, observed: DatabaseObserved, context: P
     unchangeable: unchangeableDrift(spec, observed, server),
     applied: appliedOf(spec, ownership.record, hasInit),
     atProvider: defined({
-      owner: observed.owner,
+      owner: observed.owner || undefined,
       encoding: observed.encoding,
       collation: observed.collation,
       initSQL: init.isFailed ? 'Failed' : hasInit && init.steps.length === 0 ? 'Succeeded' : undefined,
@@ -140,13 +145,15 @@ function change(spec: DatabaseParameters, observed: DatabaseObserved, context: P
   const tablespace = differing(spec.tablespace, observed.tablespace);
   // Cannot be in one transaction with anything else.
   if (tablespace !== undefined) plan.steps.push({ kind: 'alterDatabase', name, tablespace });
-  const alter = defined({
-    owner: differing(spec.owner, observed.owner),
-    allowConnections: differing(spec.allowConnections, observed.allowConnections),
-    connectionLimit: differing(spec.connectionLimit, observed.connectionLimit),
-    isTemplate: differing(spec.isTemplate, observed.isTemplate),
-    characterSet: server.engine === 'postgres' ? undefined : differing(spec.characterSet, observed.encoding),
-  });
+  const alter = {
+    ...defined({
+      owner: differing(spec.owner, observed.owner),
+      allowConnections: differing(spec.allowConnections, observed.allowConnections),
+      connectionLimit: differing(spec.connectionLimit, observed.connectionLimit),
+      isTemplate: differing(spec.isTemplate, observed.isTemplate),
+    }),
+    ...defaultsToChange(spec, observed, server.engine, before.comment === true),
+  };
   const altering: Step[] = Object.keys(alter).length > 0 ? [{ kind: 'alterDatabase', name, ...alter }] : [];
   plan.steps.push(...(alter.allowConnections === false ? [...init.steps, ...altering] : [...altering, ...init.steps]));
   // Only what we set is reset: settings of others stay.
@@ -161,15 +168,20 @@ function appliedOf(spec: DatabaseParameters, ownership: OwnershipRecord, hasInit
   return {
     ...ownership,
     ...(spec.settings === undefined ? {} : { settings: spec.settings.map(({ name }) => name).toSorted() }),
+    ...(spec.comment === undefined ? {} : { comment: true }),
     ...(hasInit ? { initSQL: true } : {}),
   };
 }
 
 /** The record is an annotation, which people may edit. */
-function appliedBefore(value: unknown): Pick<Applied, 'settings' | 'initSQL'> {
-  const { settings, initSQL } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+function appliedBefore(value: unknown): Pick<Applied, 'settings' | 'comment' | 'initSQL'> {
+  const { settings, comment, initSQL } = (typeof value === 'object' && value !== null ? value : {}) as Record<
+    string,
+    unknown
+  >;
   return {
     settings: Array.isArray(settings) ? settings.filter((name) => typeof name === 'string') : [],
+    ...(comment === true ? { comment } : {}),
     ...(initSQL === true ? { initSQL } : {}),
   };
 }

@@ -5,8 +5,9 @@ import { ResourceError } from './errors.ts';
 const ROLES: Record<EngineName, RegExp> = {
   postgres: /^(pg_.*|postgres|public|none|current_user|session_user|current_role|rds.*|cloudsql.*|azure.*|alloydb.*)$/,
   cockroachdb: /^(crdb_internal.*|pg_.*|root|admin|node|public|none)$/,
-  mysql: /^(mysql\..*|root|rdsadmin|cloudsql.*|azure_superuser|event_scheduler)$/,
-  mariadb: /^(mariadb\.sys|mysql|root|rdsadmin|azure_superuser|PUBLIC|NONE)$/i,
+  mysql:
+    /^(mysql\..*|root|event_scheduler|system user|rds.*admin|rds_superuser.*|rdstopmgr|cloudsql.*|cloudiam.*|azure_.*|aws_.*)$/i,
+  mariadb: /^(mariadb\..*|mysql|mysql\..*|root|rds.*admin|rds_superuser.*|rdstopmgr|azure_.*|public|none)$/i,
 };
 
 const DATABASES: Record<EngineName, RegExp> = {
@@ -40,7 +41,7 @@ export function refuseReservedSchema(name: string): void {
 /** Counted as the server counts: in bytes, or in characters. */
 export function refuseLongName(engine: EngineName, what: string, name: string): void {
   const isInBytes = engine === 'postgres' || engine === 'cockroachdb';
-  const limit = isInBytes ? 63 : what === 'role' ? 32 : 64;
+  const limit = isInBytes ? 63 : what !== 'role' ? 64 : engine === 'mariadb' ? 128 : 32;
   const size = isInBytes ? Buffer.byteLength(name) : Array.from(name).length;
   if (size > limit)
     throw new ResourceError(

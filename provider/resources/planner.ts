@@ -25,8 +25,10 @@ export interface PlanContext {
   owned: boolean;
   /** What this resource applied earlier, as `Plan.applied` gave it; undefined before the first time. */
   applied: unknown;
-  /** Password of a Role: from its Secret, from its connection Secret, or freshly generated. */
-  password?: { value: Secret; generated: boolean; changedAt?: string };
+  /**
+   * `overlapMs`: how long the password before it may log in too, where the server has that.
+   * Password of a Role: from its Secret, from its connection Secret, or freshly generated. */
+  password?: { value: Secret; generated: boolean; changedAt?: string; overlapMs?: number };
   /** Names on the server of roles that memberOf refers to are resolved in the spec already. */
   now: Date;
 }
@@ -43,6 +45,8 @@ export interface Plan {
   /** Recorded on the resource before the steps run (the union of old and new) and after them (the new). JSON. */
   applied?: unknown;
   atProvider: Record<string, unknown>;
+  /** The login takes no password, whatever Secret there is. */
+  passwordless?: boolean;
   /** Non-secret and secret connection details to publish, beyond endpoint and port. */
   connectionDetails?: Record<string, string | Secret>;
   /** Things worth an event, e.g. what dropPolicy kept. */

@@ -3,6 +3,7 @@ import type { RoleParameters } from '../api/role.ts';
 import { ResourceError } from './errors.ts';
 import type { RoleDependencies, Step } from './model.ts';
 import type { PlanContext } from './planner.ts';
+import { accountKey } from './role-account.ts';
 
 type Owned = RoleDependencies['owned'];
 
@@ -36,7 +37,7 @@ export async function dropSteps(spec: RoleParameters, context: PlanContext): Pro
       ...(isDropped ? [] : [{ kind: 'reassignOwned' as const, database, from: name, to }]),
       { kind: 'dropOwned', database, role: name },
     ]),
-    { kind: 'dropRole', name },
+    { kind: 'dropRole', ...accountKey(name, spec) },
   ];
 }
 

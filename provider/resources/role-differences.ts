@@ -2,6 +2,7 @@
 import type { RoleParameters } from '../api/role.ts';
 import { defined } from './creation.ts';
 import type { RoleAttributes, RoleObserved, Step } from './model.ts';
+import { accountChanges, accountKey, sessionLimitOf } from './role-account.ts';
 import { ATTRIBUTE_DEFAULTS, givenAttributes, type RoleRecord } from './role-record.ts';
 import { settingChanges } from './settings.ts';
 
@@ -14,16 +15,28 @@ export function alterationOf(spec: RoleParameters, observed: RoleObserved, befor
     wanted[attribute] ??= attribute === 'login' ? true : ATTRIBUTE_DEFAULTS[attribute];
   const attributes: RoleAttributes = {};
   for (const [attribute, value] of Object.entries(wanted) as [keyof RoleAttributes, boolean][])
-    if (observed.attributes[attribute] !== value) attributes[attribute] = value;
-  const connectionLimit = spec.connectionLimit ?? (before.connectionLimit ? -1 : undefined);
+    if (observed.attributes[attribute] !== value && !isFixed(attribute, observed)) attributes[attribute] = value;
+  const connectionLimit = sessionLimitOf(spec) ?? (before.connectionLimit ? -1 : undefined);
   const validUntil = spec.validUntil ?? (before.validUntil ? 'infinity' : undefined);
   const limits = defined({
     connectionLimit: connectionLimit === (observed.connectionLimit ?? -1) ? undefined : connectionLimit,
     validUntil: validUntil === undefined || isSameInstant(validUntil, observed.validUntil) ? undefined : validUntil,
   });
-  if (Object.keys(attributes).length === 0 && Object.keys(limits).length === 0) return undefined;
-  return { kind: 'alterRole', name: observed.name, attributes, ...limits };
+  const account = observed.account === undefined ? undefined : accountChanges(spec, observed.account, before.account);
+  if (Object.keys(attributes).length === 0 && Object.keys(limits).length === 0 && account === undefined)
+    return undefined;
+  return {
+    kind: 'alterRole',
+    ...accountKey(observed.name, spec),
+    attributes,
+    ...limits,
+    ...(account === undefined ? {} : { account }),
+  };
 }
+
+/** An attribute that the server knows nothing of, or cannot change. */
+const isFixed = (attribute: keyof RoleAttributes, { attributes }: RoleObserved): boolean =>
+  attribute === 'login' && attributes.superUser === undefined;
 
 /** No time at all and infinity are the same promise; servers keep whole seconds. */
 function isSameInstant(wanted: string, observed = 'infinity'): boolean {

@@ -2,6 +2,7 @@
 import type { RoleParameters } from '../api/role.ts';
 import type { RoleAttributes } from './model.ts';
 import type { OwnershipRecord } from './ownership.ts';
+import { ACCOUNT_PARTS, type AccountPart, givenParts, sessionLimitOf } from './role-account.ts';
 
 export interface RoleRecord {
   attributes: (keyof RoleAttributes)[];
@@ -9,6 +10,10 @@ export interface RoleRecord {
   validUntil: boolean;
   /** Names of settings. */
   settings: string[];
+  /** Parts of an account, where logins are accounts. */
+  account: AccountPart[];
+  /** Whether we let the password before the last log in too. */
+  retainsPassword: boolean;
   /** Groups that this resource, and nobody else, made the role a member of. */
   memberOf: string[];
 }
@@ -29,15 +34,23 @@ export const givenAttributes = ({ privileges }: RoleParameters): RoleAttributes 
   Object.fromEntries(Object.entries(privileges ?? {}).filter(([, value]) => value !== undefined));
 
 /** JSON for the annotation; what is empty is left out. */
-export function recordOf(spec: RoleParameters, memberOf: readonly string[], ownership: OwnershipRecord): object {
+export function recordOf(
+  spec: RoleParameters,
+  memberOf: readonly string[],
+  ownership: OwnershipRecord,
+  retainsPassword = false,
+): object {
   const attributes = Object.keys(givenAttributes(spec)).toSorted();
+  const account = givenParts(spec);
   const settings = spec.configurationParameters?.map(({ name }) => name).toSorted();
   return {
     ...ownership,
     ...(attributes.length === 0 ? {} : { attributes }),
-    ...(spec.connectionLimit === undefined ? {} : { connectionLimit: true }),
+    ...(sessionLimitOf(spec) === undefined ? {} : { connectionLimit: true }),
     ...(spec.validUntil === undefined ? {} : { validUntil: true }),
     ...(settings === undefined ? {} : { settings }),
+    ...(account.length === 0 ? {} : { account }),
+    ...(retainsPassword ? { retainsPassword } : {}),
     ...(memberOf.length === 0 ? {} : { memberOf: memberOf.toSorted() }),
   };
 }
@@ -54,6 +67,8 @@ export function readRecord(value: unknown): RoleRecord {
     connectionLimit: record['connectionLimit'] === true,
     validUntil: record['validUntil'] === true,
     settings: strings('settings'),
+    account: strings('account').filter((name): name is AccountPart => ACCOUNT_PARTS.includes(name as AccountPart)),
+    retainsPassword: record['retainsPassword'] === true,
     memberOf: strings('memberOf'),
   };
 }

@@ -339,7 +339,7 @@ describe('memberships', () => {
 
 test('fields of other servers, and names of the server itself, are refused', async () => {
   await expect(plan(planner, { host: '%' }, { externalName: 'app' })).rejects.toThrow(
-    'forProvider.host is for MySQL and MariaDB; the server is postgres',
+    'forProvider.host means nothing to postgres',
   );
   for (const externalName of ['postgres', 'pg_monitor', 'admin'])
     await expect(plan(planner, {}, { externalName })).rejects.toMatchObject({ reason: 'ReservedName' });

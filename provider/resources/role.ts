@@ -2,15 +2,17 @@
 import { RoleKind, type Role, type RoleParameters } from '../api/role.ts';
 import { defined, forCreation } from './creation.ts';
 import { kept, nothingLeft } from './deletion.ts';
-import { invalidSpec } from './errors.ts';
 import type { RoleAttributes, RoleObserved, Step } from './model.ts';
 import { refuseLongName, refuseReservedRole } from './names.ts';
 import { isOursToDrop, ownershipOf, wasAdopted } from './ownership.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';
+import { accountKey, accountOptions, pluginInstead, refuseOpenAccount, sessionLimitOf } from './role-account.ts';
 import { dropSteps } from './role-deletion.ts';
-import { alterationOf, isExpired, settingSteps } from './role-differences.ts';
+import { alterationOf, settingSteps } from './role-differences.ts';
 import { leavingSteps, type Memberships, planMemberships } from './role-memberships.ts';
+import { passwordSteps } from './role-password.ts';
 import { ATTRIBUTE_DEFAULTS, givenAttributes, readRecord, recordOf } from './role-record.ts';
+import { refuseUnknownFields } from './unknown-fields.ts';
 
 const nameOf = (name: string): string => `role ${JSON.stringify(name)}`;
 
@@ -23,8 +25,8 @@ export class RolePlanner implements Planner<Role> {
     const { server } = reader;
     refuseReservedRole(server.engine, name, server.admin.name);
     refuseLongName(server.engine, 'role', name);
-    refuseOfOtherEngines(spec, server.engine);
-    const observed = await reader.read('role', { name });
+    refuseUnknownFields('Role', spec, server.engine);
+    const observed = await reader.read('role', accountKey(name, spec));
     if (observed !== undefined) return await change(spec, observed, context);
     const wanted = forCreation(resource);
     return create(name, wanted, spec, await planMemberships(wanted, undefined, [], context), context);
@@ -32,7 +34,7 @@ export class RolePlanner implements Planner<Role> {
 
   async planDelete(resource: Role, context: PlanContext): Promise<Plan> {
     const { reader, externalName: name } = context;
-    const observed = await reader.read('role', { name });
+    const observed = await reader.read('role', accountKey(name, resource.spec.forProvider));
     if (observed === undefined || !isOursToDrop(observed.mark, context)) return nothingLeft();
     refuseReservedRole(reader.server.engine, name, reader.server.admin.name);
     const steps = wasAdopted(context)
@@ -51,13 +53,23 @@ function create(
   context: PlanContext,
 ): Plan {
   const attributes: RoleAttributes = { login: true, ...givenAttributes(wanted) };
-  const { connectionLimit, validUntil } = wanted;
-  const password = attributes.login === false ? undefined : context.password?.value;
+  const { server } = context.reader;
+  const instead = pluginInstead(wanted, server);
+  const isLogin = attributes.login !== false;
+  const password = isLogin && instead === undefined ? context.password?.value : undefined;
+  if (isLogin) refuseOpenAccount(wanted, password !== undefined, server);
+  const plugin = wanted.authenticationPlugin;
   const role: Step = {
     kind: 'createRole',
-    name,
+    ...accountKey(name, wanted),
     attributes,
-    ...defined({ connectionLimit, validUntil, password }),
+    ...defined({
+      connectionLimit: sessionLimitOf(wanted),
+      validUntil: wanted.validUntil,
+      password,
+      account: accountOptions(wanted),
+      plugin: instead ?? (plugin === undefined ? undefined : { name: plugin.name }),
+    }),
     mark: context.mark,
   };
   const settings = (wanted.configurationParameters ?? []).map(
@@ -71,6 +83,7 @@ function create(
     unchangeable: [],
     applied: recordOf(spec, made, {}),
     atProvider: {},
+    ...(instead === undefined ? {} : { passwordless: true }),
   };
 }
 
@@ -80,51 +93,42 @@ async function change(spec: RoleParameters, observed: RoleObserved, context: Pla
   const ownership = ownershipOf(nameOf(name), observed.mark, spec.adopt, context);
   const memberships = await planMemberships(spec, observed, before.memberOf, context);
   const alteration = alterationOf(spec, observed, before);
+  const passwords = await passwordSteps(spec, observed, alteration, before, context);
   const steps: Step[] = [
-    ...(ownership.mark ? [{ kind: 'mark' as const, on: { type: 'role' as const, name }, mark: context.mark }] : []),
+    ...(ownership.mark
+      ? [{ kind: 'mark' as const, on: { type: 'role' as const, ...accountKey(name, spec) }, mark: context.mark }]
+      : []),
     ...(alteration === undefined ? [] : [alteration]),
     ...memberships.steps,
     ...settingSteps(spec, observed, before),
-    ...(await passwordSteps(observed, alteration, context)),
+    ...passwords.steps,
   ];
   // Whatever can be applied is applied before somebody hears of what cannot.
   if (steps.length === 0 && memberships.problem !== undefined) throw memberships.problem;
   return {
     exists: true,
     steps,
-    unchangeable: [],
-    applied: recordOf(spec, memberships.made, ownership.record),
+    unchangeable: unchangeableLogin(spec, observed, context),
+    applied: recordOf(spec, memberships.made, ownership.record, passwords.isRetained),
     atProvider: {
       attributes: (Object.keys(ATTRIBUTE_DEFAULTS) as (keyof RoleAttributes)[]).filter(
         (attribute) => observed.attributes[attribute],
       ),
       memberOf: [...new Set(observed.memberOf.map((membership) => membership.role))],
     },
+    ...(pluginInstead(spec, context.reader.server) === undefined ? {} : { passwordless: true }),
   };
 }
 
-async function passwordSteps(
+/** Where logins are accounts, a role is made as what it is. */
+function unchangeableLogin(
+  spec: RoleParameters,
   observed: RoleObserved,
-  alteration: Extract<Step, { kind: 'alterRole' }> | undefined,
-  context: PlanContext,
-): Promise<Step[]> {
-  const { reader, password, now } = context;
-  const { name } = observed;
-  const mayLogIn = alteration?.attributes.login ?? observed.attributes.login;
-  if (password === undefined || mayLogIn === false) return [];
-  const step: Step = { kind: 'setPassword', name, password: password.value };
-  const wasExpired = isExpired(observed.validUntil, now);
-  // Who could not log in until now cannot be asked whether the password is right.
-  if (alteration?.attributes.login === true || (wasExpired && alteration?.validUntil !== undefined)) return [step];
-  // To others than superusers an expired password looks like a wrong one, for ever.
-  if (wasExpired && !reader.server.admin.superUser) return [];
-  const answer = await reader.checkPassword(name, observed.host, password.value);
-  return answer === 'mismatch' ? [step] : [];
-}
-
-function refuseOfOtherEngines(spec: RoleParameters, engine: string): void {
-  if (engine === 'mysql' || engine === 'mariadb') return;
-  for (const field of ['host', 'require', 'resourceOptions', 'authenticationPlugin', 'accountLocked'] as const)
-    if (spec[field] !== undefined)
-      throw invalidSpec(`forProvider.${field} is for MySQL and MariaDB; the server is ${engine}`);
+  { reader: { server } }: PlanContext,
+): string[] {
+  const wanted = spec.privileges?.login ?? true;
+  if (server.accounts === undefined || wanted === observed.attributes.login) return [];
+  return [
+    `forProvider.privileges.login is ${wanted} and ${server.product} has ${observed.attributes.login === true ? 'an account' : 'a role'} of that name, which it cannot turn into ${wanted ? 'an account' : 'a role'}: delete it, or choose another name`,
+  ];
 }

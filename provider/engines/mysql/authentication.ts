@@ -4,6 +4,7 @@
  */
 import { createHash, randomInt, timingSafeEqual } from 'node:crypto';
 import { ResourceError } from '../../resources/errors.ts';
+import type { Flavour } from './info.ts';
 import { ed25519Verifier } from './ed25519.ts';
 import { sha256Crypt } from './sha256-crypt.ts';
 
@@ -92,7 +93,11 @@ const PLUGINS: Record<string, Plugin> = {
   ed25519,
 };
 
-export const PASSWORD_PLUGINS: readonly string[] = Object.keys(PLUGINS);
+/** Those that each server knows. */
+export const PASSWORD_PLUGINS: Record<Flavour, readonly string[]> = {
+  mysql: ['caching_sha2_password', 'sha256_password', 'mysql_native_password'],
+  mariadb: ['ed25519', 'mysql_native_password'],
+};
 
 /** Whether an account with this plugin has a password that can be set and compared. */
 export const takesPassword = (plugin: string): boolean => Object.hasOwn(PLUGINS, plugin);
@@ -106,7 +111,7 @@ export async function storedString(plugin: string, password: string): Promise<Bu
   if (known === undefined)
     throw new ResourceError(
       'NotSupported',
-      `the authentication plugin ${JSON.stringify(plugin)} takes no password of ours; choose one of ${PASSWORD_PLUGINS.join(', ')}`,
+      `the authentication plugin ${JSON.stringify(plugin)} takes no password of ours; it can be one of ${Object.keys(PLUGINS).join(', ')}`,
       { retryable: false },
     );
   return known.isStored(password) ? Buffer.from(password, 'latin1') : await known.make(password);
@@ -115,7 +120,9 @@ export async function storedString(plugin: string, password: string): Promise<Bu
 /** Whether the stored string is that of the password; undefined when that cannot be told. */
 export async function matchesStored(plugin: string, password: string, stored: Buffer): Promise<boolean | undefined> {
   const known = PLUGINS[plugin];
+  // What a spec gives as the plugin's string is there when it is there to the letter.
+  if (isSame(Buffer.from(password, 'latin1'), stored)) return true;
   if (known === undefined) return undefined;
-  if (known.isStored(password)) return isSame(Buffer.from(password, 'latin1'), stored);
+  if (known.isStored(password)) return false;
   return stored.length === 0 ? false : await known.matches(password, stored);
 }

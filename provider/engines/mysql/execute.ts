@@ -60,7 +60,7 @@ async function authenticationOf(
   info: MysqlInfo,
 ): Promise<Authentication | undefined> {
   if (step.kind === 'setPassword') {
-    const plugin = step.plugin ?? (await pluginOf(session, step, info));
+    const plugin = step.plugin || (await pluginOf(session, step, info));
     return { plugin, stored: await storedString(plugin, step.password.reveal()) };
   }
   const { plugin } = step;

@@ -81,7 +81,7 @@ export async function readInfo(session: Session, expected: Flavour): Promise<Mys
     },
     adminHost: host,
     defaultPlugin: defaultPluginOf(engine, variables),
-    passwordPlugins: PASSWORD_PLUGINS,
+    accounts: { passwordPlugins: PASSWORD_PLUGINS[engine], dualPasswords: engine === 'mysql' },
     dynamicPrivileges,
     databaseWildcards: variables.get('partial_revokes') !== 'ON',
     lowerCaseNames: Number(row['lower_case_names']),

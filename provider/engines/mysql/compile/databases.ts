@@ -15,7 +15,8 @@ function defaults(step: { characterSet?: string; collation?: string }): Sql[] {
 }
 
 export function createDatabase(step: Of<'createDatabase'>, flavour: Flavour): Sql[] {
-  const options = defaults(step);
+  // Servers that were installed long ago have latin1 as their default.
+  const options = step.collation === undefined ? defaults({ characterSet: 'utf8mb4', ...step }) : defaults(step);
   if (flavour === 'mariadb' && (step.mark !== undefined || step.comment !== undefined))
     options.push(commentOption(step.mark === undefined ? (step.comment ?? '') : withMark(step.mark, step.comment)));
   return [

@@ -21,6 +21,7 @@ type Of<K extends Step['kind']> = Extract<Step, { kind: K }>;
 
 /** How an account is to log in from now on. */
 export interface Authentication {
+  /** Empty only in texts that are shown: the account's own. */
   plugin: string;
   /** The string that the plugin stores; undefined = it needs none. */
   stored?: Buffer;
@@ -78,6 +79,7 @@ const nameOf = ({ name, host }: { name: string; host?: string }, isRole: boolean
   isRole && info.engine === 'mariadb' ? roleName(name) : accountSql({ name, host: host ?? '%' }, info);
 
 function identified({ plugin, stored }: Authentication, { engine }: MysqlInfo): Sql {
+  if (plugin === '') return sql`IDENTIFIED BY ${secretLiteral(new Secret(''))}`;
   const name = literal(plugin);
   if (engine === 'mariadb')
     return stored === undefined

@@ -43,12 +43,12 @@ export function compileStep(step: Step, info: MysqlInfo, prepared: Prepared = {}
   }
 }
 
-/** For texts that are shown and never sent: the string itself is hidden there anyway. */
+/** For texts that are shown and never sent: the string itself is hidden there, and the plugin may not be known. */
 const HIDDEN = Buffer.from('x');
 const PLACEHOLDER: roles.Authentication = { plugin: '', stored: HIDDEN };
 
 function shown(step: Step, info: MysqlInfo): roles.Authentication | undefined {
-  if (step.kind === 'setPassword') return { plugin: step.plugin ?? info.defaultPlugin, stored: HIDDEN };
+  if (step.kind === 'setPassword') return { plugin: step.plugin ?? '', stored: HIDDEN };
   if (step.kind !== 'createRole' && step.kind !== 'alterRole') return undefined;
   const { plugin } = step;
   const password = step.kind === 'createRole' ? step.password : undefined;
