@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { binary, NotAvailableError } from './rig/binaries.ts';
 import { format, lint, programFile, runChecks, runNode, types } from './rig/checks.ts';
 import { debianTools } from './rig/debian.ts';
+import { toolPath } from './rig/tool-path.ts';
 import { postgresBinaries } from './rig/postgres-binaries.ts';
 import { type Project, projects } from './rig/projects.ts';
 import { type Count, count, parseArguments, type Report } from './rig/report.ts';
@@ -26,6 +27,7 @@ async function prepare({ needs }: Project): Promise<void> {
   for (const major of process.env['XDB_TEST_POSTGRES_URL'] ? [] : needs.postgres) {
     await postgresBinaries(major);
   }
+  if (needs.backupTools) await toolPath('postgresql-18');
   if (needs.mysql) {
     if (!process.env['XDB_TEST_MYSQL_URL']) await debianTools('mysql-9.7');
     if (!process.env['XDB_TEST_MARIADB_URL']) {

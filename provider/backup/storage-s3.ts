@@ -66,6 +66,7 @@ export class S3Storage implements Storage {
     const object = this.#object(key);
     const id = randomUUID();
     let size = 0;
+    let ended = false;
     // What the source of the body threw is what the caller must see, not what the client makes of it.
     let broken: { error: unknown } | undefined;
     const counted = async function* (): AsyncIterable<Buffer> {
@@ -74,6 +75,7 @@ export class S3Storage implements Storage {
           size += part.length;
           yield part;
         }
+        ended = true;
       } catch (error) {
         broken = { error };
         throw error;
@@ -106,9 +108,8 @@ export class S3Storage implements Storage {
       if (broken !== undefined) throw broken.error;
       signal?.throwIfAborted();
       const failure = s3Error(error, this.name, `uploading ${key}`);
-      // The answer to a first attempt may have been lost: then the object that is in the way is our own.
-      if (!(failure instanceof RunError && failure.reason === 'AlreadyExists' && (await this.#isOurs(key, id))))
-        throw failure;
+      // The answer to an attempt may have been lost: then the object is there, and is our own.
+      if (!ended || !(await this.#isOurs(key, id))) throw failure;
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
@@ -137,10 +138,15 @@ export class S3Storage implements Storage {
       );
       return { key, size: answer.ContentLength ?? 0, version: answer.ETag ?? '' };
     } catch (error) {
-      // The answer to HEAD has no text, so a missing bucket looks like a missing object.
-      if (statusOf(error) === 404) return undefined;
-      throw s3Error(error, this.name, `looking for ${key}`);
+      if (statusOf(error) !== 404) throw s3Error(error, this.name, `looking for ${key}`);
+      return await this.#listed(key, signal);
     }
+  }
+
+  /** An answer to HEAD has no text: a missing bucket looks like a missing object, and must not be taken for one. */
+  async #listed(key: string, signal?: AbortSignal): Promise<StoredFile | undefined> {
+    for await (const file of this.list(key, signal)) if (file.key === key) return file;
+    return undefined;
   }
 
   async *read(file: StoredFile, signal?: AbortSignal): AsyncIterable<Buffer> {

@@ -9,7 +9,7 @@ export interface Project {
   seconds: number;
   /** Files in test/rig/setup, which start the servers that the project's tests share. */
   setup: readonly string[];
-  needs: { binaries: readonly BinaryName[]; postgres: readonly PostgresMajor[]; mysql?: true };
+  needs: { binaries: readonly BinaryName[]; postgres: readonly PostgresMajor[]; mysql?: true; backupTools?: true };
   /** Left out of `npm test`, unless it is asked for or CI=true. */
   onRequest?: boolean;
 }
@@ -62,6 +62,13 @@ export const projects: readonly Project[] = [
     seconds: 60,
     setup: ['mysql'],
     needs: { binaries: [], postgres: [], mysql: true },
+  },
+  {
+    name: 'backup',
+    include: 'test/backup/**/*.test.ts',
+    seconds: 120,
+    setup: ['postgres', 'mysql', 's3'],
+    needs: { binaries: ['versitygw'], postgres: usualMajors, mysql: true, backupTools: true },
   },
   {
     name: 'kubernetes',

@@ -4,6 +4,7 @@ import { Kubectl } from './kubectl.ts';
 import { MAJORS_VARIABLE, majorsOfProject, type PostgresMajor } from './majors.ts';
 import { type MysqlAddress, MysqlClient } from './mysql-client.ts';
 import { type PostgresAddress, PostgresClient } from './postgres-client.ts';
+import { type S3Address, type S3Server, s3At } from './s3.ts';
 
 /** One server each in the projects `postgres`, `matrix` and `e2e`. */
 export const postgresMajors = majorsOfProject(process.env[MAJORS_VARIABLE]);
@@ -17,6 +18,7 @@ declare module 'vitest' {
   interface ProvidedContext {
     postgres: Partial<Record<PostgresMajor, PostgresAddress>>;
     mysql: Record<MysqlServerName, MysqlAddress>;
+    s3: S3Address;
     kubernetes: { command: string; kubeconfig: string };
   }
 }
@@ -44,4 +46,9 @@ export function sharedMysql(name: MysqlServerName): MysqlClient {
 export function sharedCluster(): Kubectl {
   const { command, kubeconfig } = inject('kubernetes');
   return new Kubectl(command, kubeconfig);
+}
+
+/** In the project `backup`. Make buckets of your own. */
+export function sharedS3(): S3Server {
+  return s3At(inject('s3'));
 }
