@@ -11,6 +11,10 @@ const routine = z.object({
     .array(z.string())
     .optional()
     .describe('Types of the arguments, to choose one of several routines of that name.'),
+  type: z
+    .enum(['function', 'procedure'])
+    .optional()
+    .describe('MySQL and MariaDB: which of the two, where a function and a procedure have one name.'),
 });
 
 const objectsOfSchema = {
@@ -67,12 +71,21 @@ const forProvider = z.object({
   withInherit: z
     .boolean()
     .optional()
-    .describe('With memberOf on PostgreSQL ≥16, WITH INHERIT: whether the rights of the group apply without SET ROLE.'),
+    .describe('With memberOf: on PostgreSQL ≥16, WITH INHERIT: whether the rights of the group apply without SET ROLE. On MySQL and MariaDB: whether the group is a default role, as it is when not given; MariaDB has one, so there it is the first.'),
   withSet: z
     .boolean()
     .optional()
     .describe('With memberOf on PostgreSQL ≥16, WITH SET: whether SET ROLE to the group is allowed.'),
   system: z.boolean().optional().describe('MySQL and MariaDB: on *.*; CockroachDB: system privileges.'),
+  databasePattern: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'MySQL and MariaDB: every database whose name matches, those to come included. As in GRANT, _ is any character, % any characters, and a backslash makes the next one plain; in database they are always plain.',
+    ),
+  ...referable('proxyOf', 'Role', 'MySQL and MariaDB: account that the role may act as (GRANT PROXY), e.g. app@%.'),
   ...referable('grantor', 'Role', 'Role whose rights are used; by default the owner of the object.'),
   exclusive: z
     .boolean()
@@ -88,7 +101,7 @@ const atProvider = z.object({
 });
 
 const object = (self: string) =>
-  `[has(${self}.tables), has(${self}.sequences), has(${self}.routines), has(${self}.types), has(${self}.languages), has(${self}.foreignDataWrappers), has(${self}.foreignServers), has(${self}.tablespaces), has(${self}.parameters), has(${self}.largeObjects), ${isNamed('memberOf')}, has(${self}.system) && ${self}.system]`;
+  `[has(${self}.tables), has(${self}.sequences), has(${self}.routines), has(${self}.types), has(${self}.languages), has(${self}.foreignDataWrappers), has(${self}.foreignServers), has(${self}.tablespaces), has(${self}.parameters), has(${self}.largeObjects), ${isNamed('memberOf')}, has(${self}.system) && ${self}.system, has(${self}.databasePattern), ${isNamed('proxyOf')}]`;
 
 export const GrantKind = defineManaged({
   group: 'sql',
@@ -103,9 +116,10 @@ export const GrantKind = defineManaged({
     { field: 'database', kind: 'Database' },
     { field: 'schema', kind: 'Schema' },
     { field: 'memberOf', kind: 'Role' },
+    { field: 'proxyOf', kind: 'Role' },
     { field: 'grantor', kind: 'Role' },
   ],
-  immutable: ['role', 'database', 'schema', 'memberOf'],
+  immutable: ['role', 'database', 'schema', 'memberOf', 'proxyOf'],
   rules: [
     {
       rule: isNamed('role'),
@@ -114,20 +128,21 @@ export const GrantKind = defineManaged({
     {
       rule: `${object('self.forProvider')}.filter(x, x).size() <= 1`,
       message:
-        'forProvider takes one of tables, sequences, routines, types, languages, foreignDataWrappers, foreignServers, tablespaces, parameters, largeObjects, memberOf and system: put the others under also, or use one Grant for each',
+        'forProvider takes one of tables, sequences, routines, types, languages, foreignDataWrappers, foreignServers, tablespaces, parameters, largeObjects, memberOf, system, databasePattern and proxyOf: put the others under also, or use one Grant for each',
     },
     {
-      rule: `${isNamed('memberOf')} != has(self.forProvider.privileges)`,
-      message: 'forProvider takes either privileges or memberOf',
+      rule: `(${isNamed('memberOf')} || ${isNamed('proxyOf')}) != has(self.forProvider.privileges)`,
+      message: 'forProvider takes either privileges or memberOf or proxyOf',
     },
     {
-      rule: `${isNamed('memberOf')} || has(self.forProvider.tablespaces) || has(self.forProvider.parameters) || (has(self.forProvider.system) && self.forProvider.system) ? true : ${isNamed('database')}`,
+      rule: `${isNamed('memberOf')} || ${isNamed('proxyOf')} || has(self.forProvider.databasePattern) || has(self.forProvider.tablespaces) || has(self.forProvider.parameters) || (has(self.forProvider.system) && self.forProvider.system) ? true : ${isNamed('database')}`,
       message:
-        'forProvider.database, databaseRef or databaseSelector is required, except with memberOf, tablespaces, parameters and system',
+        'forProvider.database, databaseRef or databaseSelector is required, except with memberOf, proxyOf, databasePattern, tablespaces, parameters and system',
     },
     {
-      rule: `!${isNamed('memberOf')} || !(${isNamed('database')} || ${isNamed('schema')})`,
-      message: 'forProvider.memberOf is about two roles: it cannot be combined with database and schema',
+      rule: `!(${isNamed('memberOf')} || ${isNamed('proxyOf')}) || !(${isNamed('database')} || ${isNamed('schema')})`,
+      message:
+        'forProvider.memberOf and proxyOf are about two roles: they cannot be combined with database and schema',
     },
     {
       rule: `!has(self.forProvider.role) || self.forProvider.role != 'PUBLIC' || !(${isNamed('memberOf')} || (has(self.forProvider.withOption) && self.forProvider.withOption))`,

@@ -63,6 +63,7 @@ export function readAppliedDefaults(value: unknown): AppliedDefault[] {
 
 const TYPES: Record<ObjectType, true> = {
   database: true,
+  databasePattern: true,
   schema: true,
   table: true,
   sequence: true,
@@ -75,6 +76,7 @@ const TYPES: Record<ObjectType, true> = {
   parameter: true,
   largeObject: true,
   global: true,
+  proxy: true,
 };
 
 function isEntry(value: unknown): value is AppliedEntry {
@@ -84,6 +86,7 @@ function isEntry(value: unknown): value is AppliedEntry {
     Object.hasOwn(TYPES, String(target['type'])) &&
     ['database', 'schema', 'name'].every((key) => ['string', 'undefined'].includes(typeof target[key])) &&
     ['args', 'columns'].every((key) => target[key] === undefined || isStrings(target[key])) &&
+    ['function', 'procedure', undefined].includes(target['routineType'] as undefined) &&
     isStrings(value['privileges']) &&
     ['string', 'undefined'].includes(typeof value['grantor'])
   );

@@ -40,6 +40,8 @@ export interface AuthorityObserved extends GrantObserved {
 export interface AuthorityAcl extends AclObserved {
   privileges: HeldPrivilege[];
   options?: GrantOption[];
+  /** Privileges that are held on the server but not here: granting them here ends only that, and once more grants them. */
+  restricted?: readonly string[];
 }
 export interface HeldPrivilege extends Privilege {
   column?: string;

@@ -38,6 +38,15 @@ export class Grouped {
     }
   }
 
+  /** Makes the options that are given here once more when the revokes are done, which reach them too. */
+  repeatOptions(option: string | undefined): void {
+    for (const { change, acting, columns, privileges, restore } of [...this.#groups.values()]) {
+      if (change.kind !== 'grant' || restore || columns.length > 0) continue;
+      const given = change.withOption ? privileges : privileges.filter((privilege) => privilege === option);
+      for (const privilege of given) this.add(change, acting, privilege, undefined, true);
+    }
+  }
+
   all(): Group[] {
     const merged = new Map<string, Group>();
     for (const group of this.#groups.values()) {

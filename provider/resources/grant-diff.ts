@@ -123,6 +123,7 @@ class Diff {
       for (const privilege of this.#slot(slot, grouped, removed)) taken.add(privilege);
     }
     this.#restoreColumns(acl, removed, grouped);
+    this.#restoreOptions(acl, removed, grouped);
     this.#emit(acl, grouped);
     if (taken.size > 0) this.#taken.push({ target: withoutColumns(acl.target), privileges: [...taken], as: 'taken' });
   }
@@ -197,6 +198,22 @@ class Diff {
     }
   }
 
+  /**
+   * Where one REVOKE GRANT OPTION reaches every privilege of a scope, those that keep theirs get it again.
+   */
+  #restoreOptions(acl: AuthorityAcl, removed: Removed, grouped: Grouped): void {
+    const object = this.#rules.table.objects[acl.target.type];
+    if (object?.dynamic !== true) return;
+    const isReached = [...removed].some(([row, what]) => what === 'option' || row.privilege === object.option);
+    if (!isReached) return;
+    grouped.repeatOptions(object.option);
+    for (const row of acl.privileges) {
+      if (removed.has(row)) continue;
+      if (row.privilege === object.option) grouped.add({ kind: 'grant', withOption: false }, {}, row.privilege, undefined, true);
+      else if (row.grantable) grouped.add({ kind: 'grant', withOption: true }, {}, row.privilege, undefined, true);
+    }
+  }
+
   #emit(acl: AuthorityAcl, grouped: Grouped): void {
     const { grantee } = this.#wish;
     const known = namesOf(this.#rules.table.objects[acl.target.type]);
@@ -210,7 +227,9 @@ class Diff {
       } else {
         const option = change.withOption ? { withGrantOption: true } : {};
         const list = restore ? this.#restores : this.#grants;
-        list.push({ kind: 'grant', on, to: grantee, privileges, ...option, ...acting });
+        const step: Step = { kind: 'grant', on, to: grantee, privileges, ...option, ...acting };
+        const isLifted = privileges.some((privilege) => acl.restricted?.includes(privilege));
+        list.push(...(isLifted ? [step, step] : [step]));
       }
     }
   }

@@ -48,7 +48,8 @@ export async function planMembership(
   if (role === reader.server.admin.name && observed.endsPasswordLogin === true)
     throw invalidSpec(`memberOf: "${memberOf}" would end the password login of the administrator "${role}"`);
   const before = readAppliedMemberships(context.applied).filter((entry) => entry.memberOf === memberOf);
-  const { steps, granting } = difference(spec, observed, before);
+  const want = { ...wanted(spec), ...inheritance(spec, observed, table) };
+  const { steps, granting } = difference(spec, want, observed, before);
   if (granting && observed.mayGrant === false)
     throw denied(
       `cannot make "${role}" a member of "${memberOf}": "${reader.server.admin.name}" has no ADMIN OPTION on it; GRANT "${memberOf}" TO "${reader.server.admin.name}" WITH ADMIN OPTION`,
@@ -69,7 +70,9 @@ export async function planMembershipDelete(spec: GrantParameters, context: PlanC
   const ours = observed.memberships.filter((held) => isOurs(held, observed));
   const given = context.owned || before.some((entry) => entry.memberOf === memberOf);
   const steps: Step[] =
-    given && observed.missing.length === 0 && ours.length > 0 ? [{ kind: 'revokeMembership', role, memberOf }] : [];
+    given && observed.missing.length === 0 && ours.length > 0
+      ? [{ kind: 'revokeMembership', role, memberOf, ...withoutDefault(memberOf, observed) }]
+      : [];
   return { exists: steps.length > 0, steps, unchangeable: [], atProvider: {} };
 }
 
@@ -85,7 +88,7 @@ const isEmptyRecord = (applied: unknown): boolean => !Array.isArray(applied) || 
 function validate(spec: GrantParameters, table: PrivilegeTable, { reader: { server } }: PlanContext): void {
   if (spec.grantor !== undefined) throw invalidSpec('grantor: cannot be chosen for memberOf');
   const option = (['withInherit', 'withSet'] as const).find((name) => spec[name] !== undefined);
-  if (option === undefined) return;
+  if (option === undefined || (option === 'withInherit' && spec.withSet === undefined && table.defaultRoles)) return;
   const since = table.membershipOptions;
   if (since === undefined) throw invalidSpec(`${option}: ${server.product} has no such option of memberships`);
   if (server.versionNumber < since.versionNumber)
@@ -101,16 +104,38 @@ function wanted(spec: GrantParameters): AppliedMembership {
   };
 }
 
+/** Whether the group shall be a default role, where that is a list of the role: as a rule, as far as there is room. */
+function inheritance(
+  { withInherit, memberOf = '' }: GrantParameters,
+  { defaultRoles = [] }: MembershipAuthority,
+  { defaultRoles: kind }: PrivilegeTable,
+): { inherit?: boolean } {
+  if (kind === undefined) return {};
+  const others = defaultRoles.filter((name) => name !== memberOf);
+  const hasRoom = kind === 'many' || others.length === 0;
+  if (withInherit === true && !hasRoom)
+    throw invalidSpec(
+      `withInherit: the default role is "${others.join('", "')}", and there is one at a time; SET DEFAULT ROLE NONE first, or leave out withInherit`,
+    );
+  return withInherit === false ? { inherit: false } : hasRoom ? { inherit: true } : {};
+}
+
+/** The list of default roles as it is when the group is none any more. */
+function withoutDefault(memberOf: string, { defaultRoles = [] }: MembershipAuthority): { defaultRoles?: string[] } {
+  const left = defaultRoles.filter((name) => name !== memberOf);
+  return left.length === defaultRoles.length ? {} : { defaultRoles: left };
+}
+
 const isOurs = (held: Held, observed: MembershipAuthority): boolean =>
   observed.perGrantor !== true || held.grantor === observed.asGrantor;
 
 function difference(
   spec: GrantParameters,
+  want: AppliedMembership,
   observed: MembershipAuthority,
   before: readonly AppliedMembership[],
 ): { steps: Step[]; granting: boolean } {
   const { role, memberOf } = pair(spec);
-  const want = wanted(spec);
   const held = observed.memberships;
   const ours = held.filter((row) => isOurs(row, observed));
   const others = spec.exclusive === true ? held.filter((row) => !isOurs(row, observed)) : [];
@@ -129,7 +154,15 @@ function difference(
   if (!absent && !isUsable && want.set === undefined && want.inherit === undefined) change.set = true;
   const granting = absent || Object.values(change).some((value) => value);
   const steps: Step[] = [];
-  if (absent || Object.keys(change).length > 0) steps.push({ kind: 'grantMembership', role, memberOf, ...change });
+  const list = observed.defaultRoles;
+  const defaults =
+    list === undefined || change.inherit === undefined
+      ? {}
+      : change.inherit
+        ? { defaultRoles: [...list, memberOf] }
+        : withoutDefault(memberOf, observed);
+  if (absent || Object.keys(change).length > 0)
+    steps.push({ kind: 'grantMembership', role, memberOf, ...change, ...defaults });
   for (const row of others)
     steps.push({
       kind: 'revokeMembership',

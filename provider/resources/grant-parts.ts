@@ -16,6 +16,8 @@ import { expandPrivileges, type PrivilegeTable, unlessInvalid } from './privileg
 export interface GrantPart {
   wish: GrantWish;
   subject: GrantSubject;
+  /** Whether it speaks of the whole database, perhaps in other words. */
+  isWhole: boolean;
 }
 
 /** What the whole Grant wants of its grantee, without objects. */
@@ -33,19 +35,24 @@ export function baseWish(spec: GrantParameters, table: PrivilegeTable): GrantWis
 
 /** Throws InvalidSpec for a part that names no object of this server, and for two parts about the same objects. */
 export function grantParts(spec: GrantParameters, table: PrivilegeTable, server: ServerInfo): GrantPart[] {
-  const parts: GrantPart[] = [];
-  const seen = new Set<string>();
+  const parts = new Map<string, GrantPart>();
   for (const { path, fields } of fieldsOf(spec)) {
     const part = within(path, () => partOf(fields, table, server));
     const place = placeKey(part.subject.targets[0] ?? { type: part.subject.type });
-    if (seen.has(place))
+    const known = parts.get(place);
+    if (known !== undefined && !(part.isWhole && known.isWhole))
       throw invalidSpec(
         `${path === '' ? 'forProvider' : path}: the Grant speaks of such objects there already; say it in one place`,
       );
-    seen.add(place);
-    parts.push(part);
+    parts.set(place, known === undefined ? part : together(known, part));
   }
-  return parts;
+  return [...parts.values()];
+}
+
+/** On servers without schemas, all tables and all routines of a database are both the database. */
+function together(a: GrantPart, b: GrantPart): GrantPart {
+  const privileges = [...new Set([...a.wish.privileges, ...b.wish.privileges])];
+  return { ...a, wish: { ...a.wish, privileges } };
 }
 
 /** The parts that can still be read, for a Grant that goes: one that is wrong by now gave nothing. */
@@ -53,8 +60,8 @@ export function readableParts(spec: GrantParameters, table: PrivilegeTable, serv
   return fieldsOf(spec).flatMap(({ fields }) => {
     const subject = unlessInvalid(() => grantSubject(fields, table, server));
     if (subject === undefined) return [];
-    const words = unlessInvalid(() => expandPrivileges(fields.privileges ?? [], subject.privileges, server));
-    return [{ subject, wish: { ...baseWish(spec, table), privileges: words ?? [], columns: fields.columns } }];
+    const words = unlessInvalid(() => wordsOf(fields, subject, server)) ?? [];
+    return [{ subject, isWhole: false, wish: wishOf(fields, subject, words, table, server) }];
   });
 }
 
@@ -97,8 +104,29 @@ const placeKey = ({ type, schema }: Pick<ObjectTarget, 'type' | 'schema'>): stri
 
 function partOf(fields: GrantParameters, table: PrivilegeTable, server: ServerInfo): GrantPart {
   const subject = grantSubject(fields, table, server);
-  const privileges = expandPrivileges(fields.privileges ?? [], subject.privileges, server);
-  return { subject, wish: { ...baseWish(fields, table), privileges, columns: fields.columns } };
+  const isWhole = table.ownerless === true && subject.type === 'database';
+  return { subject, isWhole, wish: wishOf(fields, subject, wordsOf(fields, subject, server), table, server) };
+}
+
+/** To act as another account is one privilege, which nobody has to name. */
+const wordsOf = (fields: GrantParameters, subject: GrantSubject, server: ServerInfo): string[] =>
+  expandPrivileges(fields.privileges ?? (subject.type === 'proxy' ? ['ALL'] : []), subject.privileges, server);
+
+/** Where WITH GRANT OPTION is of the scope, it is wished as a privilege of it. */
+function wishOf(
+  fields: GrantParameters,
+  { privileges: object }: GrantSubject,
+  words: readonly string[],
+  table: PrivilegeTable,
+  server: ServerInfo,
+): GrantWish {
+  const wish = { ...baseWish(fields, table), privileges: words, columns: fields.columns };
+  const { option } = object;
+  if (option === undefined) return wish;
+  const except = new Set(object.dynamic === true ? server.dynamicPrivileges : []);
+  const isOfScope = words.length === 0 || words.some((word) => !except.has(word));
+  const isMissing = wish.withOption && isOfScope && !words.includes(option);
+  return { ...wish, privileges: isMissing ? [...words, option] : words, scopeOption: { except } };
 }
 
 function fieldsOf(spec: GrantParameters): { path: string; fields: GrantParameters }[] {

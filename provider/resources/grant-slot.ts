@@ -13,6 +13,8 @@ export interface GrantWish {
   grantor: string | undefined;
   exclusive: boolean;
   columns: readonly string[] | undefined;
+  /** Whether the option is of the scope, and so not of each privilege; but for those that have one of their own. */
+  scopeOption?: { except: ReadonlySet<string> };
 }
 
 export interface Slot {
@@ -108,10 +110,11 @@ function missingOf(
   held: readonly HeldPrivilege[],
   isOwner: boolean,
 ): SlotChange['grant'] {
-  const withOption = wish.withOption && !isOwner;
+  const takesOption = (privilege: string) =>
+    wish.withOption && !isOwner && wish.scopeOption?.except.has(privilege) !== false;
   const isHeld = (privilege: string) =>
-    held.some((row) => row.privilege === privilege && (!withOption || row.grantable));
+    held.some((row) => row.privilege === privilege && (!takesOption(privilege) || row.grantable));
   return [...want]
     .filter((privilege) => !isHeld(privilege))
-    .map((privilege) => ({ privilege, withOption, grantor: wish.grantor, isWish: true }));
+    .map((privilege) => ({ privilege, withOption: takesOption(privilege), grantor: wish.grantor, isWish: true }));
 }

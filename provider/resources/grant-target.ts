@@ -25,24 +25,57 @@ const LISTS = {
   largeObjects: 'largeObject',
 } as const satisfies Partial<Record<keyof GrantParameters, ObjectType>>;
 type ListField = keyof typeof LISTS;
+const SINGLE = ['routines', 'system', 'databasePattern', 'proxyOf'] as const;
+type Field = ListField | (typeof SINGLE)[number];
 
 /** The objects that a Grant is on. Throws InvalidSpec when its fields name no object of this server. */
 export function grantSubject(spec: GrantParameters, table: PrivilegeTable, server: ServerInfo): GrantSubject {
   const lists = (Object.keys(LISTS) as ListField[]).filter((field) => spec[field] !== undefined);
-  const chosen = [...lists, ...(['routines', 'system'] as const).filter((field) => spec[field])];
+  const chosen: Field[] = [...lists, ...SINGLE.filter((name) => spec[name])];
   if (chosen.length > 1) throw invalidSpec(`forProvider takes one of ${chosen.join(', ')}: use one Grant for each`);
   if (spec.columns !== undefined && spec.tables?.length !== 1)
     throw invalidSpec('columns: needs exactly one table in tables');
+  refuseForeign(spec, table);
   const [field] = chosen;
   const type = typeOf(field, spec);
+  if (table.ownerless === true && isEverything(spec, field)) return whole(spec, type, table, server);
   const object = objectPrivileges(table.objects, spec.columns === undefined ? type : 'column', server);
   const within = place(spec, field ?? type, object, type);
   return { type, targets: unique(targetsOf(spec, field, type, within)), privileges: object };
 }
 
-function typeOf(field: ListField | 'routines' | 'system' | undefined, spec: GrantParameters): ObjectType {
+/** Fields that say nothing on a server of that kind. */
+function refuseForeign(spec: GrantParameters, { ownerless, product }: PrivilegeTable): void {
+  if (ownerless !== true) {
+    const typed = spec.routines?.find(({ type }) => type !== undefined);
+    if (typed !== undefined) throw invalidSpec(`routines: on ${product} a routine is chosen by args, not by type`);
+    return;
+  }
+  if (spec.grantor !== undefined) throw invalidSpec(`grantor: ${product} does not keep who granted`);
+  if (spec.routines?.some(({ args }) => args !== undefined))
+    throw invalidSpec(`routines: on ${product} a routine is chosen by type, not by args`);
+  if (spec.columns !== undefined && spec.withOption === true)
+    throw invalidSpec(
+      `withOption: on ${product} the option is of the table and all that is held on it; give it with a Grant of the table`,
+    );
+}
+
+/** Without owners, privileges on all objects of a database, those to come included, are privileges on the database. */
+function whole(spec: GrantParameters, type: ObjectType, table: PrivilegeTable, server: ServerInfo): GrantSubject {
+  const privileges = objectPrivileges(table.objects, type, server);
+  const { database } = place(spec, type === 'table' ? 'tables' : 'routines', privileges, type);
+  return { type: 'database', targets: [{ type: 'database', database: database! }], privileges };
+}
+
+const isEverything = (spec: GrantParameters, field: Field | undefined): boolean =>
+  (field === 'tables' && spec.columns === undefined && spec.tables?.includes('*') === true) ||
+  (field === 'routines' && spec.routines?.some(({ name }) => name === '*') === true);
+
+function typeOf(field: Field | undefined, spec: GrantParameters): ObjectType {
   if (field === 'routines') return 'routine';
   if (field === 'system') return 'global';
+  if (field === 'databasePattern') return 'databasePattern';
+  if (field === 'proxyOf') return 'proxy';
   if (field !== undefined) return LISTS[field];
   if (spec.schema !== undefined) return 'schema';
   if (spec.database !== undefined) return 'database';
@@ -67,23 +100,25 @@ function place(
     if (schema === undefined) throw invalidSpec(`${field}: needs the schema that holds it`);
     return { database, schema };
   }
-  if (schema !== undefined) throw invalidSpec(`${field}: belong to the database; remove schema`);
+  if (schema !== undefined) throw invalidSpec(`${field}: belong to the database on this server; remove schema`);
   return { database };
 }
 
 function targetsOf(
   spec: GrantParameters,
-  field: ListField | 'routines' | 'system' | undefined,
+  field: Field | undefined,
   type: ObjectType,
   within: Pick<ObjectTarget, 'database' | 'schema'>,
 ): ObjectTarget[] {
   if (field === 'routines')
-    return (spec.routines ?? []).map(({ name, args }) => ({
+    return (spec.routines ?? []).map(({ name, args, type: routineType }) => ({
       type,
       ...within,
       name,
       ...(args === undefined ? {} : { args }),
+      ...(routineType === undefined ? {} : { routineType }),
     }));
+  if (field === 'databasePattern' || field === 'proxyOf') return [{ type, name: spec[field]! }];
   if (field === undefined || field === 'system') return [{ type, ...within }];
   const columns = spec.columns === undefined ? {} : { columns: [...new Set(spec.columns)] };
   if (spec.columns !== undefined && spec.tables?.[0] === '*')
@@ -97,7 +132,10 @@ const unique = (targets: ObjectTarget[]): ObjectTarget[] => [
 
 /** The role of a spec as the grantee that the model knows. */
 export function granteeOf(role: string, table: PrivilegeTable): Grantee {
-  if (table.public && role === 'PUBLIC') return { public: true };
+  if (role === 'PUBLIC') {
+    if (table.public) return { public: true };
+    throw invalidSpec(`role: ${table.product} has no PUBLIC; grant to a role that everybody has by mandatory_roles`);
+  }
   const at = table.hosts ? role.lastIndexOf('@') : -1;
   return at < 0 ? { name: role } : { name: role.slice(0, at), host: role.slice(at + 1) };
 }
@@ -115,11 +153,12 @@ export function withoutColumns(target: ObjectTarget): ObjectTarget {
 }
 
 /** Tells objects of one server apart; columns are not part of it. */
-export const objectKey = ({ type, database, schema, name, args }: ObjectTarget): string =>
-  JSON.stringify([type, database ?? null, schema ?? null, name ?? null, args ?? null]);
+export const objectKey = ({ type, database, schema, name, args, routineType }: ObjectTarget): string =>
+  JSON.stringify([type, database ?? null, schema ?? null, name ?? null, args ?? routineType ?? null]);
 
 const WORDS: Record<ObjectType, string> = {
   database: 'database',
+  databasePattern: 'databases like',
   schema: 'schema',
   table: 'table',
   sequence: 'sequence',
@@ -132,6 +171,7 @@ const WORDS: Record<ObjectType, string> = {
   parameter: 'parameter',
   largeObject: 'large object',
   global: 'server',
+  proxy: 'account',
 };
 
 const quoted = (name: string): string => `"${name}"`;
@@ -140,7 +180,7 @@ const quoted = (name: string): string => `"${name}"`;
 export function targetWords(target: ObjectTarget): string {
   const { type, database, schema, name } = target;
   if (type === 'global') return 'the server';
-  const word = WORDS[type];
+  const word = target.routineType ?? WORDS[type];
   if (type === 'database') return `database ${quoted(database ?? name ?? '')}`;
   const of = database === undefined ? '' : ` of database ${quoted(database)}`;
   if (type === 'schema') return `schema ${quoted(schema ?? '')}${of}`;

@@ -12,7 +12,7 @@ import type { GrantWish } from './grant-slot.ts';
 import { granteeWords, type GrantSubject, objectKey, targetWords, withoutColumns } from './grant-target.ts';
 import type { Grantee, ObjectTarget } from './model.ts';
 import type { Plan, PlanContext, Planner, Reader } from './planner.ts';
-import type { PrivilegeTable } from './privilege-set.ts';
+import { type PrivilegeTable, unlessInvalid } from './privilege-set.ts';
 import { type PrivilegeTables, tableOf } from './privilege-set-tables.ts';
 
 export class GrantPlanner implements Planner<Grant> {
@@ -66,8 +66,9 @@ export class GrantPlanner implements Planner<Grant> {
     // What was never resolved was never granted, nor can a spec that is wrong by now keep its resource alive.
     if (table === undefined || spec.role === undefined) return GONE;
     if (spec.memberOf !== undefined) return await planMembershipDelete(spec, context);
+    const base = unlessInvalid(() => baseWish(spec, table));
+    if (base === undefined) return GONE;
     const parts = readableParts(spec, table, server);
-    const base = baseWish(spec, table);
     const state = await read(spec, base, parts, table, context);
     const isRecorded = state.applied.length > 0 || !context.owned;
     const applied = isRecorded ? state.applied : parts.flatMap(({ wish, subject }) => declared(wish, subject));
@@ -146,14 +147,19 @@ function mergedReach(a: AuthorityObserved, b: AuthorityObserved): AuthorityObser
 function refuseAmbiguous(targets: readonly ObjectTarget[], observed: AuthorityObserved): void {
   for (const target of targets) {
     if (target.type !== 'routine' || target.args !== undefined || target.name === '*') continue;
+    if (target.routineType !== undefined) continue;
     const found = observed.objects.filter(({ target: object }) => object.name === target.name);
     if (found.length > 1)
       throw invalidSpec(
-        `routines: ${targetWords(target)} is ${found.length} routines; choose one by args: ${found
-          .map(({ target: object }) => `(${(object.args ?? []).join(', ')})`)
-          .join(' or ')}`,
+        `routines: ${targetWords(target)} is ${found.length} routines; choose one by ${chosenBy(found.map((acl) => acl.target))}`,
       );
   }
+}
+
+function chosenBy(routines: readonly ObjectTarget[]): string {
+  const types = routines.flatMap(({ routineType }) => routineType ?? []);
+  if (types.length > 0) return `type: ${types.join(' or ')}`;
+  return `args: ${routines.map(({ args = [] }) => `(${args.join(', ')})`).join(' or ')}`;
 }
 
 const declared = (wish: GrantWish, subject: GrantSubject): AppliedEntry[] =>

@@ -6,6 +6,8 @@ import type { Secret } from './secret.ts';
 
 export type ObjectType =
   | 'database'
+  /** Every database whose name matches, where the server grants on such patterns; `name` is the pattern as it is stored. */
+  | 'databasePattern'
   | 'schema'
   | 'table'
   | 'sequence'
@@ -17,7 +19,9 @@ export type ObjectType =
   | 'tablespace'
   | 'parameter'
   | 'largeObject'
-  | 'global';
+  | 'global'
+  /** An account that another may act as; `name` is the account. */
+  | 'proxy';
 
 /** One object that privileges are granted on. `name: '*'` is every object of that type in the schema. */
 export interface ObjectTarget {
@@ -27,8 +31,12 @@ export interface ObjectTarget {
   name?: string;
   /** Argument types of a routine; absent = the only routine of that name. */
   args?: string[];
+  /** Where a function and a procedure may have one name. */
+  routineType?: RoutineType;
   columns?: string[];
 }
+
+export type RoutineType = 'function' | 'procedure';
 
 /** `PUBLIC` is the keyword, never a role of that name. */
 export type Grantee = { public: true } | { public?: false; name: string; host?: string };
@@ -170,6 +178,8 @@ export interface MembershipQuery {
 export interface MembershipObserved {
   missing: string[];
   memberships: (Membership & { grantor?: string })[];
+  /** The groups whose rights the role has without SET ROLE, where the server keeps a list of them. */
+  defaultRoles?: string[];
 }
 
 export interface DefaultPrivilegesQuery {
@@ -306,8 +316,24 @@ export type Step =
       retain?: boolean;
     }
   | { kind: 'setRoleSetting'; name: string; setting: string; value: string | null }
-  | { kind: 'grantMembership'; role: string; memberOf: string; admin?: boolean; inherit?: boolean; set?: boolean }
-  | { kind: 'revokeMembership'; role: string; memberOf: string; grantor?: string }
+  | {
+      kind: 'grantMembership';
+      role: string;
+      memberOf: string;
+      admin?: boolean;
+      inherit?: boolean;
+      set?: boolean;
+      /** With inherit, where the server keeps them as a list: the whole list as it shall be. */
+      defaultRoles?: string[];
+    }
+  | {
+      kind: 'revokeMembership';
+      role: string;
+      memberOf: string;
+      grantor?: string;
+      /** Where the group is one of these now: the whole list as it shall be. */
+      defaultRoles?: string[];
+    }
   | { kind: 'reassignOwned'; database: string; from: string; to: string | null /* null = the administrator */ }
   | { kind: 'dropOwned'; database: string; role: string }
   | { kind: 'dropRole'; name: string; host?: string }

@@ -21,6 +21,9 @@ export interface PrivilegeEntry {
   notInAll?: true;
 }
 
+/** What privileges a server has beyond those of its version: only it can tell. */
+type Server = Pick<ServerInfo, 'product' | 'versionNumber' | 'dynamicPrivileges'>;
+
 export interface ObjectPrivileges {
   /** How the object is named in messages, with its article: "a table". */
   words: string;
@@ -30,6 +33,10 @@ export interface ObjectPrivileges {
   since?: Since;
   /** What everybody holds on a new object. */
   publicByDefault?: readonly string[];
+  /** The privilege that WITH GRANT OPTION is, where it belongs to the grantee's whole entry and not to each privilege. */
+  option?: string;
+  /** Whether the server has further ones here: each has an option of its own, which revoking the option takes too. */
+  dynamic?: true;
 }
 
 export type PrivilegeTarget = ObjectType | 'column';
@@ -48,6 +55,10 @@ export interface PrivilegeTable {
   hosts: boolean;
   /** The first version whose memberships have the options INHERIT and SET; absent = none has. */
   membershipOptions?: Since;
+  /** Whether the groups whose rights a role has without SET ROLE are a list of its own: how many it may hold. */
+  defaultRoles?: 'one' | 'many';
+  /** Whether objects belong to nobody, live in databases without schemas, and grants have no grantor. */
+  ownerless?: true;
 }
 
 /** Picks the object's row, and says which version or product would have it when this server has not. */
@@ -74,9 +85,9 @@ const ALL = new Set(['ALL', 'ALL PRIVILEGES']);
 export function expandPrivileges(
   words: readonly string[],
   object: ObjectPrivileges,
-  server: Pick<ServerInfo, 'product' | 'versionNumber'>,
+  server: Server,
 ): string[] {
-  const available = object.privileges.filter((entry) => has(server, entry));
+  const available = availableOn(object, server);
   const chosen = new Set<string>();
   for (const word of words) {
     const name = word.trim().replace(/\s+/g, ' ').toUpperCase();
@@ -84,7 +95,7 @@ export function expandPrivileges(
       for (const entry of available) if (entry.notInAll !== true) chosen.add(entry.name);
       continue;
     }
-    const entry = object.privileges.find((e) => e.name === name || e.aliases?.includes(name));
+    const entry = [...object.privileges, ...available].find((e) => e.name === name || e.aliases?.includes(name));
     if (entry === undefined)
       throw invalidSpec(
         `privileges: ${JSON.stringify(word)} is not a privilege on ${object.words}; allowed are ALL, ${available.map((e) => e.name).join(', ')}`,
@@ -96,6 +107,13 @@ export function expandPrivileges(
     chosen.add(entry.name);
   }
   return available.map((entry) => entry.name).filter((name) => chosen.has(name));
+}
+
+/** What such an object can be granted on that server. */
+export function availableOn(object: ObjectPrivileges, server: Server): PrivilegeEntry[] {
+  const known = object.privileges.filter((entry) => has(server, entry));
+  const dynamic = object.dynamic === true ? (server.dynamicPrivileges ?? []) : [];
+  return [...known, ...dynamic.map((name) => ({ name }))];
 }
 
 const has = (server: Pick<ServerInfo, 'versionNumber'>, entry: PrivilegeEntry): boolean =>
