@@ -71,7 +71,9 @@ const forProvider = z.object({
   withInherit: z
     .boolean()
     .optional()
-    .describe('With memberOf: on PostgreSQL ≥16, WITH INHERIT: whether the rights of the group apply without SET ROLE. On MySQL and MariaDB: whether the group is a default role, as it is when not given; MariaDB has one, so there it is the first.'),
+    .describe(
+      'With memberOf: on PostgreSQL ≥16, WITH INHERIT: whether the rights of the group apply without SET ROLE. On MySQL and MariaDB: whether the group is a default role, as it is when not given; MariaDB has one, so there it is the first.',
+    ),
   withSet: z
     .boolean()
     .optional()
@@ -141,8 +143,7 @@ export const GrantKind = defineManaged({
     },
     {
       rule: `!(${isNamed('memberOf')} || ${isNamed('proxyOf')}) || !(${isNamed('database')} || ${isNamed('schema')})`,
-      message:
-        'forProvider.memberOf and proxyOf are about two roles: they cannot be combined with database and schema',
+      message: 'forProvider.memberOf and proxyOf are about two roles: they cannot be combined with database and schema',
     },
     {
       rule: `!has(self.forProvider.role) || self.forProvider.role != 'PUBLIC' || !(${isNamed('memberOf')} || (has(self.forProvider.withOption) && self.forProvider.withOption))`,

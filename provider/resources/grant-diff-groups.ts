@@ -38,12 +38,11 @@ export class Grouped {
     }
   }
 
-  /** Makes the options that are given here once more when the revokes are done, which reach them too. */
-  repeatOptions(option: string | undefined): void {
+  /** Makes grants with the option wait until the revokes are done. */
+  deferOptions(): void {
     for (const { change, acting, columns, privileges, restore } of [...this.#groups.values()]) {
-      if (change.kind !== 'grant' || restore || columns.length > 0) continue;
-      const given = change.withOption ? privileges : privileges.filter((privilege) => privilege === option);
-      for (const privilege of given) this.add(change, acting, privilege, undefined, true);
+      if (change.kind !== 'grant' || !change.withOption || restore || columns.length > 0) continue;
+      for (const privilege of privileges.splice(0)) this.add(change, acting, privilege, undefined, true);
     }
   }
 

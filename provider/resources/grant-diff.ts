@@ -123,7 +123,7 @@ class Diff {
       for (const privilege of this.#slot(slot, grouped, removed)) taken.add(privilege);
     }
     this.#restoreColumns(acl, removed, grouped);
-    this.#restoreOptions(acl, removed, grouped);
+    this.#renewOptions(acl, removed, grouped);
     this.#emit(acl, grouped);
     if (taken.size > 0) this.#taken.push({ target: withoutColumns(acl.target), privileges: [...taken], as: 'taken' });
   }
@@ -147,7 +147,9 @@ class Diff {
       grouped.add({ kind: 'grant', withOption }, acting, privilege, column);
     }
     for (const row of revoke) if (this.#revoke(slot, row, false, grouped)) removed.set(row, 'all');
-    for (const row of revokeOption) if (this.#revoke(slot, row, true, grouped)) removed.set(row, 'option');
+    const isRenewed = this.#rules.table.objects[acl.target.type]?.dynamic === true;
+    for (const row of revokeOption)
+      if (isRenewed || this.#revoke(slot, row, true, grouped)) removed.set(row, 'option');
     return taken;
   }
 
@@ -199,18 +201,19 @@ class Diff {
   }
 
   /**
-   * Where one REVOKE GRANT OPTION reaches every privilege of a scope, those that keep theirs get it again.
+   * Privileges with an option of their own lose it only as a whole, and lose it wrongly to a REVOKE GRANT OPTION of the
+   * scope: they are revoked, and those that stay are granted anew.
    */
-  #restoreOptions(acl: AuthorityAcl, removed: Removed, grouped: Grouped): void {
+  #renewOptions(acl: AuthorityAcl, removed: Removed, grouped: Grouped): void {
     const object = this.#rules.table.objects[acl.target.type];
     if (object?.dynamic !== true) return;
-    const isReached = [...removed].some(([row, what]) => what === 'option' || row.privilege === object.option);
-    if (!isReached) return;
-    grouped.repeatOptions(object.option);
+    const optionGoes = [...removed.keys()].some((row) => row.privilege === object.option);
+    if (optionGoes) grouped.deferOptions();
     for (const row of acl.privileges) {
-      if (removed.has(row)) continue;
-      if (row.privilege === object.option) grouped.add({ kind: 'grant', withOption: false }, {}, row.privilege, undefined, true);
-      else if (row.grantable) grouped.add({ kind: 'grant', withOption: true }, {}, row.privilege, undefined, true);
+      const what = removed.get(row);
+      if (!row.grantable || what === 'all' || (what === undefined && !optionGoes)) continue;
+      grouped.add({ kind: 'revoke', optionOnly: false }, {}, row.privilege, undefined);
+      grouped.add({ kind: 'grant', withOption: what === undefined }, {}, row.privilege, undefined, true);
     }
   }
 

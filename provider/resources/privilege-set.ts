@@ -35,7 +35,7 @@ export interface ObjectPrivileges {
   publicByDefault?: readonly string[];
   /** The privilege that WITH GRANT OPTION is, where it belongs to the grantee's whole entry and not to each privilege. */
   option?: string;
-  /** Whether the server has further ones here: each has an option of its own, which revoking the option takes too. */
+  /** Whether the server has further ones here, each with an option of its own. */
   dynamic?: true;
 }
 
@@ -82,11 +82,7 @@ const ALL = new Set(['ALL', 'ALL PRIVILEGES']);
  * The privileges that the words mean on such an object of that server: upper case, without aliases and duplicates,
  * in the order of the table. Throws InvalidSpec for a word that the object has not.
  */
-export function expandPrivileges(
-  words: readonly string[],
-  object: ObjectPrivileges,
-  server: Server,
-): string[] {
+export function expandPrivileges(words: readonly string[], object: ObjectPrivileges, server: Server): string[] {
   const available = availableOn(object, server);
   const chosen = new Set<string>();
   for (const word of words) {

@@ -37,7 +37,9 @@ function privilegeStatements(step: ObjectStep, info: ServerInfo): Sql[] {
   const target = targetClause(step.on, info);
   if (step.kind === 'revoke') {
     const names = step.grantOptionOnly === true ? [GRANT_OPTION] : step.privileges;
-    return [sql`REVOKE ${words(names, step.on, info)} ON ${target} FROM ${granteeSql(step.from, info)}`];
+    return apart(names, step.on).map(
+      (list) => sql`REVOKE ${words(list, step.on, info)} ON ${target} FROM ${granteeSql(step.from, info)}`,
+    );
   }
   const to = sql`ON ${target} TO ${granteeSql(step.to, info)}`;
   const withOption = sql` WITH GRANT OPTION`;
@@ -49,6 +51,15 @@ function privilegeStatements(step: ObjectStep, info: ServerInfo): Sql[] {
   const list = others.length === 0 ? sql`USAGE` : words(others, step.on, info);
   const option = sql`GRANT ${list} ${to}${withOption}`;
   return dynamic.length === 0 ? [option] : [option, sql`GRANT ${words(dynamic, step.on, info)} ${to}`];
+}
+
+/**
+ * MySQL takes a REVOKE of every privilege and the option on *.* for REVOKE ALL PRIVILEGES, GRANT OPTION, which is about
+ * the whole account: databases, tables and all.
+ */
+function apart(names: readonly string[], { type }: ObjectTarget): (readonly string[])[] {
+  if (type !== 'global' || names.length === 1 || !names.includes(GRANT_OPTION)) return [names];
+  return [names.filter((name) => name !== GRANT_OPTION), [GRANT_OPTION]];
 }
 
 /** Privileges are words of the table or of the server, whatever a step says. */

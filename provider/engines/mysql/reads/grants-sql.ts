@@ -56,9 +56,7 @@ const list = (names: Iterable<string>): Sql =>
 
 export function serverArm({ engine }: ServerInfo): Sql {
   const settings =
-    engine === 'mysql'
-      ? sql`@@lower_case_table_names, @@partial_revokes`
-      : sql`@@lower_case_table_names, 0`;
+    engine === 'mysql' ? sql`@@lower_case_table_names, @@partial_revokes` : sql`@@lower_case_table_names, 0`;
   return sql`SELECT 'server' AS kind, CONVERT(JSON_ARRAY(${settings}) USING utf8mb4) AS data`;
 }
 
@@ -115,7 +113,10 @@ function catalogArms(targets: readonly ObjectTarget[]): Sql[] {
 }
 
 /** MariaDB looks into one directory, or opens one table, only when it is the only one that is asked for. */
-function lookups(targets: readonly ObjectTarget[], key: (target: ObjectTarget) => string | undefined): ObjectTarget[][] {
+function lookups(
+  targets: readonly ObjectTarget[],
+  key: (target: ObjectTarget) => string | undefined,
+): ObjectTarget[][] {
   if (targets.length === 0) return [];
   const groups = [...Map.groupBy(targets, key).values()];
   return groups.length > LOOKUPS ? [[...targets]] : groups;

@@ -50,7 +50,11 @@ function aclsOf(
 ): AuthorityAcl[] {
   const { database, name = '' } = target;
   const held = (...path: string[]): HeldPrivilege[] => (found === undefined ? [] : snapshot.heldBy(found, ...path));
-  const acl = (privileges: HeldPrivilege[]): AuthorityAcl => ({ target: withoutColumns(target), owner: '', privileges });
+  const acl = (privileges: HeldPrivilege[]): AuthorityAcl => ({
+    target: withoutColumns(target),
+    owner: '',
+    privileges,
+  });
   if (database !== undefined && !snapshot.isThere('isDatabase', database))
     missing.add(targetWords({ type: 'database', database }));
   switch (target.type) {
@@ -65,7 +69,9 @@ function aclsOf(
       return [{ ...acl(held('database', snapshot.fold(pattern))), ...restricted }];
     }
     case 'table':
-      return [tableAcl(target, acl(held('table', snapshot.fold(database ?? ''), snapshot.fold(name))), snapshot, missing)];
+      return [
+        tableAcl(target, acl(held('table', snapshot.fold(database ?? ''), snapshot.fold(name))), snapshot, missing),
+      ];
     case 'routine':
       return routineAcls(target, found, snapshot, missing);
     case 'proxy': {

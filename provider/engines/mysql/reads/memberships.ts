@@ -33,7 +33,11 @@ export class RoleGraph {
       const [a = '', b = '', c = '', d = '', e = ''] = data.map((value) => value ?? '');
       if (row['kind'] === 'edge')
         this.#edges.push({ group: { name: a, host: b }, member: { name: c, host: d }, admin: e === 'Y' });
-      if (row['kind'] === 'default') this.#defaults.push([{ name: a, host: b }, { name: c, host: d }]);
+      if (row['kind'] === 'default')
+        this.#defaults.push([
+          { name: a, host: b },
+          { name: c, host: d },
+        ]);
     }
   }
 
