@@ -40,7 +40,7 @@ export class Grouped {
 
   /** Makes grants with the option wait until the revokes are done. */
   deferOptions(): void {
-    for (const { change, acting, columns, privileges, restore } of [...this.#groups.values()]) {
+    for (const { change, acting, columns, privileges, restore } of this.#groups.values()) {
       if (change.kind !== 'grant' || !change.withOption || restore || columns.length > 0) continue;
       for (const privilege of privileges.splice(0)) this.add(change, acting, privilege, undefined, true);
     }

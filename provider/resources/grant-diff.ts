@@ -148,8 +148,7 @@ class Diff {
     }
     for (const row of revoke) if (this.#revoke(slot, row, false, grouped)) removed.set(row, 'all');
     const isRenewed = this.#rules.table.objects[acl.target.type]?.dynamic === true;
-    for (const row of revokeOption)
-      if (isRenewed || this.#revoke(slot, row, true, grouped)) removed.set(row, 'option');
+    for (const row of revokeOption) if (isRenewed || this.#revoke(slot, row, true, grouped)) removed.set(row, 'option');
     return taken;
   }
 

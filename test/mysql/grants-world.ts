@@ -1,20 +1,15 @@
 /** Databases and accounts of a test's own on a shared server, and Grants there that are reconciled as they would be. */
 import { randomBytes } from 'node:crypto';
-import type { Connection } from 'mysql2/promise';
 import { expect } from 'vitest';
 import type { GrantParameters } from '../../provider/api/grant.ts';
 import type { Managed } from '../../provider/api/kind.ts';
 import type { ServerInfo } from '../../provider/engines/engine.ts';
-import { compileGrantStep, isGrantStep } from '../../provider/engines/mysql/compile/grants.ts';
-import { readDynamicPrivileges } from '../../provider/engines/mysql/dynamic-privileges.ts';
+import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
 import { MARIADB_PRIVILEGES, MYSQL_PRIVILEGES } from '../../provider/engines/mysql/privileges.ts';
-import { readGrants } from '../../provider/engines/mysql/reads/grants.ts';
-import { readMemberships } from '../../provider/engines/mysql/reads/memberships.ts';
-import type { Row } from '../../provider/engines/mysql/session.ts';
-import type { Sql } from '../../provider/engines/mysql/sql.ts';
 import { GrantPlanner } from '../../provider/resources/grant.ts';
-import type { GrantQuery, MembershipQuery, Step } from '../../provider/resources/model.ts';
+import type { ReadKind, Reads, Step } from '../../provider/resources/model.ts';
 import type { Plan, PlanContext, Reader } from '../../provider/resources/planner.ts';
+import { Secret } from '../../provider/resources/secret.ts';
 import type { MysqlClient, MysqlLogin } from '../rig/mysql-client.ts';
 
 const quotedName = (name: string): string => `\`${name.replaceAll('`', '``')}\``;
@@ -24,42 +19,35 @@ export class World {
   readonly id = randomBytes(3).toString('hex');
   readonly client: MysqlClient;
   readonly info: ServerInfo;
-  /** The administrator that grants; not always the one that prepares and looks. */
-  readonly #admin: Connection;
-  #made: string[] = [];
+  /** Its administrator grants; not always the one that prepares and looks. */
+  readonly engine: MysqlEngine;
+  readonly #made: string[] = [];
   /** Every statement that changes something, as it was sent. */
   readonly sent: string[] = [];
 
-  private constructor(client: MysqlClient, info: ServerInfo, admin: Connection) {
+  private constructor(client: MysqlClient, engine: MysqlEngine, info: ServerInfo) {
     this.client = client;
+    this.engine = engine;
     this.info = info;
-    this.#admin = admin;
   }
 
   static async create(client: MysqlClient, login?: MysqlLogin): Promise<World> {
-    const admin = await client.login(login ?? { name: client.adminUser, password: client.password });
-    await admin.query(`SET NAMES utf8mb4, SESSION sql_mode = 'STRICT_ALL_TABLES'`);
-    const query = async ({ text }: Sql) => (await admin.query(text))[0] as Row[];
-    const [row] = await client.query<{ version: string }>('SELECT VERSION() AS version');
-    const [major = 0, minor = 0, patch = 0] = /^(\d+)\.(\d+)\.(\d+)/.exec(row!.version)!.slice(1).map(Number);
-    const info: ServerInfo = {
+    const settings = {
       engine: client.flavour,
-      product: `${client.flavour} ${row!.version}`,
-      versionNumber: major * 10_000 + minor * 100 + patch,
-      major,
-      admin: { name: login?.name ?? client.adminUser, superUser: true, createRole: true, createDb: true },
-      ...(client.flavour === 'mysql' ? { dynamicPrivileges: await readDynamicPrivileges({ query }) } : {}),
+      host: client.host,
+      port: client.port,
+      username: login?.name ?? client.adminUser,
+      password: new Secret(login?.password ?? client.password),
+      database: '',
+      tls: { mode: 'disable' as const },
+      connectionLimit: 3,
     };
-    return new World(client, info, admin);
+    const engine = new MysqlEngine(settings, client.flavour);
+    return new World(client, engine, await engine.info());
   }
 
   get isMysql(): boolean {
     return this.info.engine === 'mysql';
-  }
-
-  /** What is refused by one flavour or the other as it stands here. */
-  with(settings: Partial<ServerInfo>): void {
-    Object.assign(this.info, settings);
   }
 
   /** A name that no other test has. */
@@ -136,21 +124,13 @@ export class World {
   }
 
   async run(steps: readonly Step[]): Promise<void> {
-    const mine = steps.filter(isGrantStep);
-    expect(mine).toEqual(steps);
-    for (const step of mine)
-      for (const { text } of compileGrantStep(step, this.info)) {
-        this.sent.push(text);
-        await this.#admin.query(text);
-      }
+    this.sent.push(...this.engine.compile(steps, this.info).map(({ text }) => text));
+    await this.engine.run(steps);
   }
 
   reader(): Reader {
-    const session = { query: async ({ text }: Sql) => (await this.#admin.query(text))[0] as Row[] };
-    const read = async (kind: string, query: unknown) =>
-      kind === 'grant'
-        ? (await readGrants(session, [query as GrantQuery], this.info))[0]
-        : (await readMemberships(session, [query as MembershipQuery], this.info))[0];
+    const read = async <K extends ReadKind>(kind: K, query: Reads[K]['query']) =>
+      (await this.engine.read(kind, [query]))[0]!;
     return { server: this.info, read } as unknown as Reader;
   }
 
@@ -170,7 +150,7 @@ export class World {
   }
 
   async close(): Promise<void> {
-    this.#admin.destroy();
+    await this.engine.close();
     for (const statement of this.#made.toReversed()) await this.client.query(statement);
     await this.client.disconnect();
   }

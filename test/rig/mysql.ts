@@ -76,7 +76,9 @@ async function run(
   const log = join(folder, 'log');
   const output = createWriteStream(log);
   try {
-    const child = spawn(command, [...args, ...more], { stdio: ['pipe', 'pipe', 'pipe'], cwd: folder });
+    // One that starts clears the temporary folder of what it takes for its own, and another may be at work there.
+    const env = { ...process.env, TMPDIR: folder };
+    const child = spawn(command, [...args, ...more], { stdio: ['pipe', 'pipe', 'pipe'], cwd: folder, env });
     child.stdout.pipe(output, { end: false });
     child.stderr.pipe(output, { end: false });
     child.stdin.on('error', () => {});
@@ -304,6 +306,7 @@ async function startOnce(kind: Flavour, options: MysqlOptions): Promise<MysqlSer
       ...ourSettings,
       ...kind.settings,
       datadir: data,
+      tmpdir: folder,
       port: String(port),
       // Paths of sockets may not be long, and those of temporary folders are on some machines.
       socket: join(folder, 's'),

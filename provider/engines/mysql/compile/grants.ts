@@ -11,15 +11,6 @@ type Kind = 'grant' | 'revoke' | 'grantMembership' | 'revokeMembership';
 export type GrantStep = Extract<Step, { kind: Kind }>;
 type ObjectStep = Extract<Step, { kind: 'grant' | 'revoke' }>;
 
-const KINDS: Readonly<Record<Kind, true>> = {
-  grant: true,
-  revoke: true,
-  grantMembership: true,
-  revokeMembership: true,
-};
-
-export const isGrantStep = (step: Step): step is GrantStep => Object.hasOwn(KINDS, step.kind);
-
 /** One step, as statements that are run in their order. */
 export function compileGrantStep(step: GrantStep, info: ServerInfo): Sql[] {
   switch (step.kind) {

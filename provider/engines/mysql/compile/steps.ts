@@ -4,6 +4,7 @@ import { ResourceError } from '../../../resources/errors.ts';
 import type { MysqlInfo } from '../info.ts';
 import type { Sql } from '../sql.ts';
 import * as databases from './databases.ts';
+import { compileGrantStep } from './grants.ts';
 import * as roles from './roles.ts';
 
 /** What a step needs that only the server or a computation can give. */
@@ -36,6 +37,11 @@ export function compileStep(step: Step, info: MysqlInfo, prepared: Prepared = {}
       return step.on.type === 'database'
         ? databases.markDatabase(step, info.engine, comment)
         : roles.markRole(step, info);
+    case 'grant':
+    case 'revoke':
+    case 'grantMembership':
+    case 'revokeMembership':
+      return compileGrantStep(step, info);
     default:
       throw new ResourceError('NotSupported', `${info.product} has nothing for a step of kind ${step.kind}`, {
         retryable: false,

@@ -5,6 +5,8 @@ import type { MysqlInfo } from '../info.ts';
 import type { Session } from '../session.ts';
 import { readDatabaseContents } from './contents.ts';
 import { readDatabases } from './databases.ts';
+import { readGrants } from './grants.ts';
+import { readMemberships } from './memberships.ts';
 import { type OnAccount, readRoles } from './roles.ts';
 
 export async function dispatchRead<K extends ReadKind>(
@@ -21,8 +23,8 @@ export async function dispatchRead<K extends ReadKind>(
     role: async (asked) => await readRoles(session, asked, info, onAccount),
     // Nothing belongs to an account, and its privileges go with it.
     roleDependencies: async (asked) => await Promise.resolve(asked.map(() => ({ owned: [], databases: [] }))),
-    grant: unknown('grant', info),
-    membership: unknown('membership', info),
+    grant: async (asked) => await readGrants(session, asked, info),
+    membership: async (asked) => await readMemberships(session, asked, info),
     schema: unknown('Schema', info),
     schemaContents: unknown('Schema', info),
     extension: unknown('Extension', info),

@@ -119,17 +119,13 @@ function routineAcls(
   const { database = '', name = '' } = target;
   const chosen = target.routineType === undefined ? TYPES : [target.routineType];
   const there = snapshot.routines(database, name);
-  const acls = chosen.map((routineType): AuthorityAcl & { isThere: boolean } => ({
+  const path = [snapshot.fold(database), name.toLowerCase()];
+  const acls = chosen.map((routineType): AuthorityAcl & { target: { routineType: RoutineType } } => ({
     target: { ...withoutColumns(target), routineType },
     owner: '',
-    privileges:
-      found === undefined
-        ? []
-        : snapshot.heldBy(found, 'routine', snapshot.fold(database), name.toLowerCase(), routineType),
-    isThere: there.includes(routineType),
+    privileges: found === undefined ? [] : snapshot.heldBy(found, 'routine', ...path, routineType),
   }));
-  const existing = acls.filter(({ isThere }) => isThere);
+  const existing = acls.filter((acl) => there.includes(acl.target.routineType));
   if (existing.length === 0) missing.add(targetWords(target));
-  const shown = existing.length > 0 ? existing : acls.filter(({ privileges }) => privileges.length > 0);
-  return shown.map(({ isThere: _, ...acl }) => acl);
+  return existing.length > 0 ? existing : acls.filter(({ privileges }) => privileges.length > 0);
 }
