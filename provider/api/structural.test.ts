@@ -92,5 +92,7 @@ test('the nearest names come first when a field is misspelt', () => {
   const role = openApiSchema(kinds.find(({ kind }) => kind === 'Role')!);
   const forProvider = role.properties?.['spec']?.properties?.['forProvider'] ?? {};
   const [problem] = problems(forProvider, { passwordSecret: {} }, '');
-  expect(problem?.message).toMatch(/^is not a field; allowed: passwordSecretRef, passwordLifetimeDays, passwordRotation,/);
+  expect(problem?.message).toMatch(
+    /^is not a field; allowed: passwordSecretRef, passwordLifetimeDays, passwordRotation,/,
+  );
 });

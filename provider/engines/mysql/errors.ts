@@ -68,11 +68,6 @@ const NUMBERS: Record<number, ErrorPolicy> = {
   1470: { reason: 'InvalidSpec', retryable: false },
   1827: { reason: 'InvalidSpec', retryable: false },
   1372: { reason: 'InvalidSpec', retryable: false },
-  1524: {
-    reason: 'PluginNotLoaded',
-    remedy: 'choose another authenticationPlugin, or none for the default of the server',
-    retryable: false,
-  },
   1819: { reason: 'PasswordRefused', remedy: 'the password does not satisfy the policy of the server' },
   4052: { reason: 'InvalidSpec', remedy: 'the server refuses that authentication_policy', retryable: false },
   1235: { reason: 'NotSupported', retryable: false },

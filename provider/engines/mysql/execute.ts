@@ -1,13 +1,29 @@
 /** Sends steps one by one: every statement that changes accounts or databases commits by itself. */
+import { ResourceError } from '../../resources/errors.ts';
 import type { Step } from '../../resources/model.ts';
 import type { Authentication } from './compile/roles.ts';
 import { compileStep, type Prepared } from './compile/steps.ts';
-import { isRetryable } from './errors.ts';
+import { codeOf, isRetryable } from './errors.ts';
 import { isStoredString, storedString, takesPassword } from './authentication.ts';
 import type { MysqlInfo } from './info.ts';
 import { readAccounts } from './reads/roles.ts';
 import { type Session, UNLIMITED_MS } from './session.ts';
 import { literal, sql } from './sql.ts';
+
+const PLUGIN_NOT_LOADED = '1524';
+
+async function pluginsThereAre(session: Session, error: unknown): Promise<ResourceError> {
+  const rows = await session.query(
+    sql`SELECT PLUGIN_NAME AS plugin FROM information_schema.PLUGINS
+      WHERE PLUGIN_TYPE = 'AUTHENTICATION' AND PLUGIN_STATUS = 'ACTIVE' ORDER BY 1`,
+  );
+  const names = rows.map(({ plugin }) => String(plugin)).join(', ');
+  return new ResourceError(
+    'PluginNotLoaded',
+    `${(error as Error).message} (${PLUGIN_NOT_LOADED}); the server has ${names}: choose another authenticationPlugin, or none for the default of the server`,
+    { code: PLUGIN_NOT_LOADED, retryable: false, cause: error },
+  );
+}
 
 /** Two sessions that wait for each other are told so: the statement is run again. */
 const ATTEMPTS = 6;
@@ -17,6 +33,8 @@ export async function runStep(session: Session, step: Step, info: MysqlInfo): Pr
   for (const statement of compileStep(step, info, prepared))
     await retrying(async () => {
       await session.execute(statement, step.kind === 'dropDatabase' ? UNLIMITED_MS : undefined);
+    }).catch(async (error: unknown) => {
+      throw codeOf(error) === PLUGIN_NOT_LOADED ? await pluginsThereAre(session, error) : error;
     });
 }
 
