@@ -9,11 +9,12 @@ export interface S3Request {
 }
 
 /**
- * What is done with a request instead of passing it on. `answer` refuses; `lose` passes it on and then breaks the connection
+ * What is done with a request instead of passing it on. `answer` refuses; `forget` says yes and does nothing; `lose` passes it on and then breaks the connection
  * in place of the answer; `cut` passes on so many bytes of the answer's body; `change` gives the answer's body another form.
  */
 export type Fault =
   | { answer: number; code: string }
+  | { forget: true }
   | { lose: true }
   | { cut: number }
   | { hang: true }
@@ -37,6 +38,11 @@ export async function startFaultyS3(target: string): Promise<FaultyS3> {
     requests.push(described);
     const fault = proxy.fault(described);
     if (fault !== undefined && 'hang' in fault) return;
+    if (fault !== undefined && 'forget' in fault) {
+      incoming.resume();
+      incoming.once('end', () => response.writeHead(200, { etag: '"0"' }).end());
+      return;
+    }
     if (fault !== undefined && 'answer' in fault) {
       refuse(incoming, response, fault);
       return;
