@@ -1,4 +1,5 @@
 /** The planners there are, by kind. A kind without one says NotImplemented. */
+import { COCKROACH_PRIVILEGES } from '../engines/cockroachdb/privileges.ts';
 import { MARIADB_PRIVILEGES, MYSQL_PRIVILEGES } from '../engines/mysql/privileges.ts';
 import { POSTGRES_PRIVILEGES } from '../engines/postgres/privileges.ts';
 import { DatabasePlanner } from '../resources/database.ts';
@@ -10,7 +11,12 @@ import { RolePlanner } from '../resources/role.ts';
 import { SchemaPlanner } from '../resources/schema.ts';
 
 /** Which privileges there are, by engine. */
-const privileges = { postgres: POSTGRES_PRIVILEGES, mysql: MYSQL_PRIVILEGES, mariadb: MARIADB_PRIVILEGES };
+const privileges = {
+  postgres: POSTGRES_PRIVILEGES,
+  mysql: MYSQL_PRIVILEGES,
+  mariadb: MARIADB_PRIVILEGES,
+  cockroachdb: COCKROACH_PRIVILEGES,
+};
 
 export const planners: ReadonlyMap<string, Planner> = new Map(
   [

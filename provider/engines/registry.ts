@@ -1,5 +1,6 @@
 /** The engines there are. */
 import { ResourceError } from '../resources/errors.ts';
+import { CockroachEngine } from './cockroachdb/engine.ts';
 import type { ConnectionSettings, Engine } from './engine.ts';
 import { MysqlEngine } from './mysql/engine.ts';
 import { PostgresEngine } from './postgres/engine.ts';
@@ -8,6 +9,7 @@ import { PostgresEngine } from './postgres/engine.ts';
 export function openEngine(settings: ConnectionSettings): Engine {
   if (settings.engine === 'postgres') return new PostgresEngine(settings);
   if (settings.engine === 'mysql' || settings.engine === 'mariadb') return new MysqlEngine(settings, settings.engine);
+  if (settings.engine === 'cockroachdb') return new CockroachEngine(settings);
   throw new ResourceError('NotImplemented', `this release does not manage ${settings.engine} servers yet`, {
     retryable: false,
   });

@@ -35,20 +35,33 @@ export interface Login {
   password: string | undefined;
 }
 
+/** What a session begins with: statements, or settings that travel with the login (`-c name=value`). */
+export interface Opening {
+  statements?: string;
+  options?: string;
+}
+
+const OPENING: Opening = { statements: SESSION_SETTINGS };
+
 export const circumstanceOf = (settings: ConnectionSettings): Circumstance => ({
   admin: settings.username,
   server: `${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${settings.port}`,
 });
 
 /** Throws ResourceError with a reason that tells network, TLS, login and database apart. */
-export async function openClient(settings: ConnectionSettings, database: string, login?: Login): Promise<Client> {
+export async function openClient(
+  settings: ConnectionSettings,
+  database: string,
+  login?: Login,
+  opening: Opening = OPENING,
+): Promise<Client> {
   try {
-    return await attempt(settings, database, login, tlsOptions(settings));
+    return await attempt(settings, database, login, tlsOptions(settings), opening);
   } catch (error) {
     if (settings.tls.mode !== 'prefer' || !wantsPlain(error)) throw toResourceError(error, circumstanceOf(settings));
   }
   try {
-    return await attempt(settings, database, login, false);
+    return await attempt(settings, database, login, false, opening);
   } catch (error) {
     throw toResourceError(error, circumstanceOf(settings));
   }
@@ -63,6 +76,7 @@ async function attempt(
   database: string,
   login: Login | undefined,
   ssl: false | ConnectionOptions,
+  { statements, options }: Opening,
 ): Promise<Client> {
   const password = login === undefined ? settings.password?.reveal() : login.password;
   const client = new Client({
@@ -73,6 +87,7 @@ async function attempt(
     password: () => password ?? '',
     database,
     ssl,
+    ...(options === undefined ? {} : { options }),
     application_name: 'xdatabase',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
@@ -83,7 +98,8 @@ async function attempt(
   client.on('error', () => {});
   try {
     await client.connect();
-    await client.query({ text: SESSION_SETTINGS, query_timeout: CONNECT_TIMEOUT_MS } as { text: string });
+    if (statements !== undefined)
+      await client.query({ text: statements, query_timeout: CONNECT_TIMEOUT_MS } as { text: string });
     return client;
   } catch (error) {
     void endClient(client, 0);

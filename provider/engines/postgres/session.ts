@@ -26,11 +26,14 @@ const GOODBYE_MS = 2_000;
 export class ClientSession implements Session, PooledSession {
   readonly database: string;
   readonly client: Client;
+  readonly #limitMs: number;
   #isLost = false;
 
-  constructor(client: Client, database: string) {
+  /** `limitMs`: the statement_timeout that the session was opened with. */
+  constructor(client: Client, database: string, limitMs = STATEMENT_TIMEOUT_MS) {
     this.client = client;
     this.database = database;
+    this.#limitMs = limitMs;
     client.once('end', () => {
       this.#isLost = true;
     });
@@ -46,7 +49,7 @@ export class ClientSession implements Session, PooledSession {
   }
 
   async query(text: string, params: readonly unknown[]): Promise<Record<string, unknown>[]> {
-    return (await this.#send(text, [...params], STATEMENT_TIMEOUT_MS)).rows;
+    return (await this.#send(text, [...params])).rows;
   }
 
   async execute(text: string, timeoutMs?: number): Promise<void> {
@@ -56,10 +59,14 @@ export class ClientSession implements Session, PooledSession {
       await this.#send(text, undefined, timeoutMs);
     } catch (error) {
       // The driver tells of an error before it knows whether a transaction is open.
-      await this.#settle('ROLLBACK', ...(isLimited ? [USUAL_LIMIT] : []));
+      await this.#settle('ROLLBACK', ...(isLimited ? [this.#usualLimit] : []));
       throw error;
     }
-    if (isLimited) await this.#settle(USUAL_LIMIT);
+    if (isLimited) await this.#settle(this.#usualLimit);
+  }
+
+  get #usualLimit(): string {
+    return `SET statement_timeout TO ${this.#limitMs}`;
   }
 
   /** Ends the session whatever it is doing. */
@@ -75,7 +82,7 @@ export class ClientSession implements Session, PooledSession {
   async #send(
     text: string,
     values?: unknown[],
-    timeoutMs = STATEMENT_TIMEOUT_MS,
+    timeoutMs = this.#limitMs,
   ): Promise<{ rows: Record<string, unknown>[] }> {
     // The types do not know that a single query may have a timeout.
     const config = { text, ...(values === undefined ? {} : { values }), query_timeout: timeoutMs + GRACE_MS };
@@ -96,8 +103,6 @@ export class ClientSession implements Session, PooledSession {
     });
   }
 }
-
-const USUAL_LIMIT = `SET statement_timeout TO ${STATEMENT_TIMEOUT_MS}`;
 
 /** Says goodbye, but does not wait long for an answer. */
 export async function endClient(client: Client, patienceMs = GOODBYE_MS): Promise<void> {

@@ -73,6 +73,9 @@ export function literal(value: string): Sql {
 export const secretLiteral = (value: Secret | string): Sql =>
   Sql.trusted(quote(typeof value === 'string' ? value : value.reveal()), "'***'");
 
+/** The place of a secret that is bound, and so is in no text at all. */
+export const bound = (position: number): Sql => Sql.trusted(`$${position}`, "'***'");
+
 export function integer(value: number): Sql {
   if (!Number.isSafeInteger(value)) throw new TypeError(`${value} is not an integer`);
   return Sql.trusted(String(value));

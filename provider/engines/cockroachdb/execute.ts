@@ -1,0 +1,67 @@
+/** Sends steps: one statement after another, as a transaction around changes of the schema protects nothing there. */
+import { ResourceError } from '../../resources/errors.ts';
+import type { Step } from '../../resources/model.ts';
+import type { ServerInfo } from '../engine.ts';
+import { codeOf } from '../postgres/errors.ts';
+import type { Session } from '../postgres/session.ts';
+import { ident, sql } from '../postgres/sql.ts';
+import type { Command } from './command.ts';
+import { mergeGrants } from './compile/grants.ts';
+import { compileGroup } from './compile/steps.ts';
+import { prepare } from './prepare.ts';
+
+/** "restart transaction": the statement had no effect, and is sent again. */
+const RESTART = '40001';
+/** Whether the statement was carried out cannot be known: what is there now has to be looked at. */
+const UNKNOWN = '40003';
+const ATTEMPTS = 6;
+
+/** Throws what the server said; a change that was cut off half-way goes on with the next observation. */
+export async function runSteps(session: Session, steps: readonly Step[], info: ServerInfo): Promise<void> {
+  for (const group of mergeGrants(steps)) {
+    const [step] = group;
+    if (step === undefined) continue;
+    const commands = compileGroup(group, info, await prepare(session, step));
+    for (const command of commands) await send(session, command);
+  }
+}
+
+export async function send(session: Session, { sql: statement, secrets, as }: Command): Promise<void> {
+  const once = async (): Promise<void> => {
+    if (secrets === undefined) await session.execute(statement.text);
+    else
+      await session.query(
+        statement.text,
+        secrets.map((secret) => secret.reveal()),
+      );
+  };
+  if (as === undefined) {
+    await retrying(once);
+    return;
+  }
+  await session.execute(sql`SET ROLE ${ident(as)}`.text);
+  try {
+    await retrying(once);
+  } finally {
+    // A session that kept the role would do with it what it is asked next.
+    await session.execute('RESET ROLE');
+  }
+}
+
+async function retrying(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      await work();
+      return;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === UNKNOWN)
+        throw new ResourceError(
+          'CompletionUnknown',
+          `the server cannot tell whether the change was carried out (${UNKNOWN}); it is looked at again`,
+          { code, cause: error },
+        );
+      if (code !== RESTART || attempt >= ATTEMPTS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, attempt * 20 * (1 + Math.random())));
+    }
+}

@@ -1,0 +1,91 @@
+/**
+ * Runs SQL that a tenant wrote, as a login of its own that is a member of the owner and of nothing else. The script may
+ * RESET the role that it begins with: it has no other rights then either.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Client } from 'pg';
+import { Secret } from '../../resources/secret.ts';
+import type { Step } from '../../resources/model.ts';
+import { toResourceError } from '../postgres/errors.ts';
+import { scramVerifier } from '../postgres/scram.ts';
+import { type ClientSession, endClient, type Session } from '../postgres/session.ts';
+import { bound, ident, literal, sql, tenantScript } from '../postgres/sql.ts';
+import type { SessionPool } from '../session-pool.ts';
+import { command } from './command.ts';
+import { send } from './execute.ts';
+
+export interface TenantRunner {
+  pool: SessionPool<ClientSession>;
+  adminDatabase: string;
+  /** Logs in as somebody else. Throws ResourceError. */
+  open: (database: string, login: { username: string; password: string }) => Promise<Client>;
+}
+
+/** How long the login is valid, should this process die before it drops it. */
+const VALID_MS = 10 * 60_000;
+/** A script may not hold a session of the server's budget for longer. */
+const SCRIPT_MS = 5 * 60_000;
+
+const TRIED = { tried: 'initSQL' };
+
+/** Throws ResourceError; the script's own failure comes before a failure to clean up. */
+export async function runTenantScript(
+  { pool, adminDatabase, open }: TenantRunner,
+  { database, owner, sql: text }: Extract<Step, { kind: 'initSQL' }>,
+): Promise<void> {
+  const username = `xdatabase_run_${randomBytes(8).toString('hex')}`;
+  const password = randomBytes(24).toString('base64url');
+  const login = ident(username);
+  await pool.use(adminDatabase, async (session) => {
+    const until = literal(new Date(Date.now() + VALID_MS).toISOString());
+    await send(session, {
+      sql: sql`CREATE ROLE ${login} WITH LOGIN VALID UNTIL ${until} PASSWORD ${bound(1)}`,
+      secrets: [await scramVerifier(new Secret(password))],
+    });
+    await send(session, command(sql`GRANT ${ident(owner)} TO ${login}`));
+  });
+  let failure: { error: unknown } | undefined;
+  try {
+    await pool.reserve(async () => {
+      await runAs(await open(database, { username, password }), owner, text);
+    });
+  } catch (error) {
+    failure = { error };
+  }
+  await pool
+    .use(database, async (session) => {
+      await dropLogin(session, username);
+    })
+    .catch((error: unknown) => {
+      failure ??= { error };
+    });
+  if (failure !== undefined) throw failure.error;
+}
+
+async function runAs(client: Client, owner: string, text: string): Promise<void> {
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    void endClient(client, 0);
+  }, SCRIPT_MS);
+  try {
+    // What the script makes belongs to the owner, not to a login that is about to go.
+    await client.query(sql`SET ROLE ${ident(owner)}`.text);
+    await client.query(tenantScript(text).text);
+  } catch (error) {
+    const late = Object.assign(new Error(`took more than ${SCRIPT_MS / 60_000} minutes`), { code: '57014' });
+    throw toResourceError(isLate ? late : error, TRIED);
+  } finally {
+    clearTimeout(timer);
+    await endClient(client);
+  }
+}
+
+async function dropLogin(session: Session, username: string): Promise<void> {
+  const login = ident(username);
+  // A script that was cut off may still run.
+  const sessions = sql`SELECT session_id FROM [SHOW CLUSTER SESSIONS] WHERE user_name = ${literal(username)}`;
+  await send(session, command(sql`CANCEL SESSIONS IF EXISTS ${sessions}`));
+  await send(session, command(sql`DROP OWNED BY ${login}`));
+  await send(session, command(sql`DROP ROLE IF EXISTS ${login}`));
+}

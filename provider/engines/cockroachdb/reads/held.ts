@@ -1,0 +1,18 @@
+/** Rows of SHOW GRANTS and its relatives as privileges; ALL is what it means on that object. */
+import type { Privilege } from '../../../resources/model.ts';
+import { expandPrivileges, type ObjectPrivileges } from '../../../resources/privilege-set.ts';
+import type { ServerInfo } from '../../engine.ts';
+import { truth } from '../rows.ts';
+
+type Row = Record<string, unknown>;
+
+/** `grantor` is the owner: CockroachDB keeps one set of privileges per grantee, whoever gave them. */
+export function privilegesOf(rows: readonly Row[], object: ObjectPrivileges, owner: string, info: ServerInfo): Privilege[] {
+  const held = new Map<string, boolean>();
+  for (const row of rows) {
+    const name = String(row['privilege_type']).toUpperCase();
+    const names = name === 'ALL' ? expandPrivileges(['ALL'], object, info) : [name];
+    for (const privilege of names) held.set(privilege, truth(row['is_grantable']) || held.get(privilege) === true);
+  }
+  return [...held].map(([privilege, grantable]) => ({ privilege, grantable, grantor: owner }));
+}
