@@ -1,5 +1,4 @@
 /** The engines there are. */
-import { ResourceError } from '../resources/errors.ts';
 import { CockroachEngine } from './cockroachdb/engine.ts';
 import type { ConnectionSettings, Engine } from './engine.ts';
 import { MysqlEngine } from './mysql/engine.ts';
@@ -7,10 +6,13 @@ import { PostgresEngine } from './postgres/engine.ts';
 
 /** Opens nothing yet: the first read or write does. */
 export function openEngine(settings: ConnectionSettings): Engine {
-  if (settings.engine === 'postgres') return new PostgresEngine(settings);
-  if (settings.engine === 'mysql' || settings.engine === 'mariadb') return new MysqlEngine(settings, settings.engine);
-  if (settings.engine === 'cockroachdb') return new CockroachEngine(settings);
-  throw new ResourceError('NotImplemented', `this release does not manage ${settings.engine} servers yet`, {
-    retryable: false,
-  });
+  switch (settings.engine) {
+    case 'postgres':
+      return new PostgresEngine(settings);
+    case 'mysql':
+    case 'mariadb':
+      return new MysqlEngine(settings, settings.engine);
+    case 'cockroachdb':
+      return new CockroachEngine(settings);
+  }
 }

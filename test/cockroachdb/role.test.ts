@@ -62,7 +62,10 @@ onEveryVersion('a Role', (world) => {
   });
 
   test('joins and leaves groups, with and without the admin option', async () => {
-    for (const of of ['readers', 'writers']) await world().role(of, { privileges: { login: false } }).reconcile();
+    for (const of of ['readers', 'writers'])
+      await world()
+        .role(of, { privileges: { login: false } })
+        .reconcile();
     const [readers, writers] = [world().name('readers'), world().name('writers')];
     const story = world().role('member', { memberOf: [{ role: readers }, { role: writers, admin: true }] });
     await story.reconcile();
@@ -75,7 +78,10 @@ onEveryVersion('a Role', (world) => {
     ]);
     await story.edit({ memberOf: [{ role: readers }] });
     expect((await facts('member'))?.member_of).toEqual([readers]);
-    const back = world().role('readers', { privileges: { login: false }, memberOf: [{ role: world().name('member') }] });
+    const back = world().role('readers', {
+      privileges: { login: false },
+      memberOf: [{ role: world().name('member') }],
+    });
     back.owned = true;
     await expect(back.plan()).rejects.toMatchObject({ reason: 'MembershipCycle' });
   });
@@ -91,11 +97,14 @@ onEveryVersion('a Role', (world) => {
     expect(await world().engine.checkPassword(world().name('rotated'), undefined, story.secret)).toBe('match');
   });
 
-  test.each(['Capital', 'with space', '"quoted"', 'a$b'])('named %j is refused before anything is sent', async (name) => {
-    const story = world().role('x', {});
-    Object.assign(story, { name });
-    await expect(story.plan()).rejects.toMatchObject({ reason: 'InvalidSpec' });
-  });
+  test.each(['Capital', 'with space', '"quoted"', 'a$b'])(
+    'named %j is refused before anything is sent',
+    async (name) => {
+      const story = world().role('x', {});
+      Object.assign(story, { name });
+      await expect(story.plan()).rejects.toMatchObject({ reason: 'InvalidSpec' });
+    },
+  );
 
   test.each(['root', 'admin', 'none', 'public', 'pg_x', 'crdb_internal_x'])(
     'named %j is refused, as the server lives by it',
@@ -115,7 +124,9 @@ onEveryVersion('a Role', (world) => {
   test('that owns, holds and was given things is dropped with them reassigned', async () => {
     const name = world().name('leaver');
     const [heir, database] = [world().name('heir'), world().name('leavers-db')];
-    await world().role('heir', { privileges: { login: false } }).reconcile();
+    await world()
+      .role('heir', { privileges: { login: false } })
+      .reconcile();
     const story = world().role('leaver', { onDelete: { reassignOwnedTo: heir } }, 'pw');
     await story.reconcile();
     await world().sql('CREATE DATABASE {leavers-db} WITH OWNER = {leaver}');
@@ -125,7 +136,10 @@ onEveryVersion('a Role', (world) => {
     await world().sql('GRANT BACKUP, CONNECT ON DATABASE {leavers-db} TO {leaver}');
     await world().sql('GRANT SYSTEM VIEWJOB TO {leaver}');
     await world().sql('ALTER DEFAULT PRIVILEGES FOR ROLE {leaver} GRANT SELECT ON TABLES TO {heir}', database);
-    await world().sql('ALTER DEFAULT PRIVILEGES FOR ROLE {heir} IN SCHEMA app GRANT SELECT ON TABLES TO {leaver}', database);
+    await world().sql(
+      'ALTER DEFAULT PRIVILEGES FOR ROLE {heir} IN SCHEMA app GRANT SELECT ON TABLES TO {leaver}',
+      database,
+    );
     await world().sql('ALTER DEFAULT PRIVILEGES FOR ROLE {leaver} REVOKE USAGE ON TYPES FROM public', database);
     await world().sql('GRANT {heir} TO {leaver}');
     await story.delete();
@@ -133,7 +147,9 @@ onEveryVersion('a Role', (world) => {
     expect(await world().sql('SELECT id FROM app.kept', database)).toEqual([{ id: 1 }]);
     const owners = await world().sql<{ owner: string }>('SELECT owner FROM [SHOW TABLES FROM app]', database);
     expect(owners).toEqual([{ owner: heir }]);
-    expect(await world().sql(`SELECT owner FROM [SHOW DATABASES] WHERE database_name = '${database}'`)).toEqual([{ owner: heir }]);
+    expect(await world().sql(`SELECT owner FROM [SHOW DATABASES] WHERE database_name = '${database}'`)).toEqual([
+      { owner: heir },
+    ]);
     expect(name).not.toBe('');
   });
 
@@ -157,12 +173,18 @@ onEveryVersion('a Role', (world) => {
     await story.reconcile();
     await world().sql('GRANT SYSTEM BACKUP TO {planner}');
     const at = "'nodelocal://1/schedules'";
-    await world().as('planner', 'pw', `CREATE SCHEDULE nightly FOR BACKUP INTO ${at} RECURRING '@daily' FULL BACKUP ALWAYS`);
+    await world().as(
+      'planner',
+      'pw',
+      `CREATE SCHEDULE nightly FOR BACKUP INTO ${at} RECURRING '@daily' FULL BACKUP ALWAYS`,
+    );
     await expect(story.planDelete()).rejects.toMatchObject({
       reason: 'DependentObjects',
       message: expect.stringContaining('(nightly)') as unknown,
     });
-    const [{ id } = { id: '' }] = await world().sql<{ id: string }>("SELECT id FROM [SHOW SCHEDULES] WHERE label = 'nightly'");
+    const [{ id } = { id: '' }] = await world().sql<{ id: string }>(
+      "SELECT id FROM [SHOW SCHEDULES] WHERE label = 'nightly'",
+    );
     await world().sql(`DROP SCHEDULE ${id}`);
     await story.delete();
   });

@@ -71,6 +71,13 @@ export const projects: readonly Project[] = [
     needs: { binaries: ['versitygw'], postgres: usualMajors, mysql: true, backupTools: true },
   },
   {
+    name: 'cockroachdb',
+    include: 'test/cockroachdb/**/*.test.ts',
+    seconds: 60,
+    setup: [],
+    needs: { binaries: [], postgres: usualMajors },
+  },
+  {
     name: 'kubernetes',
     include: 'test/kubernetes/**/*.test.ts',
     seconds: 120,

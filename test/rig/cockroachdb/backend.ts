@@ -45,7 +45,7 @@ export class Backend {
   }
 
   get status(): 'I' | 'T' | 'E' {
-    return this.#isLost ? 'I' : ((this.#client.getTransactionStatus() ?? 'I') as 'I' | 'T' | 'E');
+    return this.#isLost ? 'I' : (this.#client.getTransactionStatus() ?? 'I');
   }
 
   /** Every value as the text that the server sent. */

@@ -3,12 +3,43 @@ import type { BackupSpec } from './state.ts';
 import type { Cursor } from './tokens.ts';
 import { SqlError } from './wire.ts';
 
-const BACKUP = ['encryption_passphrase', 'revision_history', 'detached', 'kms', 'execution locality',
-  'include_all_virtual_clusters', 'updates_cluster_monitoring_metrics', 'strict storage locality', 'incremental_location'];
-const RESTORE = ['detached', 'encryption_passphrase', 'kms', 'new_db_name', 'into_db', 'skip_missing_foreign_keys',
-  'skip_missing_sequences', 'skip_missing_sequence_owners', 'skip_missing_views', 'skip_missing_udfs',
-  'skip_localities_check', 'schema_only', 'verify_backup_table_data', 'execution locality', 'remove_regions', 'grants'];
-const TEXTS = new Set(['encryption_passphrase', 'kms', 'new_db_name', 'into_db', 'execution locality', 'incremental_location']);
+const BACKUP = [
+  'encryption_passphrase',
+  'revision_history',
+  'detached',
+  'kms',
+  'execution locality',
+  'include_all_virtual_clusters',
+  'updates_cluster_monitoring_metrics',
+  'strict storage locality',
+  'incremental_location',
+];
+const RESTORE = [
+  'detached',
+  'encryption_passphrase',
+  'kms',
+  'new_db_name',
+  'into_db',
+  'skip_missing_foreign_keys',
+  'skip_missing_sequences',
+  'skip_missing_sequence_owners',
+  'skip_missing_views',
+  'skip_missing_udfs',
+  'skip_localities_check',
+  'schema_only',
+  'verify_backup_table_data',
+  'execution locality',
+  'remove_regions',
+  'grants',
+];
+const TEXTS = new Set([
+  'encryption_passphrase',
+  'kms',
+  'new_db_name',
+  'into_db',
+  'execution locality',
+  'incremental_location',
+]);
 
 export function withOptions(cursor: Cursor, kind: 'BACKUP' | 'RESTORE', version: number): Map<string, string> {
   const options = new Map<string, string>();

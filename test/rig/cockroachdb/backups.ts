@@ -19,7 +19,15 @@ export const backups: Handler = async (session, cursor) => {
   const connection = externalConnection(session, cursor);
   if (connection !== undefined) return connection;
   cursor.at = 0;
-  const control = cursor.oneOf('pause job', 'resume job', 'cancel job', 'pause jobs', 'resume jobs', 'cancel jobs', 'cancel sessions');
+  const control = cursor.oneOf(
+    'pause job',
+    'resume job',
+    'cancel job',
+    'pause jobs',
+    'resume jobs',
+    'cancel jobs',
+    'cancel sessions',
+  );
   if (control !== undefined) return await controlJobs(session, cursor, control);
   cursor.at = 0;
   return await schedules(session, cursor);
@@ -29,7 +37,11 @@ function check(session: Session, cursor: Cursor): Result {
   if (session.simulator.version < 250_100) throw cursor.error(cursor.tokens[0]);
   placeOf(session, cursor.string());
   cursor.end();
-  return resultOf({ shape: 'CHECK EXTERNAL CONNECTION', rows: [{ node: 1, locality: '', ok: true, error: '' }] }, session.simulator.version, 'CHECK EXTERNAL CONNECTION');
+  return resultOf(
+    { shape: 'CHECK EXTERNAL CONNECTION', rows: [{ node: 1, locality: '', ok: true, error: '' }] },
+    session.simulator.version,
+    'CHECK EXTERNAL CONNECTION',
+  );
 }
 
 /** Databases of a BACKUP or a schedule; undefined = the cluster. */
@@ -99,17 +111,29 @@ async function backup(session: Session, cursor: Cursor): Promise<Result> {
 async function existed({ simulator }: Session, name: string, time: Date | undefined): Promise<void> {
   const { oid } = await simulator.catalog.database(name);
   const made = simulator.made.get(oid);
-  if (time !== undefined && made !== undefined && made > time) throw new SqlError('3D000', `database "${name}" does not exist`);
+  if (time !== undefined && made !== undefined && made > time)
+    throw new SqlError('3D000', `database "${name}" does not exist`);
   if (time !== undefined && time.getTime() < Date.now() - 4 * 3_600_000)
     throw new SqlError('22023', `batch timestamp ${time.toISOString()} must be after replica GC threshold`);
 }
 
-async function answer(session: Session, job: Job, shape: 'BACKUP detached' | 'BACKUP' | 'RESTORE detached' | 'RESTORE'): Promise<Result> {
+async function answer(
+  session: Session,
+  job: Job,
+  shape: 'BACKUP detached' | 'BACKUP' | 'RESTORE detached' | 'RESTORE',
+): Promise<Result> {
   const { version, jobs } = session.simulator;
   const tag = shape.split(' ')[0] ?? shape;
   if (shape.endsWith('detached')) return resultOf({ shape, rows: [{ job_id: job.id }] }, version, tag);
   return {
-    ...resultOf({ shape, rows: [{ job_id: job.id, status: 'succeeded', fraction_completed: 1, rows: 0, index_entries: 0, bytes: 0 }] }, version, tag),
+    ...resultOf(
+      {
+        shape,
+        rows: [{ job_id: job.id, status: 'succeeded', fraction_completed: 1, rows: 0, index_entries: 0, bytes: 0 }],
+      },
+      version,
+      tag,
+    ),
     // The turn of changes is needed by the job itself.
     later: async () => {
       const ended = await jobs.ended(job);
@@ -136,32 +160,56 @@ export function startBackup(
   const { state, catalog, jobs } = simulator;
   const end = time ?? new Date();
   const earlier = state.backups.filter(({ collection }) => collection === place);
-  const last = isLatest ? earlier.findLast(({ path }) => spec.subdirectory === undefined || path === spec.subdirectory) : undefined;
-  if (isLatest && last === undefined) throw new SqlError('58030', `path does not contain a completed latest backup: no backups found in ${redacted(spec.collection)}`);
+  const last = isLatest
+    ? earlier.findLast(({ path }) => spec.subdirectory === undefined || path === spec.subdirectory)
+    : undefined;
+  if (isLatest && last === undefined)
+    throw new SqlError(
+      '58030',
+      `path does not contain a completed latest backup: no backups found in ${redacted(spec.collection)}`,
+    );
   const path = last?.path ?? pathOf(end);
   const statement = describe(spec, `${quotedText(path)} IN ${quotedText(redacted(spec.collection))}`, ['detached']);
-  return jobs.start('BACKUP', statement, statement, session.currentUser, async () => {
-    const names = spec.databases ?? (await catalog.databases()).map(({ name }) => name).filter((name) => name !== 'system');
-    const stored: StoredBackup = {
-      collection: place,
-      path,
-      isFull: last === undefined,
-      start: last?.end,
-      end,
-      passphrase: spec.options.get('encryption_passphrase'),
-      kms: spec.options.get('kms'),
-      databases: [],
-    };
-    for (const name of names) stored.databases.push(await copyOf(session, name));
-    state.backups.push(stored);
-  }, schedule);
+  return jobs.start(
+    'BACKUP',
+    statement,
+    statement,
+    session.currentUser,
+    async () => {
+      const names =
+        spec.databases ?? (await catalog.databases()).map(({ name }) => name).filter((name) => name !== 'system');
+      const stored: StoredBackup = {
+        collection: place,
+        path,
+        isFull: last === undefined,
+        start: last?.end,
+        end,
+        passphrase: spec.options.get('encryption_passphrase'),
+        kms: spec.options.get('kms'),
+        databases: [],
+      };
+      for (const name of names) stored.databases.push(await copyOf(session, name));
+      state.backups.push(stored);
+    },
+    schedule,
+  );
 }
 
-async function copyOf({ simulator }: Pick<Session, 'simulator'>, name: string): Promise<StoredBackup['databases'][number]> {
+async function copyOf(
+  { simulator }: Pick<Session, 'simulator'>,
+  name: string,
+): Promise<StoredBackup['databases'][number]> {
   const { catalog, state } = simulator;
   const objects = await catalog.objects(name);
-  const tables = objects.filter(({ level }) => level === 'table').map(({ schema, name: table, kind }) => ({ schema, name: table, type: kind }));
-  const grants = objects.map((object) => ({ level: object.level, schema: object.schema, name: object.name, acl: catalog.aclOf(object) }));
+  const tables = objects
+    .filter(({ level }) => level === 'table')
+    .map(({ schema, name: table, kind }) => ({ schema, name: table, type: kind }));
+  const grants = objects.map((object) => ({
+    level: object.level,
+    schema: object.schema,
+    name: object.name,
+    acl: catalog.aclOf(object),
+  }));
   const copy = `${COPY_PREFIX}${state.id()}`;
   await simulator.copyDatabase(name, copy);
   await simulator.disown(copy, 'admin');
@@ -172,7 +220,8 @@ async function copyOf({ simulator }: Pick<Session, 'simulator'>, name: string): 
 async function restore(session: Session, cursor: Cursor): Promise<Result> {
   const { simulator } = session;
   const databases = targets(cursor);
-  if (databases === undefined || databases.length !== 1) throw new SqlError('0A000', 'simulator: RESTORE of one database only');
+  if (databases === undefined || databases.length !== 1)
+    throw new SqlError('0A000', 'simulator: RESTORE of one database only');
   const [name = ''] = databases;
   cursor.expect('from');
   const subdirectory = cursor.accept('latest') ? undefined : cursor.string();
@@ -189,7 +238,9 @@ async function restore(session: Session, cursor: Cursor): Promise<Result> {
   if (source === undefined) throw new SqlError('22023', `database "${name}" does not exist in the backup`);
   const target = options.get('new_db_name') ?? name;
   if (await simulator.catalog.exists(target)) throw new SqlError('42P04', `database "${target}" already exists`);
-  const shown = [...options].filter(([key]) => key !== 'detached').map(([key, value]) => `${key} = ${key === 'encryption_passphrase' ? "'*****'" : quotedText(value)}`);
+  const shown = [...options]
+    .filter(([key]) => key !== 'detached')
+    .map(([key, value]) => `${key} = ${key === 'encryption_passphrase' ? "'*****'" : quotedText(value)}`);
   const statement = `RESTORE DATABASE ${word(name)} FROM ${quotedText(found.path)} IN ${quotedText(redacted(collection))}${shown.length === 0 ? '' : ` WITH OPTIONS (${shown.join(', ')})`}`;
   const owner = session.currentUser;
   const job = simulator.jobs.start('RESTORE', statement, statement, owner, async () => {
@@ -197,7 +248,9 @@ async function restore(session: Session, cursor: Cursor): Promise<Result> {
     await simulator.catalog.run('postgres', `ALTER DATABASE ${quoted(target)} OWNER TO ${quoted(owner)}`);
     await simulator.disown(target, owner);
     for (const object of options.has('grants') ? await simulator.catalog.objects(target) : []) {
-      const given = source.grants.find((entry) => entry.level === object.level && entry.schema === object.schema && entry.name === object.name);
+      const given = source.grants.find(
+        (entry) => entry.level === object.level && entry.schema === object.schema && entry.name === object.name,
+      );
       for (const [grantee, held] of given?.acl ?? []) simulator.catalog.aclOf(object).set(grantee, new Map(held));
       await simulator.catalog.project(target, object);
     }

@@ -172,7 +172,13 @@ export class Catalog {
       ['root', new Map([['ALL', true]])],
     ]);
     if (object.level === 'schema' && object.name === 'public') {
-      acl.set(PUBLIC, new Map([['CREATE', false], ['USAGE', false]]));
+      acl.set(
+        PUBLIC,
+        new Map([
+          ['CREATE', false],
+          ['USAGE', false],
+        ]),
+      );
       return acl;
     }
     const type = DEFAULT_TYPES[object.level];
@@ -182,7 +188,9 @@ export class Catalog {
       this.#state.defaults.get(defaultsKey(database.oid, '', '', type)),
       ...(object.schema === ''
         ? []
-        : [object.owner, ''].map((role) => this.#state.defaults.get(defaultsKey(database.oid, role, object.schema, type)))),
+        : [object.owner, ''].map((role) =>
+            this.#state.defaults.get(defaultsKey(database.oid, role, object.schema, type)),
+          )),
     ];
     for (const layer of layers)
       for (const [grantee, held] of layer ?? []) {

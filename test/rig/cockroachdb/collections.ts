@@ -14,7 +14,11 @@ export function connectionName(cursor: Cursor): string {
   return kind === 'string' || kind === 'placeholder' ? cursor.string() : cursor.name();
 }
 
-const mayUse = ({ simulator: { state }, currentUser }: Session, connection: ExternalConnection, privilege: string): void => {
+const mayUse = (
+  { simulator: { state }, currentUser }: Session,
+  connection: ExternalConnection,
+  privilege: string,
+): void => {
   const holds = [...state.reach(currentUser)].some(
     (role) => connection.acl.get(role)?.has(privilege) === true || connection.acl.get(role)?.has('ALL') === true,
   );

@@ -37,13 +37,17 @@ async function createDatabase(session: Session, cursor: Cursor): Promise<Result>
     else if (option === 'encoding') only(option, ['UTF8', 'UTF-8', 'UNICODE'], cursor.string());
     else only(option, ['C.UTF-8', 'en_US.utf8', 'C', 'POSIX'], cursor.string());
   }
-  if (!state.hasOption(session.currentUser, 'CREATEDB')) throw new SqlError('42501', 'permission denied to create database');
+  if (!state.hasOption(session.currentUser, 'CREATEDB'))
+    throw new SqlError('42501', 'permission denied to create database');
   if (!state.roles.has(owner)) throw new SqlError('42704', `role/user "${owner}" does not exist`);
   if (await catalog.exists(name)) {
     if (ifNotExists) return { tag: 'CREATE DATABASE' };
     throw new SqlError('42P04', `database "${name}" already exists`);
   }
-  await catalog.run('postgres', `CREATE DATABASE ${quoted(name)} OWNER ${quoted(owner)} TEMPLATE template0 ENCODING 'UTF8'`);
+  await catalog.run(
+    'postgres',
+    `CREATE DATABASE ${quoted(name)} OWNER ${quoted(owner)} TEMPLATE template0 ENCODING 'UTF8'`,
+  );
   await session.simulator.prepareDatabase(name);
   session.simulator.made.set((await catalog.database(name)).oid, new Date());
   return { tag: 'CREATE DATABASE' };
@@ -98,7 +102,10 @@ async function dropDatabase(session: Session, cursor: Cursor): Promise<Result> {
   if (isFilled && behaviour === 'restrict')
     throw new SqlError('2BP01', `database "${name}" is not empty and RESTRICT was specified`);
   if (isFilled && isSafe && behaviour === undefined)
-    throw new SqlError('01000', 'rejected (sql_safe_updates = true): DROP DATABASE on non-empty database without explicit CASCADE');
+    throw new SqlError(
+      '01000',
+      'rejected (sql_safe_updates = true): DROP DATABASE on non-empty database without explicit CASCADE',
+    );
   await session.simulator.quiet(name);
   await catalog.run('postgres', `DROP DATABASE ${quoted(name)} WITH (FORCE)`);
   return { tag: 'DROP DATABASE' };
@@ -121,7 +128,8 @@ async function createSchema(session: Session, cursor: Cursor): Promise<Result> {
     [...state.reach(session.currentUser)].some(
       (role) => role === entry.owner || held.get(role)?.has('CREATE') === true || held.get(role)?.has('ALL') === true,
     );
-  if (!may) throw new SqlError('42501', `user ${session.currentUser} does not have CREATE privilege on database ${database}`);
+  if (!may)
+    throw new SqlError('42501', `user ${session.currentUser} does not have CREATE privilege on database ${database}`);
   if ((await catalog.objects(database)).some((object) => object.level === 'schema' && object.name === name)) {
     if (ifNotExists) return { tag: 'CREATE SCHEMA' };
     throw new SqlError('42P06', `schema "${name}" already exists`);

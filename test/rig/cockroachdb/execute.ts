@@ -106,7 +106,9 @@ async function showVariable(session: Session, cursor: Cursor): Promise<Result | 
   if (value === undefined) return undefined;
   cursor.at += 1;
   const row = { [name]: value };
-  return await Promise.resolve(resultOf({ shape: 'SHOW variable', rename: name, rows: [row] }, session.simulator.version));
+  return await Promise.resolve(
+    resultOf({ shape: 'SHOW variable', rename: name, rows: [row] }, session.simulator.version),
+  );
 }
 
 /** Variables that both servers have, and that matter underneath. */
@@ -170,7 +172,10 @@ function clusterSetting(session: Session, cursor: Cursor): Result {
   const name = cursor.path().join('.');
   if (!cursor.accept('=') && !cursor.accept('to')) throw cursor.error();
   if (!session.simulator.state.hasSystem(session.currentUser, 'MODIFYCLUSTERSETTING'))
-    throw new SqlError('42501', 'only users with the MODIFYCLUSTERSETTING privilege are allowed to SET CLUSTER SETTING');
+    throw new SqlError(
+      '42501',
+      'only users with the MODIFYCLUSTERSETTING privilege are allowed to SET CLUSTER SETTING',
+    );
   session.simulator.settings.set(name, cursor.tokens.at(-1)?.text ?? '');
   return { tag: 'SET CLUSTER SETTING' };
 }

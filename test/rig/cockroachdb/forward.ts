@@ -10,12 +10,37 @@ import type { Session } from './session.ts';
 import { Cursor, type Token } from './tokens.ts';
 import { type Result, SqlError } from './wire.ts';
 
-const ALLOWED_FIRST = new Set(['select', 'with', 'insert', 'update', 'delete', 'values', 'table', 'truncate', 'explain']);
+const ALLOWED_FIRST = new Set([
+  'select',
+  'with',
+  'insert',
+  'update',
+  'delete',
+  'values',
+  'table',
+  'truncate',
+  'explain',
+]);
 
 /** Of pg_catalog: what the documentation lists and both servers answer alike. */
 const CATALOG = new Set([
-  'pg_catalog', 'pg_roles', 'pg_database', 'pg_namespace', 'pg_class', 'pg_type', 'pg_proc', 'pg_attribute', 'pg_enum',
-  'pg_index', 'pg_constraint', 'pg_get_userbyid', 'pg_get_function_identity_arguments', 'pg_db_role_setting', 'pg_sleep', 'pg_typeof', 'pg_table_is_visible',
+  'pg_catalog',
+  'pg_roles',
+  'pg_database',
+  'pg_namespace',
+  'pg_class',
+  'pg_type',
+  'pg_proc',
+  'pg_attribute',
+  'pg_enum',
+  'pg_index',
+  'pg_constraint',
+  'pg_get_userbyid',
+  'pg_get_function_identity_arguments',
+  'pg_db_role_setting',
+  'pg_sleep',
+  'pg_typeof',
+  'pg_table_is_visible',
 ]);
 
 /** Functions and columns that do something else there, or nothing. */
@@ -40,7 +65,17 @@ export async function forward(session: Session, cursor: Cursor): Promise<Result>
   return await (await backendOf(session)).run(text, cursor.params);
 }
 
-const OBJECTS = new Set(['table', 'view', 'sequence', 'type', 'index', 'unique', 'function', 'materialized', 'procedure']);
+const OBJECTS = new Set([
+  'table',
+  'view',
+  'sequence',
+  'type',
+  'index',
+  'unique',
+  'function',
+  'materialized',
+  'procedure',
+]);
 const ONLY_POSTGRES = new Set(['tablespace', 'inherits', 'unlogged', 'concurrently', 'extension', 'domain', 'tables']);
 
 async function schemaChange(session: Session, cursor: Cursor, second: Token | undefined): Promise<Result> {
@@ -123,11 +158,24 @@ export async function rewritten(session: Session, cursor: Cursor): Promise<strin
   return replaced(text, replacements);
 }
 
-const AFTER_TABLE = new Set(['where', 'order', 'group', 'limit', 'join', 'left', 'inner', 'cross', 'union', 'on', 'having']);
+const AFTER_TABLE = new Set([
+  'where',
+  'order',
+  'group',
+  'limit',
+  'join',
+  'left',
+  'inner',
+  'cross',
+  'union',
+  'on',
+  'having',
+]);
 
 /** A table needs a name where PostgreSQL reads it. */
 function aliased(query: string, next: Token | undefined): string {
-  const hasAlias = next !== undefined && (next.kind === 'name' || (next.kind === 'word' && !AFTER_TABLE.has(next.text)));
+  const hasAlias =
+    next !== undefined && (next.kind === 'name' || (next.kind === 'word' && !AFTER_TABLE.has(next.text)));
   return hasAlias ? query : `${query} AS shown`;
 }
 

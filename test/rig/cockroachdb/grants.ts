@@ -77,12 +77,21 @@ function apply(session: Session, acl: Acl, level: Level, { kind, option, privile
 }
 
 /** Admins, owners, and holders of the grant option. */
-function mayGrant({ simulator: { state }, currentUser }: Session, acl: Acl, change: Change, owner: string, on: string): void {
+function mayGrant(
+  { simulator: { state }, currentUser }: Session,
+  acl: Acl,
+  change: Change,
+  owner: string,
+  on: string,
+): void {
   const reach = state.reach(currentUser);
   if (state.isAdmin(currentUser) || reach.has(owner)) return;
   for (const privilege of change.privileges) {
-    const holds = [...reach].some((role) => acl.get(role)?.get(privilege) === true || acl.get(role)?.get('ALL') === true);
-    if (!holds) throw new SqlError('42501', `user ${currentUser} missing WITH GRANT OPTION privilege on ${privilege} (${on})`);
+    const holds = [...reach].some(
+      (role) => acl.get(role)?.get(privilege) === true || acl.get(role)?.get('ALL') === true,
+    );
+    if (!holds)
+      throw new SqlError('42501', `user ${currentUser} missing WITH GRANT OPTION privilege on ${privilege} (${on})`);
   }
 }
 
@@ -109,7 +118,8 @@ async function targetOf(session: Session, cursor: Cursor): Promise<Target> {
       check(change.privileges, 'external_connection', version);
       for (const name of names) {
         const connection = state.connections.get(name);
-        if (connection === undefined) throw new SqlError('42704', `external connection with name ${name} does not exist`);
+        if (connection === undefined)
+          throw new SqlError('42704', `external connection with name ${name} does not exist`);
         mayGrant(session, connection.acl, change, connection.owner, `external connection ${name}`);
         apply(session, connection.acl, 'external_connection', change);
       }
@@ -135,10 +145,14 @@ async function objectsOf(session: Session, cursor: Cursor): Promise<ObjectEntry[
     const level = kind === 'tables' || kind === 'sequences' ? 'table' : 'routine';
     const found: ObjectEntry[] = [];
     for (const path of cursor.list(() => cursor.path()))
-      found.push(...(await find(session, level, [...path, '*'])).filter((o) => kind !== 'sequences' || o.level === 'sequence'));
+      found.push(
+        ...(await find(session, level, [...path, '*'])).filter((o) => kind !== 'sequences' || o.level === 'sequence'),
+      );
     return found;
   }
-  const level = (['schema', 'type', 'function', 'procedure', 'sequence', 'table'] as const).find((word) => cursor.accept(word)) ?? 'table';
+  const level =
+    (['schema', 'type', 'function', 'procedure', 'sequence', 'table'] as const).find((word) => cursor.accept(word)) ??
+    'table';
   const found: ObjectEntry[] = [];
   const kind = level === 'function' || level === 'procedure' ? 'routine' : level === 'sequence' ? 'table' : level;
   const paths = cursor.list(() => {
@@ -149,7 +163,11 @@ async function objectsOf(session: Session, cursor: Cursor): Promise<ObjectEntry[
     if (cursor.accept('(')) {
       const from = cursor.at;
       while (!cursor.isAtEnd && cursor.peek?.text !== ')') cursor.at += 1;
-      args = cursor.tokens.slice(from, cursor.at).map(({ text }) => text).join(' ').replaceAll(' ,', ',');
+      args = cursor.tokens
+        .slice(from, cursor.at)
+        .map(({ text }) => text)
+        .join(' ')
+        .replaceAll(' ,', ',');
       cursor.expect(')');
     }
     return { path, args };
@@ -188,11 +206,17 @@ async function alterDefaults(session: Session, cursor: Cursor): Promise<Result> 
   cursor.end();
   const level = (Object.keys(DEFAULT_TYPES) as Level[]).find((candidate) => DEFAULT_TYPES[candidate] === type)!;
   check(privileges, level, version);
-  if (type === 'schemas' && schemas[0] !== '') throw new SqlError('0LP01', 'cannot use IN SCHEMA clause when using GRANT/REVOKE ON SCHEMAS');
+  if (type === 'schemas' && schemas[0] !== '')
+    throw new SqlError('0LP01', 'cannot use IN SCHEMA clause when using GRANT/REVOKE ON SCHEMAS');
   for (const role of [...creators, ...grantees]) if (role !== '') requireRole(session, role);
   for (const creator of creators)
     if (!state.isAdmin(session.currentUser) && (creator === '' || !state.reach(session.currentUser).has(creator)))
-      throw new SqlError('42501', creator === '' ? 'must be an admin to ALTER DEFAULT PRIVILEGES FOR ALL ROLES' : `must be a member of ${creator}`);
+      throw new SqlError(
+        '42501',
+        creator === ''
+          ? 'must be an admin to ALTER DEFAULT PRIVILEGES FOR ALL ROLES'
+          : `must be a member of ${creator}`,
+      );
   const database = await catalog.database(session.database);
   const objects = await catalog.objects(session.database);
   for (const schema of schemas)
@@ -200,7 +224,9 @@ async function alterDefaults(session: Session, cursor: Cursor): Promise<Result> 
       throw new SqlError('3F000', `schema "${schema}" does not exist`);
   for (const creator of creators)
     for (const schema of schemas) {
-      const acl: Acl = new Map([...catalog.defaultsOf(database.oid, creator, schema, type)].map(([k, v]) => [k, new Map(v)]));
+      const acl: Acl = new Map(
+        [...catalog.defaultsOf(database.oid, creator, schema, type)].map(([k, v]) => [k, new Map(v)]),
+      );
       apply(session, acl, level, { kind, option, privileges, grantees });
       const key = defaultsKey(database.oid, creator, schema, type);
       state.defaults.delete(key);
@@ -210,7 +236,13 @@ async function alterDefaults(session: Session, cursor: Cursor): Promise<Result> 
   return { tag: 'ALTER DEFAULT PRIVILEGES' };
 }
 
-const textOf = (acl: Acl): string => JSON.stringify([...acl].map(([grantee, held]) => [grantee, [...held].sort()]).sort());
+const textOf = (acl: Acl): string =>
+  [...acl]
+    .map(([grantee, held]) =>
+      JSON.stringify([grantee, [...held].map(([word, option]) => `${word} ${option}`).toSorted()]),
+    )
+    .toSorted()
+    .join(' ');
 
 /** What a role owns in the database of the session. */
 async function owned(session: Session, roles: readonly string[]): Promise<ObjectEntry[]> {
@@ -253,7 +285,10 @@ async function dropOwned(session: Session, cursor: Cursor): Promise<Result> {
   const objects = (await owned(session, roles)).filter(({ level }) => level !== 'type');
   const first = ['table', 'sequence', 'routine'];
   for (const object of objects.toSorted((a, b) => first.indexOf(b.level) - first.indexOf(a.level))) {
-    const dependents = object.level === 'schema' ? (await catalog.objects(session.database)).some(({ schema }) => schema === object.name) : false;
+    const dependents =
+      object.level === 'schema'
+        ? (await catalog.objects(session.database)).some(({ schema }) => schema === object.name)
+        : false;
     if (dependents) throw new SqlError('2BP01', `cannot drop desired object(s) because other objects depend on them`);
     await catalog.run(session.database, `DROP ${definition(object)}`);
   }

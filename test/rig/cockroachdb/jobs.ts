@@ -20,7 +20,14 @@ export class Jobs {
     return this.#simulator.state.jobs;
   }
 
-  start(type: Job['type'], description: string, statement: string, user: string, work: () => Promise<void>, schedule?: string): Job {
+  start(
+    type: Job['type'],
+    description: string,
+    statement: string,
+    user: string,
+    work: () => Promise<void>,
+    schedule?: string,
+  ): Job {
     const now = new Date();
     const job: Job = {
       id: this.#simulator.state.id(),
@@ -54,7 +61,7 @@ export class Jobs {
         this.set(job.id, 'succeeded');
       })
       .catch((error: unknown) => {
-        this.set(job.id, 'failed', String((error as Error).message));
+        this.set(job.id, 'failed', (error as Error).message);
       });
     this.#running.add(run);
     void run.finally(() => this.#running.delete(run));

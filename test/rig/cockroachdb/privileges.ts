@@ -2,11 +2,17 @@
 import type { Held } from './state.ts';
 import { SqlError } from './wire.ts';
 
-export type Level = 'database' | 'schema' | 'table' | 'sequence' | 'type' | 'routine' | 'external_connection' | 'system';
+export type Level =
+  | 'database'
+  | 'schema'
+  | 'table'
+  | 'sequence'
+  | 'type'
+  | 'routine'
+  | 'external_connection'
+  | 'system';
 
-const TABLE = [
-  'BACKUP', 'CHANGEFEED', 'CREATE', 'DELETE', 'DROP', 'INSERT', 'SELECT', 'UPDATE', 'ZONECONFIG',
-];
+const TABLE = ['BACKUP', 'CHANGEFEED', 'CREATE', 'DELETE', 'DROP', 'INSERT', 'SELECT', 'UPDATE', 'ZONECONFIG'];
 const TABLE_252 = ['BYPASSRLS', 'REPLICATIONDEST', 'REPLICATIONSOURCE', 'TRIGGER'];
 
 export function privilegesOf(level: Level, version: number): string[] {
@@ -27,10 +33,28 @@ export function privilegesOf(level: Level, version: number): string[] {
       return ['DROP', ...(version >= 250_400 ? ['UPDATE'] : []), 'USAGE'];
     case 'system':
       return [
-        'BACKUP', 'CANCELQUERY', 'CONTROLJOB', 'CREATEDB', 'CREATELOGIN', 'CREATEROLE', 'EXTERNALCONNECTION',
-        'EXTERNALIOIMPLICITACCESS', 'INSPECT', 'MODIFYCLUSTERSETTING', 'MODIFYSQLCLUSTERSETTING', 'NOSQLLOGIN',
-        'REPAIRCLUSTER', 'REPLICATION', 'RESTORE', 'VIEWACTIVITY', 'VIEWACTIVITYREDACTED', 'VIEWCLUSTERMETADATA',
-        'VIEWCLUSTERSETTING', 'VIEWDEBUG', 'VIEWJOB', 'VIEWSYSTEMTABLE',
+        'BACKUP',
+        'CANCELQUERY',
+        'CONTROLJOB',
+        'CREATEDB',
+        'CREATELOGIN',
+        'CREATEROLE',
+        'EXTERNALCONNECTION',
+        'EXTERNALIOIMPLICITACCESS',
+        'INSPECT',
+        'MODIFYCLUSTERSETTING',
+        'MODIFYSQLCLUSTERSETTING',
+        'NOSQLLOGIN',
+        'REPAIRCLUSTER',
+        'REPLICATION',
+        'RESTORE',
+        'VIEWACTIVITY',
+        'VIEWACTIVITYREDACTED',
+        'VIEWCLUSTERMETADATA',
+        'VIEWCLUSTERSETTING',
+        'VIEWDEBUG',
+        'VIEWJOB',
+        'VIEWSYSTEMTABLE',
       ];
   }
 }

@@ -9,8 +9,17 @@ import type { Cursor } from './tokens.ts';
 import { type Result, SqlError } from './wire.ts';
 
 const OPTIONS = [
-  'createrole', 'createdb', 'createlogin', 'controljob', 'controlchangefeed', 'viewactivity', 'viewactivityredacted',
-  'cancelquery', 'modifyclustersetting', 'viewclustersetting', 'replication',
+  'createrole',
+  'createdb',
+  'createlogin',
+  'controljob',
+  'controlchangefeed',
+  'viewactivity',
+  'viewactivityredacted',
+  'cancelquery',
+  'modifyclustersetting',
+  'viewclustersetting',
+  'replication',
 ];
 
 export const roles: Handler = async (session, cursor) => {
@@ -166,8 +175,10 @@ async function dependency(session: Session, name: string): Promise<string | unde
   const schedule = [...state.schedules.values()].find(({ owner }) => owner === name);
   if (schedule !== undefined) return `${cannot}; it owns schedule ${schedule.id} and cannot be dropped`;
   for (const database of await catalog.databases()) {
-    if (database.owner === name) return `role ${name} cannot be dropped because some objects depend on it\nowner of database ${database.name}`;
-    if ((await catalog.databaseAcl(database.name)).has(name)) return `${cannot}: grants still exist on ${database.name}`;
+    if (database.owner === name)
+      return `role ${name} cannot be dropped because some objects depend on it\nowner of database ${database.name}`;
+    if ((await catalog.databaseAcl(database.name)).has(name))
+      return `${cannot}: grants still exist on ${database.name}`;
     for (const object of await catalog.objects(database.name)) {
       const path = `${database.name}.${object.level === 'schema' ? '' : `${object.schema}.`}${object.name}`;
       if (object.owner === name)
@@ -197,8 +208,11 @@ export async function changeMemberships(
     const isHolder = [...state.reach(session.currentUser)].some(
       (role) => state.roles.get(role)?.memberOf.get(group) === true,
     );
-    const suffices = state.isAdmin(session.currentUser) || (group !== 'admin' && (isHolder || state.hasOption(session.currentUser, 'CREATEROLE')));
-    if (!suffices) throw new SqlError('42501', `${session.currentUser} is not a superuser or role admin for role ${group}`);
+    const suffices =
+      state.isAdmin(session.currentUser) ||
+      (group !== 'admin' && (isHolder || state.hasOption(session.currentUser, 'CREATEROLE')));
+    if (!suffices)
+      throw new SqlError('42501', `${session.currentUser} is not a superuser or role admin for role ${group}`);
     for (const member of members) {
       const role = state.roles.get(member)!;
       if (change.kind === 'revoke') {
@@ -207,14 +221,20 @@ export async function changeMemberships(
         if (change.admin) {
           if (role.memberOf.has(group)) role.memberOf.set(group, false);
         } else role.memberOf.delete(group);
-        await catalog.run('postgres', `REVOKE ${change.admin ? 'ADMIN OPTION FOR ' : ''}${quoted(group)} FROM ${quoted(member)}`);
+        await catalog.run(
+          'postgres',
+          `REVOKE ${change.admin ? 'ADMIN OPTION FOR ' : ''}${quoted(group)} FROM ${quoted(member)}`,
+        );
         continue;
       }
       if (member === group) throw new SqlError('0LP01', `${group} cannot be a member of itself`);
       if (state.reach(group).has(member))
         throw new SqlError('0LP01', `making ${member} a member of ${group} would create a cycle`);
       role.memberOf.set(group, change.admin || role.memberOf.get(group) === true);
-      await catalog.run('postgres', `GRANT ${quoted(group)} TO ${quoted(member)}${change.admin ? ' WITH ADMIN OPTION' : ''}`);
+      await catalog.run(
+        'postgres',
+        `GRANT ${quoted(group)} TO ${quoted(member)}${change.admin ? ' WITH ADMIN OPTION' : ''}`,
+      );
     }
   }
   for (const role of state.roles.values())

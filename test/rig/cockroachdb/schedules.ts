@@ -42,14 +42,20 @@ function scheduleOf({ state }: Simulator, id: string): Schedule {
 
 function mayChange({ simulator: { state }, currentUser }: Session, { owner, id }: Schedule, verb: string): void {
   if (state.isAdmin(currentUser) || owner === currentUser) return;
-  throw new SqlError('42501', `must have REPAIRCLUSTER privilege or be owner of the schedule ${id} to ${verb.toUpperCase()} it`);
+  throw new SqlError(
+    '42501',
+    `must have REPAIRCLUSTER privilege or be owner of the schedule ${id} to ${verb.toUpperCase()} it`,
+  );
 }
 
 function next(recurrence: string): Date {
   try {
     return new Cron(recurrence, { timezone: 'UTC', paused: true }).nextRun() ?? new Date(8.64e15);
   } catch {
-    throw new SqlError('22023', `error parsing schedule expression: ${JSON.stringify(recurrence)}; it must be a valid cron expression`);
+    throw new SqlError(
+      '22023',
+      `error parsing schedule expression: ${JSON.stringify(recurrence)}; it must be a valid cron expression`,
+    );
   }
 }
 
@@ -96,7 +102,10 @@ async function create(session: Session, cursor: Cursor): Promise<Result> {
     };
   const place = await dryRun(session, collection, databases);
   if (!settings.has('ignore_existing_backups') && state.backups.some((backup) => backup.collection === place))
-    throw new SqlError('22023', `backups already created in ${redacted(collection)}; to ignore existing backups, the schedule can be created with the 'ignore_existing_backups' option`);
+    throw new SqlError(
+      '22023',
+      `backups already created in ${redacted(collection)}; to ignore existing backups, the schedule can be created with the 'ignore_existing_backups' option`,
+    );
   const full = fullOf(recurrence, asked);
   const made = (backupType: Schedule['backupType'], when: string): Schedule => {
     const id = state.id();
@@ -144,7 +153,13 @@ async function dryRun(session: Session, collection: string, databases: readonly 
 }
 
 function scheduleOptions(cursor: Cursor): Map<string, string> {
-  const known = ['first_run', 'on_execution_failure', 'on_previous_running', 'ignore_existing_backups', 'updates_cluster_last_backup_time_metric'];
+  const known = [
+    'first_run',
+    'on_execution_failure',
+    'on_previous_running',
+    'ignore_existing_backups',
+    'updates_cluster_last_backup_time_metric',
+  ];
   const options = new Map<string, string>();
   cursor.list(() => {
     const name = cursor.name();
@@ -156,7 +171,9 @@ function scheduleOptions(cursor: Cursor): Map<string, string> {
 }
 
 export const statementOf = ({ backup, backupType }: Schedule): string =>
-  describe(backup, `${backupType === 'INCREMENTAL' ? 'LATEST IN ' : ''}${quotedText(redacted(backup.collection))}`, ['detached']);
+  describe(backup, `${backupType === 'INCREMENTAL' ? 'LATEST IN ' : ''}${quotedText(redacted(backup.collection))}`, [
+    'detached',
+  ]);
 
 const rowOf = (schedule: Schedule): Record<string, unknown> => ({
   schedule_id: schedule.id,
@@ -196,7 +213,8 @@ async function alter(session: Session, cursor: Cursor): Promise<Result> {
       for (const schedule of pair) schedule.backup.collection = collection;
     } else if (cursor.accept('with')) {
       const [name, value] = option(cursor);
-      if (name === 'detached') throw new SqlError('22023', 'DETACHED is required for scheduled backups and cannot be altered');
+      if (name === 'detached')
+        throw new SqlError('22023', 'DETACHED is required for scheduled backups and cannot be altered');
       for (const schedule of pair) {
         if (value === '' || value === 'false') schedule.backup.options.delete(name);
         else schedule.backup.options.set(name, value);
@@ -218,19 +236,35 @@ async function alter(session: Session, cursor: Cursor): Promise<Result> {
     } else throw cursor.error();
   });
   cursor.end();
-  const changed = recurrence === undefined && full === undefined ? pair : rescheduled(simulator, pair, recurrence, full);
+  const changed =
+    recurrence === undefined && full === undefined ? pair : rescheduled(simulator, pair, recurrence, full);
   if (run !== '') {
     const chosen = run === 'FULL' ? changed.find(({ backupType }) => backupType === 'FULL') : given;
     if (chosen !== undefined) runSchedule(simulator, chosen.id);
   }
-  return resultOf({ shape: 'CREATE SCHEDULE FOR BACKUP', rows: changed.map(rowOf) }, simulator.version, 'ALTER SCHEDULE');
+  return resultOf(
+    { shape: 'CREATE SCHEDULE FOR BACKUP', rows: changed.map(rowOf) },
+    simulator.version,
+    'ALTER SCHEDULE',
+  );
 }
 
-function rescheduled(simulator: Simulator, pair: Schedule[], recurrence: string | undefined, full: string | undefined): Schedule[] {
+function rescheduled(
+  simulator: Simulator,
+  pair: Schedule[],
+  recurrence: string | undefined,
+  full: string | undefined,
+): Schedule[] {
   const whole = pair.find(({ backupType }) => backupType === 'FULL')!;
   const part = pair.find(({ backupType }) => backupType === 'INCREMENTAL');
   const often = recurrence ?? (part ?? whole).recurrence;
-  const seldom = full ?? (part === undefined ? (recurrence === undefined ? 'ALWAYS' : fullOf(often, whole.full)) : fullOf(often, whole.full));
+  const seldom =
+    full ??
+    (part === undefined
+      ? recurrence === undefined
+        ? 'ALWAYS'
+        : fullOf(often, whole.full)
+      : fullOf(often, whole.full));
   next(often);
   whole.full = full ?? whole.full;
   if (seldom === 'ALWAYS') {
@@ -242,7 +276,12 @@ function rescheduled(simulator: Simulator, pair: Schedule[], recurrence: string 
   }
   whole.recurrence = seldom;
   whole.nextRun = next(seldom);
-  const incremental = part ?? { ...whole, id: simulator.state.id(), backupType: 'INCREMENTAL' as const, backup: { ...whole.backup } };
+  const incremental = part ?? {
+    ...whole,
+    id: simulator.state.id(),
+    backupType: 'INCREMENTAL' as const,
+    backup: { ...whole.backup },
+  };
   incremental.recurrence = often;
   incremental.nextRun = next(often);
   incremental.partner = whole.id;

@@ -231,10 +231,7 @@ export class Session {
     if (statements.length === 0) this.#send(wire.emptyQuery());
     for (const statement of statements) {
       const result = await execute(this, new Cursor(statement.text, statement.tokens), statements.length > 1);
-      this.#send(
-        ...(result.columns === undefined ? [] : [wire.rowDescription(result.columns)]),
-        ...this.#rows(result),
-      );
+      this.#send(...(result.columns === undefined ? [] : [wire.rowDescription(result.columns)]), ...this.#rows(result));
     }
     this.#send(wire.readyForQuery(this.status));
   }

@@ -42,7 +42,7 @@ function textOf(value: unknown, type: TypeName): string | null {
   if (type === 'textArray') return `{${(value as string[]).map((item) => element(item)).join(',')}}`;
   if (type === 'timestamptz') return (value as Date).toISOString().replace('T', ' ').replace('Z', '+00');
   if (type === 'json') return JSON.stringify(value);
-  return String(value as string | number);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 const element = (item: string): string =>

@@ -26,7 +26,10 @@ export async function showBackups(session: Session, cursor: Cursor): Promise<Sho
     if (connection === undefined) throw new SqlError('42704', 'external connection does not exist');
     session.simulator.violations.push('SHOW CREATE EXTERNAL CONNECTION prints secrets');
     const statement = `CREATE EXTERNAL CONNECTION '${connection.name}' AS '${connection.uri}'`;
-    return { shape: 'SHOW CREATE EXTERNAL CONNECTION', rows: [{ connection_name: connection.name, create_statement: statement }] };
+    return {
+      shape: 'SHOW CREATE EXTERNAL CONNECTION',
+      rows: [{ connection_name: connection.name, create_statement: statement }],
+    };
   }
   const only = cursor.oneOf('running', 'paused');
   if (cursor.accept('schedules') || cursor.accept('schedule')) return schedules(session, cursor, only);
@@ -54,7 +57,10 @@ export async function showBackups(session: Session, cursor: Cursor): Promise<Sho
     cursor.end();
     const found = state.backups.filter(({ collection, isFull }) => collection === place && isFull);
     if (session.variables.get('use_backups_with_ids') === 'true' && session.simulator.version >= 260_200)
-      return { shape: 'SHOW BACKUPS IN with ids', rows: found.map(({ path, end }) => ({ id: path, backup_time: end })) };
+      return {
+        shape: 'SHOW BACKUPS IN with ids',
+        rows: found.map(({ path, end }) => ({ id: path, backup_time: end })),
+      };
     return { shape: 'SHOW BACKUPS IN', rows: found.map(({ path }) => ({ path })) };
   }
   if (cursor.accept('backup', 'from')) return backup(session, cursor);
@@ -83,7 +89,11 @@ function schedules(session: Session, cursor: Cursor, only: string | undefined): 
   };
 }
 
-function scheduleRow({ simulator: { state } }: Session, schedule: Schedule, isForBackup: boolean): Record<string, unknown> {
+function scheduleRow(
+  { simulator: { state } }: Session,
+  schedule: Schedule,
+  isForBackup: boolean,
+): Record<string, unknown> {
   const running = [...state.jobs.values()].filter((job) => job.schedule === schedule.id && job.finished === undefined);
   const statement = statementOf(schedule);
   return {
@@ -106,7 +116,9 @@ function scheduleRow({ simulator: { state } }: Session, schedule: Schedule, isFo
 }
 
 function maySee({ simulator: { state }, currentUser }: Session, job: Job): boolean {
-  return job.user === currentUser || state.hasOption(currentUser, 'CONTROLJOB') || state.hasSystem(currentUser, 'VIEWJOB');
+  return (
+    job.user === currentUser || state.hasOption(currentUser, 'CONTROLJOB') || state.hasSystem(currentUser, 'VIEWJOB')
+  );
 }
 
 function jobRow(job: Job): Record<string, unknown> {
@@ -144,7 +156,10 @@ async function jobs(session: Session, cursor: Cursor): Promise<Shown> {
   const isShort = session.simulator.version >= 250_100;
   return {
     shape: 'SHOW JOBS',
-    rows: chosen.map((job) => ({ ...jobRow(job), description: isShort ? job.description.slice(0, 70) : job.description })),
+    rows: chosen.map((job) => ({
+      ...jobRow(job),
+      description: isShort ? job.description.slice(0, 70) : job.description,
+    })),
   };
 }
 

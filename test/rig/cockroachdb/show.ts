@@ -211,8 +211,7 @@ async function grantsOn(session: Session, cursor: Cursor): Promise<Shown> {
     const grantees = finish();
     const rows = names.flatMap((name) => {
       const connection = state.connections.get(name);
-      if (connection === undefined)
-        throw new SqlError('42704', `external connection with name ${name} does not exist`);
+      if (connection === undefined) throw new SqlError('42704', `external connection with name ${name} does not exist`);
       return rowsOf(connection.acl, grantees, { connection_name: name });
     });
     return { shape: 'SHOW GRANTS ON EXTERNAL CONNECTION', rows: sorted(rows) };

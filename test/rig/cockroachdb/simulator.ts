@@ -78,7 +78,7 @@ export class Simulator {
       const { certificate, key } = this.authority.issue({ commonName: 'node', usage: 'both' });
       this.tls = { key, cert: certificate, ca: this.authority.certificate };
     }
-    this.#server = createServer((socket) => {
+    this.#server = createServer({ noDelay: true }, (socket) => {
       const session = new Session(this, socket);
       this.sessions.add(session);
       void session.run().finally(() => this.sessions.delete(session));
@@ -106,7 +106,8 @@ export class Simulator {
     for (const role of ['admin NOLOGIN', 'root LOGIN']) await catalog.run('postgres', `CREATE ROLE ${role} SUPERUSER`);
     for (const database of ['defaultdb', 'system'])
       await catalog.run('postgres', `CREATE DATABASE ${database} TEMPLATE template0`);
-    for (const database of ['defaultdb', 'postgres']) await catalog.run('postgres', `ALTER DATABASE ${database} OWNER TO root`);
+    for (const database of ['defaultdb', 'postgres'])
+      await catalog.run('postgres', `ALTER DATABASE ${database} OWNER TO root`);
     await catalog.run('postgres', 'DROP EXTENSION IF EXISTS pg_stat_statements');
     for (const database of ['defaultdb', 'postgres', 'system']) await this.prepareDatabase(database);
   }

@@ -56,7 +56,11 @@ export function split(sql: string): { text: string; tokens: Token[] }[] {
   const flush = (): void => {
     const [first, last] = [current[0], current.at(-1)];
     if (first !== undefined && last !== undefined) {
-      const shifted = current.map((token) => ({ ...token, start: token.start - first.start, end: token.end - first.start }));
+      const shifted = current.map((token) => ({
+        ...token,
+        start: token.start - first.start,
+        end: token.end - first.start,
+      }));
       statements.push({ text: sql.slice(first.start, last.end), tokens: shifted });
     }
     current = [];
@@ -98,7 +102,8 @@ export class Cursor {
   accept(...words: readonly string[]): boolean {
     for (const [i, word] of words.entries()) {
       const token = this.tokens[this.at + i];
-      if (token === undefined || token.text !== word || (token.kind !== 'word' && token.kind !== 'symbol')) return false;
+      if (token === undefined || token.text !== word || (token.kind !== 'word' && token.kind !== 'symbol'))
+        return false;
     }
     this.at += words.length;
     return true;

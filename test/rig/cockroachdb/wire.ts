@@ -19,7 +19,15 @@ export interface Result {
   notices?: { severity: string; code: string; message: string }[];
 }
 
-export const TYPE = { bool: 16, int8: 20, text: 25, json: 3802, textArray: 1009, timestamptz: 1184, float8: 701 } as const;
+export const TYPE = {
+  bool: 16,
+  int8: 20,
+  text: 25,
+  json: 3802,
+  textArray: 1009,
+  timestamptz: 1184,
+  float8: 701,
+} as const;
 
 /** What the server says instead of a result. */
 export class SqlError extends Error {
@@ -62,8 +70,7 @@ function message(type: string, ...parts: readonly Buffer[]): Buffer {
 }
 
 export const authenticationOk = (): Buffer => message('R', int32(0));
-export const authenticationSasl = (): Buffer =>
-  message('R', int32(10), cstring('SCRAM-SHA-256'), Buffer.from([0]));
+export const authenticationSasl = (): Buffer => message('R', int32(10), cstring('SCRAM-SHA-256'), Buffer.from([0]));
 export const authenticationContinue = (text: string): Buffer => message('R', int32(11), Buffer.from(text, 'utf8'));
 export const authenticationFinal = (text: string): Buffer => message('R', int32(12), Buffer.from(text, 'utf8'));
 export const parameterStatus = (name: string, value: string): Buffer => message('S', cstring(name), cstring(value));

@@ -60,9 +60,7 @@ export const setDatabaseSetting = ({ name, setting, value }: Of<'setDatabaseSett
 
 /** Of a database or a role. */
 export const change = (setting: string, value: string | null): Sql =>
-  value === null
-    ? sql`RESET ${settingName(setting)}`
-    : sql`SET ${settingName(setting)} = ${literal(value)}`;
+  value === null ? sql`RESET ${settingName(setting)}` : sql`SET ${settingName(setting)} = ${literal(value)}`;
 
 /** Names of settings may have dots, which are no separators. */
 const settingName = (name: string): Sql => join(name.split('.').map(ident), '.');

@@ -137,7 +137,9 @@ export function grantMembership({ role, memberOf, admin, inherit, set }: Of<'gra
   const [group, member] = [ident(memberOf), ident(role)];
   if (admin === false)
     return [command(sql`GRANT ${group} TO ${member}`), command(sql`REVOKE ADMIN OPTION FOR ${group} FROM ${member}`)];
-  return [command(admin === true ? sql`GRANT ${group} TO ${member} WITH ADMIN OPTION` : sql`GRANT ${group} TO ${member}`)];
+  return [
+    command(admin === true ? sql`GRANT ${group} TO ${member} WITH ADMIN OPTION` : sql`GRANT ${group} TO ${member}`),
+  ];
 }
 
 export const revokeMembership = ({ role, memberOf }: Of<'revokeMembership'>): Command[] => [

@@ -30,7 +30,7 @@ function options(step: Of<'createRole'> | Of<'alterRole'>, info: ServerInfo): Sq
   if (step.connectionLimit !== undefined && step.connectionLimit !== -1)
     throw invalid('forProvider.connectionLimit: CockroachDB limits no role by itself; remove it');
   const words = (Object.keys(ATTRIBUTES) as (keyof typeof ATTRIBUTES)[])
-    .filter((name) => attributes[name] !== undefined && !(name === 'bypassRls' && attributes[name] === false && info.versionNumber < 250_200))
+    .filter((name) => attributes[name] !== undefined && (name !== 'bypassRls' || info.versionNumber >= 250_200))
     .map((name) => ATTRIBUTES[name]![attributes[name] ? 0 : 1]);
   if (step.validUntil !== undefined)
     words.push(step.validUntil === 'infinity' ? sql`VALID UNTIL NULL` : sql`VALID UNTIL ${literal(step.validUntil)}`);

@@ -31,7 +31,11 @@ export function compileGroup(group: readonly Step[], info: ServerInfo, prepared:
   return [...(prepared.before ?? []), ...compileStep(step, info, prepared)];
 }
 
-function compileStep(step: Exclude<Step, { kind: 'grant' | 'revoke' }>, info: ServerInfo, prepared: Prepared): Command[] {
+function compileStep(
+  step: Exclude<Step, { kind: 'grant' | 'revoke' }>,
+  info: ServerInfo,
+  prepared: Prepared,
+): Command[] {
   const { verifier, comment } = prepared;
   switch (step.kind) {
     case 'createDatabase':

@@ -22,7 +22,8 @@ export async function readDefaultPrivileges(
   queries: readonly DefaultPrivilegesQuery[],
   info: ServerInfo,
 ): Promise<DefaultPrivilegesObserved[]> {
-  const granteeOf = ({ grantee }: DefaultPrivilegesQuery): string => (grantee.public === true ? 'public' : grantee.name);
+  const granteeOf = ({ grantee }: DefaultPrivilegesQuery): string =>
+    grantee.public === true ? 'public' : grantee.name;
   const roles = [...new Set(queries.flatMap((query) => [query.creator, granteeOf(query)]))];
   const known = await existingRoles(session, roles);
   known.add('public');
@@ -31,7 +32,9 @@ export async function readDefaultPrivileges(
   );
   const creators = [...new Set(queries.map(({ creator }) => creator))].filter((name) => known.has(name));
   const layers = new Map<string, Row[]>();
-  const wanted = new Set(queries.flatMap(({ schema }) => (schema !== undefined && schemas.has(schema) ? [schema] : [])));
+  const wanted = new Set(
+    queries.flatMap(({ schema }) => (schema !== undefined && schemas.has(schema) ? [schema] : [])),
+  );
   if (creators.length > 0) {
     const head = sql`SELECT role, object_type, grantee, privilege_type, is_grantable FROM [SHOW DEFAULT PRIVILEGES FOR ROLE ${join(creators.map(ident))}`;
     layers.set('', await session.query(sql`${head}]`.text, []));

@@ -39,7 +39,9 @@ export async function readGrants(
       const text = sql`SELECT grantee, privilege_type, is_grantable FROM [SHOW SYSTEM GRANTS FOR ${grantees(present)}]`;
       for (const row of await session.query(text.text, [])) rows.push({ ...row, object_type: 'global' });
     }
-    const named = [...databases.keys()].filter((name) => targets.some((t) => t.type === 'database' && t.database === name));
+    const named = [...databases.keys()].filter((name) =>
+      targets.some((t) => t.type === 'database' && t.database === name),
+    );
     if (named.length > 0) {
       const text = sql`SELECT database_name, grantee, privilege_type, is_grantable FROM [SHOW GRANTS ON DATABASE ${join(named.map(ident))}]`;
       for (const row of await session.query(text.text, [])) rows.push({ ...row, object_type: 'database' });
@@ -115,14 +117,14 @@ function find(target: ObjectTarget, all: Known, missing: Set<string>): AclObserv
     missing.add(targetWords({ type: 'schema', schema: schema ?? '', database: database! }));
     return [];
   }
-  if (type === 'schema')
-    return [acl({ type, database: database!, schema: schema! }, place.owner, 'schema', schema)];
+  if (type === 'schema') return [acl({ type, database: database!, schema: schema! }, place.owner, 'schema', schema)];
   const found = all.inventory.filter(
     (object) =>
       object.type === type &&
       object.schema === schema &&
       (target.name === '*' || object.name === target.name) &&
-      (target.args === undefined || target.args.join(',').toLowerCase() === (object.args ?? []).join(',').toLowerCase()),
+      (target.args === undefined ||
+        target.args.join(',').toLowerCase() === (object.args ?? []).join(',').toLowerCase()),
   );
   if (found.length === 0 && target.name !== '*') missing.add(targetWords(target));
   return found.map((object) => {

@@ -7,7 +7,12 @@ import { truth } from '../rows.ts';
 type Row = Record<string, unknown>;
 
 /** `grantor` is the owner: CockroachDB keeps one set of privileges per grantee, whoever gave them. */
-export function privilegesOf(rows: readonly Row[], object: ObjectPrivileges, owner: string, info: ServerInfo): Privilege[] {
+export function privilegesOf(
+  rows: readonly Row[],
+  object: ObjectPrivileges,
+  owner: string,
+  info: ServerInfo,
+): Privilege[] {
   const held = new Map<string, boolean>();
   for (const row of rows) {
     const name = String(row['privilege_type']).toUpperCase();

@@ -50,14 +50,20 @@ export async function readDefaultsOf(
     if (schema !== undefined) continue;
     const has = (objectType: string, grantee: string, privilege: string): boolean =>
       asCreator.some(
-        (row) =>
-          row['object_type'] === objectType && row['grantee'] === grantee && row['privilege_type'] === privilege,
+        (row) => row['object_type'] === objectType && row['grantee'] === grantee && row['privilege_type'] === privilege,
       );
     for (const objectType of OWN)
       if (!has(objectType, role, 'ALL'))
         entries.push({ creator: role, schema, objectType, grantee: role, privilege: 'ALL', isTaken: true });
     if (!has('types', 'public', 'USAGE'))
-      entries.push({ creator: role, schema, objectType: 'types', grantee: 'public', privilege: 'USAGE', isTaken: true });
+      entries.push({
+        creator: role,
+        schema,
+        objectType: 'types',
+        grantee: 'public',
+        privilege: 'USAGE',
+        isTaken: true,
+      });
   }
   return entries;
 }

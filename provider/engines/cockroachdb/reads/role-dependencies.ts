@@ -32,7 +32,12 @@ export async function readRoleDependencies(
   queries: readonly Reads['roleDependencies']['query'][],
 ): Promise<RoleDependencies[]> {
   const { names, databases, schedules } = await sessions.admin(async (session) => {
-    const known = [...(await existingRoles(session, queries.map(({ name }) => name)))];
+    const known = [
+      ...(await existingRoles(
+        session,
+        queries.map(({ name }) => name),
+      )),
+    ];
     return {
       names: known,
       databases: await session.query(DATABASES, []),
@@ -86,7 +91,9 @@ export async function schedulesOf(
   session: Session,
   owners: readonly string[],
 ): Promise<{ id: string; owner: string; words: string }[]> {
-  const rows = await session.query('SELECT id, label, owner FROM [SHOW SCHEDULES] WHERE owner = ANY($1::text[])', [owners]);
+  const rows = await session.query('SELECT id, label, owner FROM [SHOW SCHEDULES] WHERE owner = ANY($1::text[])', [
+    owners,
+  ]);
   return rows.map((row) => ({
     id: String(row['id']),
     owner: row['owner'] as string,
