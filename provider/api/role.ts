@@ -172,6 +172,15 @@ export const RoleKind = defineManaged({
   ],
 });
 
+/**
+ * How other resources name a role: `name`, or `name@host` where the host is one of several (the last @ separates). A name
+ * with an @ of its own needs the host too.
+ */
+export function roleReference(name: string, host: string | undefined): string {
+  if (host === undefined || (host === '%' && !name.includes('@'))) return name;
+  return `${name}@${host.toLowerCase()}`;
+}
+
 export type RoleParameters = z.infer<typeof forProvider>;
 export type RoleObservation = z.infer<typeof atProvider>;
 export type Role = Managed<RoleParameters, RoleObservation>;

@@ -1,5 +1,6 @@
 /** What a managed resource claims on a server, and what it names that another resource must manage. */
 import type { Managed } from '../api/kind.ts';
+import { roleReference } from '../api/role.ts';
 import { externalNameOf } from '../runtime/managed/annotations.ts';
 
 /** One object on a server. The name is unique within its kind. */
@@ -19,7 +20,7 @@ export function claimOf(resource: Managed): Claimed | undefined {
     case 'Database':
       return { kind: 'Database', name };
     case 'Role':
-      return { kind: 'Role', name: text(spec['host']) === undefined ? name : `${name}@${text(spec['host'])}` };
+      return { kind: 'Role', name: roleReference(name, text(spec['host'])) };
     case 'Schema':
       return { kind: 'Schema', name: `${database}/${name}` };
     case 'Extension':

@@ -22,7 +22,11 @@ export interface ServerInfo {
     passwordPlugins: readonly string[];
     /** Whether an account may have two passwords for a while. */
     dualPasswords: boolean;
+    /** How many groups a login may have the rights of from the start: a list that is kept apart from memberships. */
+    defaultRoles: 'one' | 'many';
   };
+  /** Whether names of databases that differ in capitals only are one name, written in small letters. */
+  foldsDatabaseNames?: boolean;
   /** Server-wide privileges that depend on what the server has loaded, sorted. */
   dynamicPrivileges?: readonly string[];
   /** Whether `_` and `%` in the database of a grant stand for other characters. */

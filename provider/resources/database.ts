@@ -8,7 +8,7 @@ import { ended, isExpired } from './database-expiry.ts';
 import { kept, nothingLeft, reasonToKeep } from './deletion.ts';
 import { waiting } from './errors.ts';
 import type { DatabaseObserved, Step } from './model.ts';
-import { refuseLongName, refuseReservedDatabase } from './names.ts';
+import { refuseFoldedName, refuseLongName, refuseReservedDatabase } from './names.ts';
 import { isOursToDrop, type OwnershipRecord, ownershipOf, wasAdopted } from './ownership.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';
 import { settingChanges } from './settings.ts';
@@ -36,6 +36,7 @@ export class DatabasePlanner implements Planner<Database> {
     const { reader, externalName: name } = context;
     refuseReservedDatabase(reader.server.engine, name);
     refuseLongName(reader.server.engine, 'database', name);
+    refuseFoldedName(reader.server, name);
     if (isExpired(spec, context.now)) return await ended(resource, await this.planDelete(resource, context), context);
     const observed = await reader.read('database', { name });
     const wanted = observed === undefined ? forCreation(resource) : spec;

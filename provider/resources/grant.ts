@@ -11,6 +11,7 @@ import { recordGrant } from './grant-record.ts';
 import type { GrantWish } from './grant-slot.ts';
 import { granteeWords, type GrantSubject, objectKey, targetWords, withoutColumns } from './grant-target.ts';
 import type { Grantee, ObjectTarget } from './model.ts';
+import { refuseFoldedName } from './names.ts';
 import type { Plan, PlanContext, Planner, Reader } from './planner.ts';
 import { type PrivilegeTable, unlessInvalid } from './privilege-set.ts';
 import { type PrivilegeTables, tableOf } from './privilege-set-tables.ts';
@@ -28,6 +29,7 @@ export class GrantPlanner implements Planner<Grant> {
     const { server } = context.reader;
     const table = tableOf(this.#tables, server);
     if (spec.memberOf !== undefined) return await planMembership(spec, context, table);
+    refuseFoldedName(server, spec.database);
     const parts = grantParts(spec, table, server);
     const base = baseWish(spec, table);
     if (base.withOption && base.grantee.public === true)

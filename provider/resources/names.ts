@@ -1,5 +1,5 @@
 /** Names on the server that nobody may manage, because the server or its provider lives by them. */
-import type { EngineName } from '../engines/engine.ts';
+import type { EngineName, ServerInfo } from '../engines/engine.ts';
 import { ResourceError } from './errors.ts';
 
 const ROLES: Record<EngineName, RegExp> = {
@@ -36,6 +36,16 @@ export function refuseReservedDatabase(engine: EngineName, name: string): void {
 
 export function refuseReservedSchema(name: string): void {
   if (/^(pg_.*|information_schema|crdb_internal)$/.test(name)) refuse('schema', name);
+}
+
+/** Two spellings of one database would be two databases to everybody who looks at names. */
+export function refuseFoldedName({ foldsDatabaseNames, product }: ServerInfo, name: string | undefined): void {
+  if (foldsDatabaseNames === true && name !== undefined && name !== name.toLowerCase())
+    throw new ResourceError(
+      'InvalidSpec',
+      `${product} keeps names of databases in small letters: write ${JSON.stringify(name.toLowerCase())} instead of ${JSON.stringify(name)}`,
+      { retryable: false },
+    );
 }
 
 /** Counted as the server counts: in bytes, or in characters. */

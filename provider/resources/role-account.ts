@@ -2,7 +2,7 @@
  * What logins have on servers where they are accounts (MySQL and MariaDB): a host, an authentication plugin, conditions
  * of the connection, limits, a lock. Only what the spec speaks of is managed, and what leaves the spec is put back.
  */
-import type { RoleParameters } from '../api/role.ts';
+import { type RoleParameters, roleReference } from '../api/role.ts';
 import type { ServerInfo } from '../engines/engine.ts';
 import { invalidSpec } from './errors.ts';
 import type { AccountObserved, AccountOptions, WantedPlugin } from './model.ts';
@@ -112,6 +112,20 @@ export function pluginInstead(spec: RoleParameters, { accounts }: ServerInfo): W
   const { name, authString } = plugin;
   if (authString !== undefined) return { name, authString };
   return accounts.passwordPlugins.includes(name) ? undefined : { name };
+}
+
+/** Others name the account `name@host`, so with an @ in the name the host has to be said. */
+export function refuseUnclearName(name: string, { host }: RoleParameters, { accounts }: ServerInfo): void {
+  if (accounts !== undefined && host === undefined && name.includes('@'))
+    throw invalidSpec(
+      `the name ${JSON.stringify(name)} could be an account at a host: give forProvider.host ("%" for any), as other resources call it ${JSON.stringify(roleReference(name, '%'))}`,
+    );
+}
+
+/** A role as other resources name it. */
+export function namedRole(text: string, { accounts }: ServerInfo): { name: string; host?: string } {
+  const at = accounts === undefined ? -1 : text.lastIndexOf('@');
+  return at < 0 ? { name: text } : { name: text.slice(0, at), host: text.slice(at + 1) };
 }
 
 /** Without a password and without anything else to prove, an account would let in whoever asks. */

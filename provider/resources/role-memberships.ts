@@ -1,9 +1,11 @@
 /** The groups that a role joins and leaves. Memberships that others made are left alone. */
-import type { RoleParameters } from '../api/role.ts';
+import { type RoleParameters, roleReference } from '../api/role.ts';
 import { invalidSpec, ResourceError, waiting } from './errors.ts';
 import type { MembershipAuthority } from './grant-membership.ts';
 import type { Membership, RoleObserved, Step } from './model.ts';
+import { DefaultRoles } from './default-roles.ts';
 import type { PlanContext } from './planner.ts';
+import { namedRole } from './role-account.ts';
 
 type Held = Membership & { grantor?: string };
 const OPTIONS = ['admin', 'inherit', 'set'] as const;
@@ -23,48 +25,57 @@ export async function planMemberships(
   made: readonly string[],
   context: PlanContext,
 ): Promise<Memberships> {
-  const name = context.externalName;
-  const wanted = wantedOf(spec, context);
+  const name = roleReference(context.externalName, spec.host);
+  const wanted = wantedOf(spec, name, context);
   const plan: Memberships = { steps: [], made: [] };
-  for (const group of wanted.values()) {
+  const left = made.filter((role) => !wanted.has(role));
+  const defaults = new DefaultRoles(observed, context.reader.server, spec.privileges?.login !== false, left);
+  for (const asked of wanted.values()) {
+    const group = defaults.wish(asked);
     const held = (observed?.memberOf ?? []).filter(({ role }) => role === group.role);
     if (made.includes(group.role)) plan.made.push(group.role);
     if (isEnough(held, held, group)) continue;
     const answer: MembershipAuthority = await context.reader.read('membership', { role: name, memberOf: group.role });
-    const problem = await obstacle(group.role, answer, context);
+    const problem = await obstacle(name, group.role, answer, context);
     if (problem !== undefined) {
       plan.problem ??= problem;
       continue;
     }
     const ours = oursOf(answer, held);
     if (isEnough(held, ours, group)) continue;
-    plan.steps.push({ kind: 'grantMembership', memberOf: group.role, ...changeOf(group, held, ours), role: name });
+    const change = changeOf(group, held, ours);
+    plan.steps.push({
+      kind: 'grantMembership',
+      memberOf: group.role,
+      ...change,
+      role: name,
+      ...defaults.after(group.role, change.inherit),
+    });
     if (ours.length === 0 && !plan.made.includes(group.role)) plan.made.push(group.role);
   }
-  const left = made.filter((role) => !wanted.has(role));
-  return { ...plan, steps: [...plan.steps, ...(await leavingSteps(left, observed, context))] };
+  return { ...plan, steps: [...plan.steps, ...(await leavingSteps(name, left, observed, context, defaults))] };
 }
 
 /** Takes back the memberships that this resource made. */
 export async function leavingSteps(
+  role: string,
   groups: readonly string[],
   observed: RoleObserved | undefined,
   context: PlanContext,
+  defaults = new DefaultRoles(observed, context.reader.server),
 ): Promise<Step[]> {
-  const role = context.externalName;
   const steps: Step[] = [];
   for (const memberOf of new Set(groups)) {
     const held = (observed?.memberOf ?? []).filter((membership) => membership.role === memberOf);
     if (held.length === 0) continue;
     const answer: MembershipAuthority = await context.reader.read('membership', { role, memberOf });
-    if (oursOf(answer, held).length > 0) steps.push({ kind: 'revokeMembership', role, memberOf });
+    if (oursOf(answer, held).length > 0)
+      steps.push({ kind: 'revokeMembership', role, memberOf, ...defaults.after(memberOf, false) });
   }
   return steps;
 }
 
-function wantedOf(spec: RoleParameters, context: PlanContext): Map<string, Membership> {
-  const name = context.externalName;
-  const { server } = context.reader;
+function wantedOf(spec: RoleParameters, name: string, { reader: { server } }: PlanContext): Map<string, Membership> {
   const hasOptions = server.engine !== 'postgres' || server.versionNumber >= 160_000;
   const wanted = new Map<string, Membership>();
   for (const { role, admin, inherit, set } of spec.memberOf ?? []) {
@@ -75,6 +86,8 @@ function wantedOf(spec: RoleParameters, context: PlanContext): Map<string, Membe
       throw invalidSpec(
         `forProvider.memberOf: inherit and set need PostgreSQL 16 or newer; the server is ${server.product}`,
       );
+    if (server.accounts !== undefined && set !== undefined)
+      throw invalidSpec(`forProvider.memberOf: set means nothing to ${server.product}; leave it out`);
     wanted.set(role, {
       role,
       ...(admin === undefined ? {} : { admin }),
@@ -113,13 +126,14 @@ function changeOf(wanted: Membership, held: readonly Held[], ours: readonly Held
 }
 
 async function obstacle(
+  name: string,
   group: string,
   answer: MembershipAuthority,
   context: PlanContext,
 ): Promise<ResourceError | undefined> {
-  const { reader, externalName: name } = context;
+  const { reader } = context;
   // The role itself may be about to be made.
-  if ((await reader.read('role', { name: group })) === undefined)
+  if ((await reader.read('role', namedRole(group, reader.server))) === undefined)
     return waiting(`role ${JSON.stringify(group)} (forProvider.memberOf) does not exist yet`);
   if (answer.cycle !== undefined)
     return new ResourceError(

@@ -1,12 +1,19 @@
 /** Role: spec → steps. */
-import { RoleKind, type Role, type RoleParameters } from '../api/role.ts';
+import { RoleKind, type Role, type RoleParameters, roleReference } from '../api/role.ts';
 import { defined, forCreation } from './creation.ts';
 import { kept, nothingLeft } from './deletion.ts';
 import type { RoleAttributes, RoleObserved, Step } from './model.ts';
 import { refuseLongName, refuseReservedRole } from './names.ts';
 import { isOursToDrop, ownershipOf, wasAdopted } from './ownership.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';
-import { accountKey, accountOptions, pluginInstead, refuseOpenAccount, sessionLimitOf } from './role-account.ts';
+import {
+  accountKey,
+  accountOptions,
+  pluginInstead,
+  refuseOpenAccount,
+  refuseUnclearName,
+  sessionLimitOf,
+} from './role-account.ts';
 import { dropSteps } from './role-deletion.ts';
 import { alterationOf, settingSteps } from './role-differences.ts';
 import { leavingSteps, type Memberships, planMemberships } from './role-memberships.ts';
@@ -26,6 +33,7 @@ export class RolePlanner implements Planner<Role> {
     refuseReservedRole(server.engine, name, server.admin.name);
     refuseLongName(server.engine, 'role', name);
     refuseUnknownFields('Role', spec, server.engine);
+    refuseUnclearName(name, spec, server);
     const observed = await reader.read('role', accountKey(name, spec));
     if (observed !== undefined) return await change(spec, observed, context);
     const wanted = forCreation(resource);
@@ -38,7 +46,12 @@ export class RolePlanner implements Planner<Role> {
     if (observed === undefined || !isOursToDrop(observed.mark, context)) return nothingLeft();
     refuseReservedRole(reader.server.engine, name, reader.server.admin.name);
     const steps = wasAdopted(context)
-      ? await leavingSteps(readRecord(context.applied).memberOf, observed, context)
+      ? await leavingSteps(
+          roleReference(name, resource.spec.forProvider.host),
+          readRecord(context.applied).memberOf,
+          observed,
+          context,
+        )
       : await dropSteps(resource.spec.forProvider, context);
     if (steps.length === 0) return kept(nameOf(name), 'it was there before this resource');
     return { exists: true, steps, unchangeable: [], atProvider: {} };

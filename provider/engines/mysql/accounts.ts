@@ -14,9 +14,9 @@ export function parseAccount(text: string): Account {
   return at < 0 ? { name: text } : { name: text.slice(0, at), host: text.slice(at + 1) };
 }
 
-/** The shortest way to write an account; `host` is as the server stores it. */
+/** The shortest way to write an account; `host` is as the server stores it. A name with an @ needs its host. */
 export const accountText = ({ name, host }: { name: string; host: string }): string =>
-  host === '%' || host === '' ? name : `${name}@${host}`;
+  host === '' || (host === '%' && !name.includes('@')) ? name : `${name}@${host}`;
 
 /** In statements: MariaDB itself finds out whether a name without a host is a role. */
 export function accountSql({ name, host }: Account, { engine }: Pick<ServerInfo, 'engine'>): Sql {

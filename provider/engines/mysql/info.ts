@@ -81,7 +81,12 @@ export async function readInfo(session: Session, expected: Flavour): Promise<Mys
     },
     adminHost: host,
     defaultPlugin: defaultPluginOf(engine, variables),
-    accounts: { passwordPlugins: PASSWORD_PLUGINS[engine], dualPasswords: engine === 'mysql' },
+    accounts: {
+      passwordPlugins: PASSWORD_PLUGINS[engine],
+      dualPasswords: engine === 'mysql',
+      defaultRoles: engine === 'mysql' ? 'many' : 'one',
+    },
+    foldsDatabaseNames: Number(row['lower_case_names']) !== 0,
     dynamicPrivileges,
     databaseWildcards: variables.get('partial_revokes') !== 'ON',
     lowerCaseNames: Number(row['lower_case_names']),

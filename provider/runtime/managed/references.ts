@@ -3,6 +3,7 @@
  * namespace: a reference into another one would reach another tenant's database.
  */
 import type { KindDefinition, Managed } from '../../api/kind.ts';
+import { roleReference } from '../../api/role.ts';
 import { ResourceError } from '../../resources/errors.ts';
 import { ANNOTATION, annotation, isDeleted } from './annotations.ts';
 import type { ReferenceResolver } from './reconciler.ts';
@@ -72,7 +73,9 @@ export class References implements ReferenceResolver {
           'ReferenceNotReady',
           `${path}: the ${kind} ${JSON.stringify(target.metadata.name)} has no external name yet (referenced resource may not yet be ready)`,
         );
-      return value === fields[field] ? {} : { [field]: value };
+      const host = target.spec.forProvider['host'];
+      const named = kind === 'Role' && typeof host === 'string' ? roleReference(value, host) : value;
+      return named === fields[field] ? {} : { [field]: named };
     } catch (error) {
       if (policy?.resolution === 'Optional') return {};
       throw error;

@@ -106,7 +106,8 @@ function mysqlAccount(row: Row): StoredAccount {
         ([groupUser, groupHost, admin, isDefault]): Membership => ({
           role: accountText({ name: groupUser, host: groupHost }),
           admin: admin === 'Y',
-          inherit: Number(isDefault) === 1,
+          // What a role is a member of applies wherever the role does.
+          inherit: isRole || Number(isDefault) === 1,
         }),
       ),
       ...(isRole
