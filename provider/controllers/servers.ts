@@ -41,6 +41,7 @@ interface Open {
   reader: BatchingReader;
   prepared: Promise<void>;
   endpoint: ServerConnection['endpoint'];
+  settings: ServerConnection['settings'];
 }
 
 /** How long a replaced engine may finish what runs on it. */
@@ -76,6 +77,7 @@ export class ServerPool implements Servers {
     return {
       engine: server.engine,
       endpoint: server.endpoint,
+      settings: server.settings,
       reader: async (notBefore) => {
         server.prepared = server.prepared.catch(async () => await server.reader.prepare());
         await server.prepared;
@@ -141,6 +143,7 @@ export class ServerPool implements Servers {
       reader,
       prepared: reader.prepare(),
       endpoint: { host: settings.host, port: settings.port, tlsMode: settings.tls.mode },
+      settings: { host: settings.host, port: settings.port, tls: settings.tls },
     };
     opened.prepared.catch(() => {});
     this.#close(key);

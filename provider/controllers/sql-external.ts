@@ -3,7 +3,7 @@
  * and delete run the steps of the plan that observe made.
  */
 import type { Managed } from '../api/kind.ts';
-import type { Engine } from '../engines/engine.ts';
+import type { ConnectionSettings, Engine } from '../engines/engine.ts';
 import type { Step } from '../resources/model.ts';
 import type { Plan, PlanContext, Planner, Reader } from '../resources/planner.ts';
 import { appliedOf, externalNameOf, hasCreated, isDeleted } from '../runtime/managed/annotations.ts';
@@ -22,6 +22,8 @@ export interface ServerConnection {
   reader(notBefore: number): Promise<Reader>;
   /** Published with every connection Secret. */
   endpoint: { host: string; port: number; tlsMode: string };
+  /** For the tools of jobs, which log in by themselves, with logins of their own. */
+  settings: Pick<ConnectionSettings, 'host' | 'port' | 'tls'>;
 }
 
 export interface Servers {

@@ -200,6 +200,7 @@ export class Workspace {
       engine: this.#engine,
       reader: async (notBefore) => await Promise.resolve(this.#reader.at(notBefore)),
       endpoint: { host: this.#settings.host, port: this.#settings.port, tlsMode: this.#settings.tls.mode },
+      settings: this.#settings,
     };
     return { connect: async () => await Promise.resolve(connection), pollAfter: () => 0 };
   }

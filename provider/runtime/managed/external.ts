@@ -4,6 +4,7 @@
  */
 import type { Managed } from '../../api/kind.ts';
 import type { Secret } from '../../resources/secret.ts';
+import type { NewCondition } from './conditions.ts';
 
 export type Details = Record<string, string | Secret>;
 
@@ -21,7 +22,9 @@ export interface Observation {
   /** What to record as applied before a change begins, and once it has succeeded (JSON text; null removes). */
   appliedBefore: string | null;
   appliedAfter: string | null;
-  notes: { reason: string; message: string }[];
+  notes: { reason: string; message: string; type?: 'Normal' | 'Warning' }[];
+  /** Conditions beyond those that every managed resource has. */
+  conditions?: NewCondition[];
 }
 
 export interface ExternalClient {

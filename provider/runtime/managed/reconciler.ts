@@ -370,7 +370,7 @@ class Pass {
       this.#set(
         condition.notUpToDate(observation.differences.length > 0 ? 'UpdateRequested' : 'Unchangeable', left.join('; ')),
       );
-    this.#set(condition.synced());
+    this.#set(condition.synced(), ...(observation.conditions ?? []));
     if (!wasReady && condition.conditionOf(this.#resource, 'Ready')?.status === 'True')
       this.#options.metrics.firstReady(this.#resource);
     await this.#writeStatus();
@@ -383,7 +383,7 @@ class Pass {
 
   #notes(observation: Observation): void {
     for (const note of observation.notes)
-      this.#options.store.event(this.#resource, 'Normal', note.reason, note.message);
+      this.#options.store.event(this.#resource, note.type ?? 'Normal', note.reason, note.message);
   }
 
   #set(...conditions: condition.NewCondition[]): void {

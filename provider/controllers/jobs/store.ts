@@ -1,0 +1,250 @@
+/** Jobs, CronJobs and the Secrets of runs in the API. A right that is missing is an error that names the rule. */
+import type { KubeObject } from '../../api/kind.ts';
+import { ResourceError } from '../../resources/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { KubeClient } from '../../runtime/kube/client.ts';
+import { isAlreadyExists, isKubeError, isNotFound } from '../../runtime/kube/errors.ts';
+import { Reflector } from '../../runtime/kube/reflector.ts';
+import { keyOf, type Resource, SECRETS } from '../../runtime/kube/resource.ts';
+import type { Log } from '../../runtime/log.ts';
+import { LABEL, RUN_FINALIZER } from './names.ts';
+
+export const JOBS: Resource = { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true };
+export const CRON_JOBS: Resource = {
+  group: 'batch',
+  version: 'v1',
+  kind: 'CronJob',
+  plural: 'cronjobs',
+  namespaced: true,
+};
+const PODS: Resource = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
+
+export interface JobCondition {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+  lastTransitionTime?: string;
+}
+
+export interface Job extends KubeObject {
+  spec: { suspend?: boolean; activeDeadlineSeconds?: number };
+  status?: { startTime?: string; completionTime?: string; conditions?: JobCondition[] };
+}
+
+export interface CronJob extends KubeObject {
+  spec: Record<string, unknown> & { suspend?: boolean };
+  status?: { lastScheduleTime?: string; lastSuccessfulTime?: string };
+}
+
+export interface ContainerStatus {
+  name: string;
+  state?: {
+    waiting?: { reason?: string; message?: string };
+    terminated?: { exitCode: number; reason?: string; message?: string; finishedAt?: string };
+  };
+}
+
+export interface Pod extends KubeObject {
+  status?: { phase?: string; reason?: string; message?: string; containerStatuses?: ContainerStatus[] };
+}
+
+const SELECTOR = `${LABEL.managedBy}=xdatabase`;
+
+export class JobStore {
+  readonly #client: KubeClient;
+  readonly jobs: Reflector<Job>;
+  readonly cronJobs: Reflector<CronJob>;
+  /** Jobs that are about to begin, by the server whose turn they have taken. */
+  readonly #starting = new Map<string, Set<string>>();
+
+  constructor(client: KubeClient, { log, clock }: { log: Log; clock: Clock }) {
+    this.#client = client;
+    const indexers = {
+      owner: (object: KubeObject): string[] => [object.metadata.labels?.[LABEL.owner] ?? ''],
+      server: (object: KubeObject): string[] => [object.metadata.labels?.[LABEL.server] ?? ''],
+    };
+    this.jobs = new Reflector<Job>(client, JOBS, { log, clock, labelSelector: SELECTOR, indexers });
+    this.cronJobs = new Reflector<CronJob>(client, CRON_JOBS, { log, clock, labelSelector: SELECTOR, indexers });
+  }
+
+  run(signal: AbortSignal): void {
+    for (const reflector of [this.jobs, this.cronJobs]) void reflector.run(signal);
+  }
+
+  /** Nothing is decided before the caches are complete. Throws ResourceError when they cannot be. */
+  async ready(signal: AbortSignal): Promise<void> {
+    if (this.jobs.isSynced && this.cronJobs.isSynced) return;
+    for (const resource of [JOBS, CRON_JOBS])
+      await permitted('list', resource, undefined, async () => {
+        await this.#client.list(resource, { limit: 1, labelSelector: SELECTOR, signal });
+      });
+    throw new ResourceError('Waiting', 'Jobs and CronJobs have not been read yet');
+  }
+
+  job(ref: { namespace: string; name: string }): Job | undefined {
+    return this.jobs.store.get(keyOf(ref));
+  }
+
+  jobsOf(uid: string): Job[] {
+    return this.jobs.store.byIndex('owner', uid);
+  }
+
+  jobsOfServer(label: string): Job[] {
+    return this.jobs.store.byIndex('server', label);
+  }
+
+  cronJob(ref: { namespace: string; name: string }): CronJob | undefined {
+    return this.cronJobs.store.get(keyOf(ref));
+  }
+
+  cronJobsOf(uid: string): CronJob[] {
+    return this.cronJobs.store.byIndex('owner', uid);
+  }
+
+  /** Gives the Job of that name, which may be there already: it is the same run's. */
+  async createJob(job: KubeObject, signal: AbortSignal): Promise<void> {
+    try {
+      const created = await permitted('create', JOBS, job.metadata.namespace, async () => await this.#client.create(JOBS, job, { signal }));
+      this.jobs.store.put(created as Job);
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+      const { namespace, name } = job.metadata;
+      const existing = await this.#client.get<Job>(JOBS, { namespace, name }, { signal });
+      if (existing.metadata.labels?.[LABEL.owner] !== job.metadata.labels?.[LABEL.owner])
+        throw new ResourceError('AlreadyExists', `there is a Job ${namespace}/${name} that is not of this resource`);
+      this.jobs.store.put(existing);
+    }
+  }
+
+  async applyCronJob(cronJob: KubeObject, signal: AbortSignal): Promise<void> {
+    const stored = await permitted('patch', CRON_JOBS, cronJob.metadata.namespace, async () => await this.#client.apply(CRON_JOBS, cronJob, { signal }));
+    this.cronJobs.store.put(stored as CronJob);
+  }
+
+  /** Lets a prepared Job begin; from now on it stays until its outcome is recorded. */
+  async release(job: Job, signal: AbortSignal): Promise<void> {
+    await this.#patchJob(job, { metadata: { resourceVersion: job.metadata.resourceVersion, finalizers: withFinalizer(job) }, spec: { suspend: false } }, signal);
+  }
+
+  async annotate(job: Job, annotations: Record<string, string>, signal: AbortSignal): Promise<void> {
+    await this.#patchJob(job, { metadata: { annotations } }, signal);
+  }
+
+  /** Lets the Job go, or stay for as long as its TTL says. */
+  async letGo(job: Job, signal: AbortSignal): Promise<void> {
+    const finalizers = (job.metadata.finalizers ?? []).filter((name) => name !== RUN_FINALIZER);
+    try {
+      await this.#patchJob(job, { metadata: { resourceVersion: job.metadata.resourceVersion, finalizers } }, signal);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** Ends the pods first: the object is gone when nothing of it runs any more. */
+  async remove(resource: Resource, object: KubeObject, signal: AbortSignal): Promise<void> {
+    const { namespace, name, uid } = object.metadata;
+    try {
+      await permitted('delete', resource, namespace, async () => {
+        await this.#client.delete(resource, { namespace, name }, { uid, propagationPolicy: 'Foreground', signal });
+      });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** A Secret of one run, owned by its Job; what a run before left under that name is gone first. */
+  async replaceSecret(job: Job, name: string, files: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
+    const { namespace } = job.metadata;
+    await this.removeSecret(namespace, name, signal);
+    const secret = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: {
+        namespace: namespace ?? '',
+        name,
+        labels: { [LABEL.managedBy]: 'xdatabase', [LABEL.owner]: job.metadata.labels?.[LABEL.owner] ?? '' },
+        ownerReferences: [
+          { apiVersion: 'batch/v1', kind: 'Job', name: job.metadata.name, uid: job.metadata.uid ?? '', controller: true },
+        ],
+      },
+      type: 'Opaque',
+      data: Object.fromEntries(Object.entries(files).map(([file, text]) => [file, Buffer.from(text).toString('base64')])),
+    };
+    await permitted('create', SECRETS, namespace, async () => await this.#client.create(SECRETS, secret, { signal }));
+  }
+
+  async removeSecret(namespace: string | undefined, name: string, signal: AbortSignal): Promise<void> {
+    try {
+      await permitted('delete', SECRETS, namespace, async () => {
+        await this.#client.delete(SECRETS, { namespace, name }, { signal });
+      });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  async pods(job: Job, signal: AbortSignal): Promise<Pod[]> {
+    const labelSelector = `batch.kubernetes.io/controller-uid=${job.metadata.uid}`;
+    const { namespace } = job.metadata;
+    return await permitted('list', PODS, namespace, async () => await this.#client.listAll<Pod>(PODS, { namespace, labelSelector, signal }));
+  }
+
+  /** Whether the Job may begin: at most `limit` of a server run at a time. Who is told so has the turn until `endTurn`. */
+  takeTurn(job: Job, limit: number): boolean {
+    const server = job.metadata.labels?.[LABEL.server] ?? '';
+    const starting = this.#starting.get(server) ?? new Set<string>();
+    const uid = job.metadata.uid ?? '';
+    const busy = new Set([...starting, ...this.jobsOfServer(server).filter(isRunning).map((other) => other.metadata.uid ?? '')]);
+    busy.delete(uid);
+    if (busy.size >= limit) return false;
+    this.#starting.set(server, starting.add(uid));
+    return true;
+  }
+
+  endTurn(job: Job): void {
+    this.#starting.get(job.metadata.labels?.[LABEL.server] ?? '')?.delete(job.metadata.uid ?? '');
+  }
+
+  async #patchJob(job: Job, patch: Record<string, unknown>, signal: AbortSignal): Promise<void> {
+    const { namespace, name } = job.metadata;
+    const stored = await permitted('patch', JOBS, namespace, async () => await this.#client.mergePatch<Job>(JOBS, { namespace, name }, patch, { signal }));
+    this.jobs.store.put(stored);
+  }
+}
+
+const withFinalizer = (job: Job): string[] => [...new Set([...(job.metadata.finalizers ?? []), RUN_FINALIZER])];
+
+export const isHeld = (job: Job): boolean => job.metadata.finalizers?.includes(RUN_FINALIZER) === true;
+
+/** Let go by us: nothing of it ran before. */
+export const isReleased = (job: Job): boolean => job.spec.suspend !== true;
+
+export const endOf = (job: Job): JobCondition | undefined =>
+  job.status?.conditions?.find(({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True');
+
+export const isRunning = (job: Job): boolean => isReleased(job) && endOf(job) === undefined && job.metadata.deletionTimestamp === undefined;
+
+async function permitted<T>(verb: string, resource: Resource, namespace: string | undefined, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    // Forbidden is also the answer of a namespace that is going away, which no rule would change.
+    if (!isKubeError(error) || error.status !== 403 || !error.message.includes('cannot')) throw error;
+    const where = namespace === undefined ? 'in any namespace' : `in namespace ${JSON.stringify(namespace)}`;
+    const rule = { apiGroups: [resource.group], resources: [resource.plural], verbs: RULES[resource.plural] };
+    throw new ResourceError(
+      'MissingPermission',
+      `the provider may not ${verb} ${resource.plural} ${where}; its ServiceAccount needs the rule ${JSON.stringify(rule)}, e.g. from examples/install`,
+      { cause: error },
+    );
+  }
+}
+
+/** All that is done with each kind, so that one edit of a role is enough. */
+const RULES: Record<string, readonly string[]> = {
+  jobs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+  cronjobs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+  pods: ['list'],
+  secrets: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+};
