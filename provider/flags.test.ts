@@ -12,6 +12,7 @@ test('the defaults are those that the help text names', () => {
     managementPolicies: true,
     logLevel: 'info',
     kubeconfig: undefined,
+    runnerImage: 'xdatabase/runner:v0.1.0',
   });
 });
 
@@ -24,6 +25,7 @@ test.each([
   [['--enable-management-policies'], { managementPolicies: true }],
   [['--enable-management-policies=false'], { managementPolicies: false }],
   [['--debug'], { logLevel: 'debug' }],
+  [['--runner-image', 'mirror/runner:v1'], { runnerImage: 'mirror/runner:v1' }],
 ])('%j is understood', (args, expected) => {
   expect(parseFlags(args)).toMatchObject(expected);
 });

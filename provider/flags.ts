@@ -12,6 +12,7 @@ export interface Flags {
   managementPolicies: boolean;
   logLevel: string;
   kubeconfig: string | undefined;
+  runnerImage: string;
 }
 
 export class FlagError extends Error {
@@ -19,6 +20,9 @@ export class FlagError extends Error {
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** That of this release. */
+const RUNNER_IMAGE = 'xdatabase/runner:v0.1.0';
 
 export const HELP = `Usage: provider [flags]
 
@@ -30,6 +34,7 @@ export const HELP = `Usage: provider [flags]
   --health-bind-address address     /healthz and /readyz; 0 turns them off (default :8081)
   --enable-management-policies      honour spec.managementPolicies (default on; =false ignores them)
   --log-level level                 ${LOG_LEVELS.join(', ')} (default info)
+  --runner-image image              runner of backup, restore and copy jobs (default ${RUNNER_IMAGE})
   --kubeconfig file                 by default $KUBECONFIG, else the service account of the pod
   -d, --debug                       the same as --log-level debug
   -h, --help                        this text
@@ -54,6 +59,7 @@ export function parseFlags(args: string[]): Flags | undefined {
     managementPolicies: values['enable-management-policies'] !== 'false',
     logLevel,
     kubeconfig: values.kubeconfig,
+    runnerImage: values['runner-image'],
   };
 }
 
@@ -80,6 +86,7 @@ function parse(args: string[]) {
         'enable-management-policies': { type: 'string', default: 'true' },
         'log-level': { type: 'string', default: 'info' },
         kubeconfig: { type: 'string' },
+        'runner-image': { type: 'string', default: RUNNER_IMAGE },
         debug: { type: 'boolean', short: 'd', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },

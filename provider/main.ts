@@ -15,6 +15,8 @@ import { createLog, type Log, type LogLevel } from './runtime/log.ts';
 import { ManagedMetrics } from './runtime/managed-metrics.ts';
 import { Metrics } from './runtime/metrics.ts';
 
+/** Where the provider is when nothing says so. */
+const NAMESPACE = 'crossplane-system';
 /** Kubernetes kills a pod 30 s after SIGTERM: what runs gets most of that. */
 const DRAIN_MS = 25_000;
 
@@ -68,6 +70,8 @@ async function run(flags: Flags, log: Log): Promise<void> {
     pollMs: flags.pollMs,
     maxReconcileRate: flags.maxReconcileRate,
     managementPolicies: flags.managementPolicies,
+    runnerImage: flags.runnerImage,
+    namespace: podNamespace(NAMESPACE),
   });
   for (const kind of managedKinds) managed.watch(kind, () => (manager.store(kind.kind)?.list() ?? []) as Managed[]);
   const servers = await Promise.all([
@@ -122,7 +126,7 @@ const electorFor = (client: KubeClient, log: Log, manager: Manager): LeaderElect
   new LeaderElector({
     client,
     log,
-    namespace: podNamespace('crossplane-system'),
+    namespace: podNamespace(NAMESPACE),
     name: 'xdatabase-provider',
     onLost: (reason) => {
       manager.abort(reason);

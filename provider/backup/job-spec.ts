@@ -101,7 +101,7 @@ function podTemplate(job: string, plan: PodPlan): Json {
     plan.runnerImage,
     plan,
     {
-      command: ['node', '/app/runner.js', `${FOLDERS.secrets}/${REQUEST_FILE}`],
+      command: ['node', '/app/runner.js', '--request', `${FOLDERS.secrets}/${REQUEST_FILE}`],
       // Writes nowhere but here, whatever a library takes for a home.
       env: envOf({ HOME: '/tmp', NODE_ENV: 'production' }),
     },
@@ -138,9 +138,7 @@ function podTemplate(job: string, plan: PodPlan): Json {
           name: `secrets-${name}`,
           secret: { secretName: secretNameOf(job, name), defaultMode: 0o440 },
         })),
-        ...(volume === undefined
-          ? []
-          : [{ name: 'storage', persistentVolumeClaim: { claimName: volume.claimName } }]),
+        ...(volume === undefined ? [] : [{ name: 'storage', persistentVolumeClaim: { claimName: volume.claimName } }]),
       ],
     },
   };

@@ -24,7 +24,7 @@ export function managedController(manager: Manager, { definition, reflector }: S
   const planner = planners.get(definition.kind);
   const connector: ExternalConnector =
     planner === undefined
-      ? notImplemented(definition.kind, options.pollMs)
+      ? (manager.jobs.connector(definition) ?? notImplemented(definition.kind, options.pollMs))
       : new SqlConnector({
           planner,
           servers: manager.servers,

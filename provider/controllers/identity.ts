@@ -37,7 +37,8 @@ export interface Mention extends Claimed {
 }
 
 const ROLE_FIELDS = ['owner', 'role', 'memberOf', 'grantor', 'targetRole'];
-const DATABASE_FIELDS = ['database', 'connectionDatabase', 'template'];
+/** Not `sourceDatabase`: of a Restore it names files, of a Copy the server may be another, which is checked by itself. */
+const DATABASE_FIELDS = ['database', 'connectionDatabase', 'template', 'targetDatabase'];
 /** Databases that every server has and that hold nobody's data. */
 const SHARED_TEMPLATES = new Set(['template0', 'template1']);
 

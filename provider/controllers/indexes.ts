@@ -33,7 +33,8 @@ function referredBy(resource: Managed): string[] {
   const namespace = resource.metadata.namespace ?? '';
   const fields = resource.spec.forProvider;
   const groups = Array.isArray(fields['memberOf']) ? (fields['memberOf'] as Record<string, unknown>[]) : [];
-  return [fields, ...groups].flatMap((holder) =>
+  const source = (fields['source'] ?? {}) as Record<string, unknown>;
+  return [fields, source, ...groups].flatMap((holder) =>
     Object.entries(holder).flatMap(([field, value]) => {
       if (field.endsWith('Selector')) return [`${namespace}/*`];
       if (!field.endsWith('Ref') || typeof value !== 'object' || value === null) return [];

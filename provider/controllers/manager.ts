@@ -2,7 +2,7 @@
  * Wires caches, queues and controllers of all kinds together, and starts each kind once its CRD is there (safe-start).
  * Nothing is reconciled before every kind that is served has been read completely: tenancy is decided from the caches.
  */
-import type { KindDefinition, KubeObject, Managed } from '../api/kind.ts';
+import { GROUPS, type KindDefinition, type KubeObject, type Managed } from '../api/kind.ts';
 import { ClusterProviderConfigKind, ProviderConfigKind, type ProviderConfig } from '../api/provider-config.ts';
 import { ProviderConfigUsageKind } from '../api/provider-config-usage.ts';
 import { kinds, managedKinds } from '../api/registry.ts';
@@ -20,6 +20,7 @@ import { configController, managedController } from './controllers.ts';
 import { SecretCredentials } from './credentials.ts';
 import { configIndexers, configKey, configKeyOf, managedIndexers, secretKeyOf } from './indexes.ts';
 import { CachedInventory } from './inventory.ts';
+import { Jobs } from './jobs/jobs.ts';
 import type { Recorder } from './kube-store.ts';
 import { SecretHold } from './secret-hold.ts';
 import { Secrets } from './secrets.ts';
@@ -39,6 +40,10 @@ export interface ManagerOptions {
   pollMs: number;
   maxReconcileRate: number;
   managementPolicies: boolean;
+  /** Image of the runner in jobs, where a configuration names none. */
+  runnerImage: string;
+  /** Where jobs of a ClusterProviderConfig run. */
+  namespace: string;
 }
 
 /** One kind that is served. */
@@ -62,6 +67,8 @@ export class Manager {
   readonly #crds: Reflector;
   readonly #served = new Map<string, Served>();
   readonly #wiring: Wiring;
+  readonly jobs: Jobs;
+  #hasJobs = false;
   readonly #abort = new AbortController();
   #leading = false;
 
@@ -105,6 +112,28 @@ export class Manager {
       now: () => new Date(clock.now()),
       onCloseError: (error) => {
         log.warn({ err: error }, 'a replaced connection could not be closed');
+      },
+    });
+    this.jobs = new Jobs({
+      client,
+      log,
+      clock,
+      pollMs: options.pollMs,
+      resource: (kind, key) => this.store(kind)?.get(key) as Managed | undefined,
+      enqueue: (kind, key) => this.served(kind)?.controller?.enqueue(key),
+      services: {
+        config: (resource) => this.configOf(resource),
+        connect: async (resource) => await this.servers.connect(resource),
+        get: (kind, namespace, name) => this.store(kind)?.get(`${namespace}/${name}`) as Managed | undefined,
+        readSecret: async ({ namespace, name }) => await this.secrets.get(namespace, name),
+        guard: this.tenancy,
+        runnerImage: options.runnerImage,
+        providerNamespace: options.namespace,
+        now: () => new Date(clock.now()),
+        onReplaced: (resource) => {
+          const config = this.configOf(resource);
+          if (config !== undefined) this.enqueueUsers(config);
+        },
       },
     });
     this.#wiring = new Wiring(this);
@@ -195,6 +224,11 @@ export class Manager {
     this.#served.set(definition.kind, served);
     void reflector.run(this.#abort.signal);
     await reflector.synced;
+    // Without a kind that needs Jobs, the right to read them is not needed either.
+    if (definition.group === GROUPS.backup && !this.#hasJobs) {
+      this.#hasJobs = true;
+      this.jobs.start(this.#abort.signal);
+    }
     if (definition.managed) served.controller = managedController(this, served);
     else if (isConfig) served.controller = configController(this, served);
     this.#wiring.connect(served);

@@ -58,6 +58,29 @@ export const managed = (
   },
 });
 
+/** One of the kinds of group backup. */
+export const run = (
+  kind: string,
+  namespace: string,
+  name: string,
+  forProvider: Record<string, unknown>,
+  config: { kind: string; name: string } = { kind: 'ProviderConfig', name: 'default' },
+): KubeObject => ({
+  apiVersion: 'backup.m.xdatabase.dev/v1alpha1',
+  kind,
+  metadata: { namespace, name },
+  spec: { forProvider, providerConfigRef: config },
+});
+
+const RUNS: Record<string, string> = {
+  Backup: 'backups',
+  Restore: 'restores',
+  Copy: 'copies',
+  BackupSchedule: 'backupschedules',
+  RestoreSchedule: 'restoreschedules',
+  CopySchedule: 'copyschedules',
+};
+
 const PLURALS: Record<string, string> = {
   Database: 'databases',
   Role: 'roles',
@@ -67,7 +90,8 @@ const PLURALS: Record<string, string> = {
   Extension: 'extensions',
 };
 
-export const resourceName = (kind: string): string => `${PLURALS[kind]}.sql.m.xdatabase.dev`;
+export const resourceName = (kind: string): string =>
+  RUNS[kind] === undefined ? `${PLURALS[kind]}.sql.m.xdatabase.dev` : `${RUNS[kind]}.backup.m.xdatabase.dev`;
 
 export const get = async (cluster: Kubectl, kind: string, namespace: string, name: string): Promise<Managed> =>
   await cluster.get<Managed>(resourceName(kind), name, '-n', namespace);

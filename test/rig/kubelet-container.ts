@@ -1,5 +1,5 @@
 /** One container of a pod: its environment, its runs and what its status says of them. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KubeObject } from '../../provider/api/kind.ts';
 import { type Image, type Mount, type Sandbox, startSandbox } from './kubelet-sandbox.ts';
@@ -78,7 +78,8 @@ export class Container {
     const root = join(this.#folder, `root-${this.restartCount}`);
     const message = join(this.#folder, `message-${this.restartCount}`);
     await mkdir(root, { recursive: true });
-    await writeFile(message, '', { mode: 0o666 });
+    await writeFile(message, '');
+    await chmod(message, 0o666);
     const pod = (context.pod['spec'] as { securityContext?: SecurityContext }).securityContext ?? {};
     const own = { ...pod, ...this.spec.securityContext };
     if (own.runAsNonRoot === true && (own.runAsUser ?? 0) === 0)

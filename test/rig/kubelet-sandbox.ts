@@ -18,6 +18,8 @@ export interface Mount {
 /** What an image holds, as folders of this machine that the container sees at the same place. */
 export interface Image {
   folders: readonly string[];
+  /** Folders that are at another place in the container. */
+  mounts?: Readonly<Record<string, string>>;
   /** Searched for programs before /usr/bin and /bin. */
   path?: readonly string[];
   entrypoint?: readonly string[];
@@ -111,6 +113,8 @@ async function script(options: SandboxOptions): Promise<string> {
     '/usr/bin/ln -s /proc/self/fd/2 dev/stderr',
   );
   for (const folder of [...BASE, ...image.folders]) lines.push(...(await show(root, folder)));
+  for (const [to, from] of Object.entries(image.mounts ?? {}))
+    lines.push(...bind({ from, to, readOnly: true }, root, true));
   for (const mount of mounts) lines.push(...bind(mount, root, (await lstat(mount.from)).isDirectory()));
   if (options.readOnlyRoot) lines.push(`/usr/bin/mount -o remount,ro ${quote(root)}`);
   const setpriv = [

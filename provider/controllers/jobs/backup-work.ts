@@ -8,7 +8,17 @@ import { defined } from '../../resources/creation.ts';
 import { serverNames } from './names.ts';
 import { type ResolvedPlace, resolvePlace, secretKeyValue } from './places.ts';
 import type { Job } from './store.ts';
-import { configOf, type Files, fixedParts, type Layout, newLogin, runnerFiles, Side, type Work, type WorkServices } from './work.ts';
+import {
+  configOf,
+  type Files,
+  fixedParts,
+  type Layout,
+  newLogin,
+  runnerFiles,
+  Side,
+  type Work,
+  type WorkServices,
+} from './work.ts';
 
 /** The name of the only tool of a backup or a restore. */
 export const TOOL = 'tool';
@@ -46,7 +56,12 @@ abstract class StorageWork implements Work {
   }
 
   protected async place(): Promise<ResolvedPlace> {
-    return await resolvePlace(this.fields.storage, this.namespace, configOf(this.resource, this.services), this.services.readSecret);
+    return await resolvePlace(
+      this.fields.storage,
+      this.namespace,
+      configOf(this.resource, this.services),
+      this.services.readSecret,
+    );
   }
 
   protected async side(signal: AbortSignal): Promise<Side> {
@@ -77,7 +92,12 @@ export class BackupWork extends StorageWork {
     const request = {
       action: 'backup' as const,
       storage: place.place,
-      owner: { namespace: this.namespace, name: this.resource.metadata.name, database: this.database, engine: side.engine },
+      owner: {
+        namespace: this.namespace,
+        name: this.resource.metadata.name,
+        database: this.database,
+        engine: side.engine,
+      },
       run: job.metadata.uid ?? '',
       serverVersion: side.version,
       recipients: encryption?.recipients ?? [],
@@ -115,7 +135,12 @@ export class VerifyWork extends StorageWork {
       {
         action: 'restore',
         storage: place.place,
-        source: { namespace: this.namespace, name: this.resource.metadata.name, database: this.database, engine: side.engine },
+        source: {
+          namespace: this.namespace,
+          name: this.resource.metadata.name,
+          database: this.database,
+          engine: side.engine,
+        },
         tool: { folder: workFolder(TOOL) },
         verify: true,
         ...(identity === undefined ? {} : { identityFile: '/xdatabase/secrets/identity' }),
@@ -123,7 +148,13 @@ export class VerifyWork extends StorageWork {
       place,
     );
     if (identity !== undefined)
-      files['identity'] = await secretKeyValue(identity, 'identity', 'verify.identitySecretRef', this.namespace, this.services.readSecret);
+      files['identity'] = await secretKeyValue(
+        identity,
+        'identity',
+        'verify.identitySecretRef',
+        this.namespace,
+        this.services.readSecret,
+      );
     return { [RUNNER]: files, [TOOL]: side.load(TOOL, login, target.database, { countRows: true }).files };
   }
 
@@ -153,4 +184,3 @@ export class DeleteFilesWork extends StorageWork {
     await Promise.resolve();
   }
 }
-

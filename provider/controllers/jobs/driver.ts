@@ -52,7 +52,7 @@ export class RunDriver {
   async situation(
     job: Job,
     work: Work,
-    { isRecorded, mayStart }: { isRecorded: (outcome: Outcome) => boolean; mayStart: string | true },
+    { isRecorded, mayStart }: { isRecorded: (outcome: Outcome) => boolean; mayStart: () => string | true },
     signal: AbortSignal,
   ): Promise<Situation> {
     const common = { job, outcome: undefined, waitsFor: undefined, pods: [] };
@@ -61,13 +61,20 @@ export class RunDriver {
     if (!isReleased(job) && !hasFailed) {
       // Nothing of it has run, so nothing is lost.
       if (isDeleted && !isHeld(job)) return { ...common, action: undefined };
-      if (!isDeleted)
-        return mayStart === true ? { ...common, action: 'start' } : { ...common, action: undefined, waitsFor: mayStart };
+      if (!isDeleted) {
+        const answer = mayStart();
+        return answer === true ? { ...common, action: 'start' } : { ...common, action: undefined, waitsFor: answer };
+      }
     }
     if (isRunning(job) && !hasFailed) return { ...common, action: undefined };
     const pods = isReleased(job) ? await this.#options.store.pods(job, signal) : [];
     const isComplete = endOf(job)?.type === 'Complete';
-    if (isComplete && !hasFailed && work.conclude !== undefined && job.metadata.annotations?.[NOTE.concluded] === undefined)
+    if (
+      isComplete &&
+      !hasFailed &&
+      work.conclude !== undefined &&
+      job.metadata.annotations?.[NOTE.concluded] === undefined
+    )
       return { ...common, action: 'conclude', waitsFor: this.#waiting.get(job.metadata.uid ?? ''), pods };
     const outcome = outcomeOf(job, pods, this.#options.now());
     const isOver = outcome !== undefined && isRecorded(outcome);
@@ -84,9 +91,9 @@ export class RunDriver {
     else if (action === 'clean up') await this.cleanUp(job, base, work, signal);
   }
 
-  /** Whether the Job has the turn of its server; who is told so must start it, or end the turn. */
-  takeTurn(job: Job, limit: number): boolean {
-    return this.#options.store.takeTurn(job, limit);
+  /** True when the Job has the turn of its server; who is told so must start it at once. */
+  takeTurn(job: Job, limit: number): string | true {
+    return this.#options.store.takeTurn(job, limit) || 'another job of this server runs; it takes its turn after it';
   }
 
   async cleanUp(job: Job, base: string, work: Work, signal: AbortSignal): Promise<void> {
@@ -132,7 +139,9 @@ export class RunDriver {
       }
       this.#waiting.set(uid, conclusion.message);
       if (!this.#isLate(job)) return;
-      throw new ResourceError('SessionsOpen', `${conclusion.message}; it waited until the deadline`, { retryable: false });
+      throw new ResourceError('SessionsOpen', `${conclusion.message}; it waited until the deadline`, {
+        retryable: false,
+      });
     } catch (error) {
       if (!(error instanceof ResourceError) || error.retryable) throw error;
       await store.annotate(job, { [NOTE.failure]: failureNote(error, now()) }, signal);

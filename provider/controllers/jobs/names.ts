@@ -28,7 +28,8 @@ export const RUN_FINALIZER = 'xdatabase.dev/run';
 
 export type RunRole = 'run' | 'verify' | 'delete';
 
-const digest = (text: string, length: number): string => createHash('sha256').update(text).digest('hex').slice(0, length);
+const digest = (text: string, length: number): string =>
+  createHash('sha256').update(text).digest('hex').slice(0, length);
 
 const uidOf = (resource: Managed): string => resource.metadata.uid ?? '';
 

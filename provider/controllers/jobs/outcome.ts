@@ -21,8 +21,7 @@ export interface Failure {
 }
 
 /** A failure that is not the Job's own, as its annotation holds it. */
-export const failureNote = (failure: Failure, now: Date): string =>
-  JSON.stringify({ ...failure, time: seconds(now) });
+export const failureNote = (failure: Failure, now: Date): string => JSON.stringify({ ...failure, time: seconds(now) });
 
 const seconds = (time: Date): string => time.toISOString().replace(/\.\d{3}Z$/, 'Z');
 
@@ -34,7 +33,9 @@ const newest = (pods: readonly Pod[]): Pod[] =>
 
 /** The last thing that a runner of the Job said; attempts that succeeded come first. */
 function lastResult(pods: readonly Pod[]): RunResult | undefined {
-  const results = newest(pods).flatMap((pod) => decodeResult(statusOf(pod, RUNNER)?.state?.terminated?.message ?? '') ?? []);
+  const results = newest(pods).flatMap(
+    (pod) => decodeResult(statusOf(pod, RUNNER)?.state?.terminated?.message ?? '') ?? [],
+  );
   return results.find(({ ok }) => ok) ?? results[0];
 }
 
@@ -44,7 +45,10 @@ export function stuckOn(pods: readonly Pod[]): Failure | undefined {
     for (const { name, state } of pod.status?.containerStatuses ?? []) {
       const { reason, message } = state?.waiting ?? {};
       if (reason !== undefined && !['ContainerCreating', 'PodInitializing'].includes(reason))
-        return { reason, message: `container ${name} of pod ${pod.metadata.name} waits: ${reason}${message === undefined ? '' : `, ${message}`}` };
+        return {
+          reason,
+          message: `container ${name} of pod ${pod.metadata.name} waits: ${reason}${message === undefined ? '' : `, ${message}`}`,
+        };
     }
   return undefined;
 }
@@ -79,7 +83,12 @@ export function outcomeOf(job: Job, pods: readonly Pod[], now: Date): Outcome | 
   return { ...common, ok: false, ...whyFailed(job, end, result, pods) };
 }
 
-function whyFailed(job: Job, end: ReturnType<typeof endOf>, result: RunResult | undefined, pods: readonly Pod[]): Failure {
+function whyFailed(
+  job: Job,
+  end: ReturnType<typeof endOf>,
+  result: RunResult | undefined,
+  pods: readonly Pod[],
+): Failure {
   const jobName = `Job ${job.metadata.namespace}/${job.metadata.name}`;
   if (end === undefined) return { reason: 'JobDeleted', message: `${jobName} was deleted before it had ended` };
   if (end.reason === 'DeadlineExceeded') {

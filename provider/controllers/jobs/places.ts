@@ -95,7 +95,11 @@ async function resolveS3(s3: S3Storage, origin: Origin): Promise<Omit<ResolvedPl
   const keys = s3.credentialsSecretRef;
   if (keys !== undefined) {
     const secret = await secretOf(keys, origin);
-    const { accessKeyIdKey = 'AWS_ACCESS_KEY_ID', secretAccessKeyKey = 'AWS_SECRET_ACCESS_KEY', sessionTokenKey = 'AWS_SESSION_TOKEN' } = keys;
+    const {
+      accessKeyIdKey = 'AWS_ACCESS_KEY_ID',
+      secretAccessKeyKey = 'AWS_SECRET_ACCESS_KEY',
+      sessionTokenKey = 'AWS_SESSION_TOKEN',
+    } = keys;
     const token = valueOf(secret, sessionTokenKey);
     place.credentials = {
       accessKeyIdFile: file('access-key-id', required(secret, accessKeyIdKey, origin)),
@@ -104,7 +108,10 @@ async function resolveS3(s3: S3Storage, origin: Origin): Promise<Omit<ResolvedPl
     };
   }
   if (s3.caSecretRef !== undefined)
-    place.caFile = file('storage-ca.crt', required(await secretOf(s3.caSecretRef, origin), s3.caSecretRef.key ?? 'ca.crt', origin));
+    place.caFile = file(
+      'storage-ca.crt',
+      required(await secretOf(s3.caSecretRef, origin), s3.caSecretRef.key ?? 'ca.crt', origin),
+    );
   const sse = s3.serverSideEncryption;
   if (sse?.type === 'SSE-C' && sse.customerKeySecretRef !== undefined) {
     const ref = sse.customerKeySecretRef;
@@ -127,13 +134,20 @@ async function secretOf(ref: Ref, { what, namespace, read }: Origin): Promise<{ 
 
 const valueOf = ({ secret }: { secret: SecretObject }, key: string): string | undefined => {
   const encoded = secret.data?.[key];
-  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8').replace(/\r?\n$/, '');
+  return encoded === undefined
+    ? undefined
+    : Buffer.from(encoded, 'base64')
+        .toString('utf8')
+        .replace(/\r?\n$/, '');
 };
 
 function required(found: { name: string; secret: SecretObject }, key: string, { what }: Origin): string {
   const value = valueOf(found, key);
   if (value === undefined || value === '')
-    throw new ResourceError('SecretKeyNotFound', `${what}: Secret ${found.name} has no value for key ${JSON.stringify(key)}`);
+    throw new ResourceError(
+      'SecretKeyNotFound',
+      `${what}: Secret ${found.name} has no value for key ${JSON.stringify(key)}`,
+    );
   return value;
 }
 

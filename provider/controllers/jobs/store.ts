@@ -55,11 +55,13 @@ export class JobStore {
   readonly #client: KubeClient;
   readonly jobs: Reflector<Job>;
   readonly cronJobs: Reflector<CronJob>;
-  /** Jobs that are about to begin, by the server whose turn they have taken. */
-  readonly #starting = new Map<string, Set<string>>();
+  /** Jobs that are about to begin: until when each has the turn of its server. */
+  readonly #starting = new Map<string, { server: string; until: number }>();
+  readonly #clock: Clock;
 
   constructor(client: KubeClient, { log, clock }: { log: Log; clock: Clock }) {
     this.#client = client;
+    this.#clock = clock;
     const indexers = {
       owner: (object: KubeObject): string[] => [object.metadata.labels?.[LABEL.owner] ?? ''],
       server: (object: KubeObject): string[] => [object.metadata.labels?.[LABEL.server] ?? ''],
@@ -105,7 +107,12 @@ export class JobStore {
   /** Gives the Job of that name, which may be there already: it is the same run's. */
   async createJob(job: KubeObject, signal: AbortSignal): Promise<void> {
     try {
-      const created = await permitted('create', JOBS, job.metadata.namespace, async () => await this.#client.create(JOBS, job, { signal }));
+      const created = await permitted(
+        'create',
+        JOBS,
+        job.metadata.namespace,
+        async () => await this.#client.create(JOBS, job, { signal }),
+      );
       this.jobs.store.put(created as Job);
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
@@ -118,13 +125,25 @@ export class JobStore {
   }
 
   async applyCronJob(cronJob: KubeObject, signal: AbortSignal): Promise<void> {
-    const stored = await permitted('patch', CRON_JOBS, cronJob.metadata.namespace, async () => await this.#client.apply(CRON_JOBS, cronJob, { signal }));
+    const stored = await permitted(
+      'patch',
+      CRON_JOBS,
+      cronJob.metadata.namespace,
+      async () => await this.#client.apply(CRON_JOBS, cronJob, { signal }),
+    );
     this.cronJobs.store.put(stored as CronJob);
   }
 
   /** Lets a prepared Job begin; from now on it stays until its outcome is recorded. */
   async release(job: Job, signal: AbortSignal): Promise<void> {
-    await this.#patchJob(job, { metadata: { resourceVersion: job.metadata.resourceVersion, finalizers: withFinalizer(job) }, spec: { suspend: false } }, signal);
+    await this.#patchJob(
+      job,
+      {
+        metadata: { resourceVersion: job.metadata.resourceVersion, finalizers: withFinalizer(job) },
+        spec: { suspend: false },
+      },
+      signal,
+    );
   }
 
   async annotate(job: Job, annotations: Record<string, string>, signal: AbortSignal): Promise<void> {
@@ -154,7 +173,12 @@ export class JobStore {
   }
 
   /** A Secret of one run, owned by its Job; what a run before left under that name is gone first. */
-  async replaceSecret(job: Job, name: string, files: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
+  async replaceSecret(
+    job: Job,
+    name: string,
+    files: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { namespace } = job.metadata;
     await this.removeSecret(namespace, name, signal);
     const secret = {
@@ -165,11 +189,19 @@ export class JobStore {
         name,
         labels: { [LABEL.managedBy]: 'xdatabase', [LABEL.owner]: job.metadata.labels?.[LABEL.owner] ?? '' },
         ownerReferences: [
-          { apiVersion: 'batch/v1', kind: 'Job', name: job.metadata.name, uid: job.metadata.uid ?? '', controller: true },
+          {
+            apiVersion: 'batch/v1',
+            kind: 'Job',
+            name: job.metadata.name,
+            uid: job.metadata.uid ?? '',
+            controller: true,
+          },
         ],
       },
       type: 'Opaque',
-      data: Object.fromEntries(Object.entries(files).map(([file, text]) => [file, Buffer.from(text).toString('base64')])),
+      data: Object.fromEntries(
+        Object.entries(files).map(([file, text]) => [file, Buffer.from(text).toString('base64')]),
+      ),
     };
     await permitted('create', SECRETS, namespace, async () => await this.#client.create(SECRETS, secret, { signal }));
   }
@@ -187,31 +219,48 @@ export class JobStore {
   async pods(job: Job, signal: AbortSignal): Promise<Pod[]> {
     const labelSelector = `batch.kubernetes.io/controller-uid=${job.metadata.uid}`;
     const { namespace } = job.metadata;
-    return await permitted('list', PODS, namespace, async () => await this.#client.listAll<Pod>(PODS, { namespace, labelSelector, signal }));
+    return await permitted(
+      'list',
+      PODS,
+      namespace,
+      async () => await this.#client.listAll<Pod>(PODS, { namespace, labelSelector, signal }),
+    );
   }
 
   /** Whether the Job may begin: at most `limit` of a server run at a time. Who is told so has the turn until `endTurn`. */
   takeTurn(job: Job, limit: number): boolean {
     const server = job.metadata.labels?.[LABEL.server] ?? '';
-    const starting = this.#starting.get(server) ?? new Set<string>();
     const uid = job.metadata.uid ?? '';
-    const busy = new Set([...starting, ...this.jobsOfServer(server).filter(isRunning).map((other) => other.metadata.uid ?? '')]);
+    const now = this.#clock.monotonic();
+    for (const [other, { until }] of this.#starting) if (until < now) this.#starting.delete(other);
+    const starting = [...this.#starting].filter(([, turn]) => turn.server === server).map(([other]) => other);
+    const busy = new Set([...starting, ...this.jobsOfServer(server).filter(isRunning).map(uidOf)]);
     busy.delete(uid);
     if (busy.size >= limit) return false;
-    this.#starting.set(server, starting.add(uid));
+    this.#starting.set(uid, { server, until: now + TURN_MS });
     return true;
   }
 
   endTurn(job: Job): void {
-    this.#starting.get(job.metadata.labels?.[LABEL.server] ?? '')?.delete(job.metadata.uid ?? '');
+    this.#starting.delete(uidOf(job));
   }
 
   async #patchJob(job: Job, patch: Record<string, unknown>, signal: AbortSignal): Promise<void> {
     const { namespace, name } = job.metadata;
-    const stored = await permitted('patch', JOBS, namespace, async () => await this.#client.mergePatch<Job>(JOBS, { namespace, name }, patch, { signal }));
+    const stored = await permitted(
+      'patch',
+      JOBS,
+      namespace,
+      async () => await this.#client.mergePatch<Job>(JOBS, { namespace, name }, patch, { signal }),
+    );
     this.jobs.store.put(stored);
   }
 }
+
+const uidOf = (job: Job): string => job.metadata.uid ?? '';
+
+/** Longer than one reconcile may take: who has not begun by then has lost the turn. */
+const TURN_MS = 120_000;
 
 const withFinalizer = (job: Job): string[] => [...new Set([...(job.metadata.finalizers ?? []), RUN_FINALIZER])];
 
@@ -223,9 +272,15 @@ export const isReleased = (job: Job): boolean => job.spec.suspend !== true;
 export const endOf = (job: Job): JobCondition | undefined =>
   job.status?.conditions?.find(({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True');
 
-export const isRunning = (job: Job): boolean => isReleased(job) && endOf(job) === undefined && job.metadata.deletionTimestamp === undefined;
+export const isRunning = (job: Job): boolean =>
+  isReleased(job) && endOf(job) === undefined && job.metadata.deletionTimestamp === undefined;
 
-async function permitted<T>(verb: string, resource: Resource, namespace: string | undefined, work: () => Promise<T>): Promise<T> {
+async function permitted<T>(
+  verb: string,
+  resource: Resource,
+  namespace: string | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {

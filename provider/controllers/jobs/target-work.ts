@@ -146,7 +146,13 @@ export class RestoreWork extends TargetWork<RestoreParameters> {
       place,
     );
     if (identitySecretRef !== undefined)
-      files['identity'] = await secretKeyValue(identitySecretRef, 'password', 'identitySecretRef', this.namespace, this.services.readSecret);
+      files['identity'] = await secretKeyValue(
+        identitySecretRef,
+        'password',
+        'identitySecretRef',
+        this.namespace,
+        this.services.readSecret,
+      );
     return { [RUNNER]: files, [TOOL]: side.load(TOOL, login, database).files };
   }
 
@@ -155,7 +161,10 @@ export class RestoreWork extends TargetWork<RestoreParameters> {
     if (name === undefined) return undefined;
     const backup = this.services.get('Backup', this.namespace, name);
     if (backup === undefined)
-      throw new ResourceError('ReferenceNotFound', `forProvider.source.backupRef: there is no Backup ${JSON.stringify(name)} in namespace ${JSON.stringify(this.namespace)}`);
+      throw new ResourceError(
+        'ReferenceNotFound',
+        `forProvider.source.backupRef: there is no Backup ${JSON.stringify(name)} in namespace ${JSON.stringify(this.namespace)}`,
+      );
     return backup;
   }
 
@@ -164,13 +173,24 @@ export class RestoreWork extends TargetWork<RestoreParameters> {
     const holder = backup ?? this.resource;
     const storage = (backup?.spec.forProvider['storage'] ?? this.fields.source.storage) as Storage | undefined;
     if (storage === undefined) throw invalidSpec('forProvider.source.storage is required');
-    const place = await resolvePlace(storage, this.namespace, configOf(holder, this.services), this.services.readSecret);
+    const place = await resolvePlace(
+      storage,
+      this.namespace,
+      configOf(holder, this.services),
+      this.services.readSecret,
+    );
     if (backup === undefined) return { place, key: this.fields.source.key, name: undefined };
     const { phase, key } = (backup.status?.atProvider ?? {}) as { phase?: string; key?: string };
     if (phase === 'Failed')
-      throw new ResourceError('BackupFailed', `forProvider.source.backupRef: Backup ${JSON.stringify(backup.metadata.name)} has failed`, { retryable: false });
+      throw new ResourceError(
+        'BackupFailed',
+        `forProvider.source.backupRef: Backup ${JSON.stringify(backup.metadata.name)} has failed`,
+        { retryable: false },
+      );
     if (phase !== 'Succeeded' || key === undefined)
-      throw waiting(`forProvider.source.backupRef: Backup ${JSON.stringify(backup.metadata.name)} has not succeeded yet`);
+      throw waiting(
+        `forProvider.source.backupRef: Backup ${JSON.stringify(backup.metadata.name)} has not succeeded yet`,
+      );
     return { place, key, name: backup.metadata.name };
   }
 }
@@ -203,7 +223,12 @@ export class CopyWork extends TargetWork<CopyParameters> {
     const { login, database } = await this.makeBeside(to, signal);
     const reader = newLogin(this.names.sourceLogin, this.deadline, this.services.now());
     await from.operations.makeReader(reader, this.#sourceDatabase, signal);
-    const request = { action: 'copy' as const, engine: to.engine, from: { folder: workFolder(FROM) }, to: { folder: workFolder(TO) } };
+    const request = {
+      action: 'copy' as const,
+      engine: to.engine,
+      from: { folder: workFolder(FROM) },
+      to: { folder: workFolder(TO) },
+    };
     return {
       [RUNNER]: runnerFiles(request),
       [FROM]: from.dump(FROM, reader, this.#sourceDatabase).files,
@@ -237,7 +262,12 @@ export class CopyWork extends TargetWork<CopyParameters> {
         forProvider: { database: this.#sourceDatabase },
         ...(sourceProviderConfigRef === undefined
           ? {}
-          : { providerConfigRef: { kind: sourceProviderConfigRef.kind ?? 'ClusterProviderConfig', name: sourceProviderConfigRef.name } }),
+          : {
+              providerConfigRef: {
+                kind: sourceProviderConfigRef.kind ?? 'ClusterProviderConfig',
+                name: sourceProviderConfigRef.name,
+              },
+            }),
       },
     };
   }
@@ -246,7 +276,11 @@ export class CopyWork extends TargetWork<CopyParameters> {
     const to = await this.side(signal);
     const from = await Side.connect(this.#source(), this.services, signal);
     if (from.engine !== to.engine)
-      throw new ResourceError('EngineMismatch', `the source is ${from.engine} and the target is ${to.engine}: a copy is between servers of one engine`, { retryable: false });
+      throw new ResourceError(
+        'EngineMismatch',
+        `the source is ${from.engine} and the target is ${to.engine}: a copy is between servers of one engine`,
+        { retryable: false },
+      );
     const isOneServer = this.fields.sourceProviderConfigRef === undefined;
     if (isOneServer && this.#sourceDatabase === this.target)
       throw invalidSpec('forProvider.targetDatabase must be another database than sourceDatabase');

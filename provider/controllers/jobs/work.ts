@@ -88,7 +88,12 @@ export class Side {
     return tools[this.engine].dump(this.#server(login, database), folders(tool));
   }
 
-  load(tool: string, login: { name: string; password?: Secret }, database: string, options: LoadOptions = {}): ToolContainer {
+  load(
+    tool: string,
+    login: { name: string; password?: Secret },
+    database: string,
+    options: LoadOptions = {},
+  ): ToolContainer {
     return tools[this.engine].load(this.#server(login, database), folders(tool), options);
   }
 
@@ -121,7 +126,11 @@ export const newLogin = (name: string, deadlineSeconds: number, now: Date): RunL
 });
 
 /** The parts of a container that do not change from run to run. */
-export const fixedParts = ({ image, command, env }: ToolContainer): PodPlan['tools'][string] => ({ image, command, env });
+export const fixedParts = ({ image, command, env }: ToolContainer): PodPlan['tools'][string] => ({
+  image,
+  command,
+  env,
+});
 
 export const runnerFiles = (request: RunRequestInput, place?: ResolvedPlace): Record<string, string> => ({
   ...place?.files,

@@ -1,0 +1,77 @@
+/** The Job of a resource, from what its work needs and what its configuration says of all Jobs. */
+import type { Managed } from '../../api/kind.ts';
+import type { ProviderConfig } from '../../api/provider-config.ts';
+import type { ObjectMeta } from '../../api/kind.ts';
+import type { JobPlan } from '../../backup/job-spec.ts';
+import { apiVersion, type KindDefinition } from '../../api/kind.ts';
+import { jobName, labelsOf, notesOf, type RunRole } from './names.ts';
+import { type Layout, serverOf, type Work, type WorkServices } from './work.ts';
+
+interface RunFields {
+  activeDeadlineSeconds?: number;
+  backoffLimit?: number;
+  resources?: ProviderConfig['spec']['jobs'] extends infer J
+    ? NonNullable<J> extends { resources?: infer R }
+      ? R
+      : never
+    : never;
+  serviceAccountName?: string;
+}
+
+/** How long a finished Job of a run that happens once is kept when the configuration does not say. */
+const TTL_SECONDS = 86_400;
+
+/** Jobs of a ClusterProviderConfig run beside its credentials, where no tenant sees them. */
+export function namespaceOf(resource: Managed, work: Work, services: WorkServices): string {
+  const isShared = work.configs().some(({ kind }) => kind === 'ClusterProviderConfig');
+  return isShared ? services.providerNamespace : (resource.metadata.namespace ?? '');
+}
+
+export function jobPlan(resource: Managed, role: RunRole, layout: Layout, work: Work, services: WorkServices): JobPlan {
+  const fields = resource.spec.forProvider as RunFields;
+  const [config] = work.configs();
+  const settings = config?.spec.jobs;
+  const isRepeatable = role !== 'run' || resource.kind === 'Backup' || resource.kind === 'BackupSchedule';
+  return {
+    pod: {
+      ...layout,
+      engineImage: config?.spec.images?.engine,
+      runnerImage: config?.spec.images?.runner ?? services.runnerImage,
+      resources: fields.resources,
+      // An identity of one's own is for a server of one's own: the schema sees to that.
+      serviceAccountName: fields.serviceAccountName ?? settings?.serviceAccountName,
+      settings,
+      labels: labelsOf(resource, role, serverOf(resource)),
+      annotations: notesOf(resource),
+    },
+    activeDeadlineSeconds: fields.activeDeadlineSeconds ?? 86_400,
+    // A restore or a copy that failed half-way is looked at by somebody before it is tried again.
+    backoffLimit: isRepeatable ? (fields.backoffLimit ?? 2) : 0,
+    ttlSecondsAfterFinished: settings?.ttlSecondsAfterFinished ?? TTL_SECONDS,
+  };
+}
+
+/** Name, namespace, and an owner where it can be one. */
+export function metadataOf(
+  resource: Managed,
+  role: RunRole,
+  namespace: string,
+  definition: KindDefinition,
+): ObjectMeta {
+  const owner = {
+    apiVersion: apiVersion(definition),
+    kind: definition.kind,
+    name: resource.metadata.name,
+    uid: resource.metadata.uid ?? '',
+    controller: true,
+    blockOwnerDeletion: true,
+  };
+  return {
+    namespace,
+    name: jobName(resource, role),
+    ...(namespace === resource.metadata.namespace ? { ownerReferences: [owner] } : {}),
+  };
+}
+
+/** How many Jobs of the server of a resource may run at a time. */
+export const turnsOf = (work: Work): number => work.configs()[0]?.spec.jobs?.concurrency ?? 1;

@@ -1,0 +1,342 @@
+/**
+ * Backup, Restore and Copy as external resources: the external object is one run, which happens once. Its outcome is
+ * written on the resource before anything else, as an annotation that no loss of status or Job can undo.
+ */
+import type { KindDefinition, Managed } from '../../api/kind.ts';
+import { jobObject } from '../../backup/job-spec.ts';
+import { ResourceError } from '../../resources/errors.ts';
+import { appliedOf, isDeleted } from '../../runtime/managed/annotations.ts';
+import type { ConnectOptions, ExternalClient, ExternalConnector, Observation } from '../../runtime/managed/external.ts';
+import { DeleteFilesWork } from './backup-work.ts';
+import { RunDriver, type Situation } from './driver.ts';
+import { jobName, type RunRole, serverNames } from './names.ts';
+import type { Failure } from './outcome.ts';
+import { stuckOn } from './outcome.ts';
+import { jobPlan, metadataOf, namespaceOf, turnsOf } from './plans.ts';
+import { finalStatus } from './stored.ts';
+import { endOf, isHeld, isReleased, type Job, JOBS, type JobStore } from './store.ts';
+import type { Work, WorkServices } from './work.ts';
+
+/** What the resource remembers of its run. */
+interface Record_ {
+  /** Where its Job is. */
+  namespace?: string;
+  /** The Job has been let go: from now on it must not be made again. */
+  begun?: true;
+  /** status.atProvider at the end. */
+  outcome?: Record<string, unknown>;
+  /** filePolicy Delete: the files are gone. */
+  filesDeleted?: true;
+}
+
+export interface RunConnectorOptions {
+  definition: KindDefinition;
+  store: JobStore;
+  driver: RunDriver;
+  services: WorkServices;
+  workOf(resource: Managed): Work;
+  pollMs: number;
+  now: () => Date;
+}
+
+/** How soon to look again when something is to be cleaned up or waited for, in ms. */
+const SOON_MS = 250;
+const PATIENCE_MS = 5_000;
+
+export class RunConnector implements ExternalConnector {
+  readonly #options: RunConnectorOptions;
+  readonly #next = new Map<string, number>();
+
+  constructor(options: RunConnectorOptions) {
+    this.#options = options;
+  }
+
+  async connect(resource: Managed, { signal }: ConnectOptions): Promise<ExternalClient> {
+    await this.#options.store.ready(signal);
+    return new RunExternal(this.#options, (ms) => this.#next.set(resource.metadata.uid ?? '', ms));
+  }
+
+  pollAfter(resource: Managed): number {
+    const uid = resource.metadata.uid ?? '';
+    const next = this.#next.get(uid) ?? this.#options.pollMs;
+    this.#next.delete(uid);
+    return next;
+  }
+}
+
+class RunExternal implements ExternalClient {
+  readonly #options: RunConnectorOptions;
+  readonly #lookAgain: (ms: number) => void;
+  #situation: Situation | undefined;
+
+  constructor(options: RunConnectorOptions, lookAgain: (ms: number) => void) {
+    this.#options = options;
+    this.#lookAgain = lookAgain;
+  }
+
+  async observe(resource: Managed, signal: AbortSignal): Promise<Observation> {
+    if (isDeleted(resource)) return await this.#observeDeletion(resource, signal);
+    const { driver, services } = this.#options;
+    const record = recordOf(resource);
+    const job = this.#job(resource, record);
+    const work = this.#options.workOf(resource);
+    if (record.outcome !== undefined) return await this.#over(resource, record, job, work, signal);
+    if (job === undefined) {
+      if (record.begun === true) return this.#lost(resource, record);
+      services.guard.check(resource);
+      const namespace = namespaceOf(resource, work, services);
+      return observation({ exists: false, record: { namespace }, atProvider: { phase: 'Pending' } });
+    }
+    const mayStart =
+      isReleased(job) || driver.takeTurn(job, turnsOf(work))
+        ? true
+        : 'another job of this server runs; it takes its turn after it';
+    const situation = await driver.situation(
+      job,
+      work,
+      { isRecorded: () => false, mayStart: () => driver.takeTurn(job, turnsOf(work)) },
+      signal,
+    );
+    this.#situation = situation;
+    const { outcome, action, waitsFor } = situation;
+    if (outcome !== undefined) return this.#ended(resource, record, job, situation);
+    const phase = isReleased(job) ? 'Running' : 'Pending';
+    const startTime = job.status?.startTime;
+    if (isReleased(job) && action === undefined) this.#lookAgain(this.#options.pollMs);
+    if (action === 'conclude') this.#lookAgain(PATIENCE_MS);
+    // What waits for sessions to end is not tried in the pass that has just tried it.
+    const isTried = action === 'conclude' && waitsFor !== undefined && this.#hasActed;
+    const next: Record_ =
+      action === 'start' ? { ...record, namespace: job.metadata.namespace ?? '', begun: true } : record;
+    return {
+      ...observation({
+        exists: true,
+        record: next,
+        atProvider: { phase, jobName: job.metadata.name, ...(startTime === undefined ? {} : { startTime }) },
+      }),
+      differences:
+        action === undefined || isTried ? [] : [`${action} Job ${job.metadata.namespace}/${job.metadata.name}`],
+      unready: unready(phase, waitsFor, stuckOn(situation.pods)),
+    };
+  }
+
+  async create(resource: Managed, signal: AbortSignal): Promise<void> {
+    const { services, store, definition, workOf } = this.#options;
+    const work = workOf(resource);
+    const layout = await work.layout(signal);
+    const metadata = metadataOf(resource, 'run', namespaceOf(resource, work, services), definition);
+    await store.createJob(jobObject(metadata, jobPlan(resource, 'run', layout, work, services)), signal);
+  }
+
+  #hasActed = false;
+
+  async update(resource: Managed, signal: AbortSignal): Promise<void> {
+    const { driver, workOf } = this.#options;
+    if (this.#situation === undefined) return;
+    this.#hasActed = true;
+    await driver.act(this.#situation, jobName(resource), workOf(resource), signal);
+  }
+
+  /** Deletes what a deletion has to delete next; called until nothing is left. */
+  async delete(resource: Managed, signal: AbortSignal): Promise<void> {
+    const { driver, store, workOf } = this.#options;
+    const record = recordOf(resource);
+    const job = this.#job(resource, record);
+    if (job !== undefined) {
+      await this.#removeJob(resource, job, workOf(resource), 'run', signal);
+      return;
+    }
+    if (!mustDeleteFiles(resource, record)) return;
+    await this.#deleteFiles(resource, driver, store, signal);
+  }
+
+  async #observeDeletion(resource: Managed, signal: AbortSignal): Promise<Observation> {
+    const record = recordOf(resource);
+    const job = this.#job(resource, record);
+    const files = this.#filesJob(resource, record);
+    const isDeleting = mustDeleteFiles(resource, record) && !isDone(files);
+    signal.throwIfAborted();
+    return observation({
+      exists: job !== undefined || isDeleting || files !== undefined,
+      record,
+      atProvider: resource.status?.atProvider ?? {},
+    });
+  }
+
+  /** Ends the Job, waits for its pods, takes everything off the server, and lets the Job go. */
+  async #removeJob(resource: Managed, job: Job, work: Work, role: RunRole, signal: AbortSignal): Promise<void> {
+    const { driver, store } = this.#options;
+    if (job.metadata.deletionTimestamp === undefined) await store.remove(JOBS, job, signal);
+    const pods = await store.pods(job, signal);
+    if (pods.some(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed')) return;
+    await driver.cleanUp(
+      store.job({ namespace: job.metadata.namespace ?? '', name: job.metadata.name }) ?? job,
+      jobName(resource, role),
+      work,
+      signal,
+    );
+  }
+
+  async #deleteFiles(resource: Managed, driver: RunDriver, store: JobStore, signal: AbortSignal): Promise<void> {
+    const { services, definition } = this.#options;
+    const work = new DeleteFilesWork(resource, services);
+    const namespace = namespaceOf(resource, work, services);
+    const job = store.job({ namespace, name: jobName(resource, 'delete') });
+    if (job === undefined) {
+      const metadata = metadataOf(resource, 'delete', namespace, definition);
+      await store.createJob(
+        jobObject(metadata, jobPlan(resource, 'delete', await work.layout(), work, services)),
+        signal,
+      );
+      return;
+    }
+    if (isDone(job)) {
+      await this.#removeJob(resource, job, work, 'delete', signal);
+      return;
+    }
+    const situation = await driver.situation(job, work, { isRecorded: () => false, mayStart: () => true }, signal);
+    if (situation.outcome?.ok === false)
+      throw new ResourceError(
+        situation.outcome.reason,
+        `the files could not be deleted: ${situation.outcome.message}; set filePolicy to Keep to leave them, or delete Job ${namespace}/${job.metadata.name} to try again`,
+      );
+    await driver.act(situation, jobName(resource, 'delete'), work, signal);
+  }
+
+  #job(resource: Managed, record: Record_): Job | undefined {
+    return this.#jobOf(resource, record, 'run');
+  }
+
+  #filesJob(resource: Managed, record: Record_): Job | undefined {
+    return this.#jobOf(resource, record, 'delete');
+  }
+
+  #jobOf(resource: Managed, record: Record_, role: RunRole): Job | undefined {
+    const { store } = this.#options;
+    const name = jobName(resource, role);
+    const namespace = record.namespace ?? resource.metadata.namespace ?? '';
+    return (
+      store.job({ namespace, name }) ??
+      store.jobsOf(resource.metadata.uid ?? '').find((job) => job.metadata.name === name)
+    );
+  }
+
+  #lost(resource: Managed, record: Record_): Observation {
+    const failure = {
+      reason: 'JobLost',
+      message: `Job ${record.namespace}/${jobName(resource)} vanished before its outcome was seen; what it did is not known, so it is not run again`,
+    };
+    const now = this.#options
+      .now()
+      .toISOString()
+      .replace(/\.\d{3}Z$/, 'Z');
+    const atProvider = {
+      phase: 'Failed',
+      jobName: jobName(resource),
+      completionTime: now,
+      failureReason: failure.reason,
+      failureMessage: failure.message,
+    };
+    return final({ ...record, outcome: atProvider }, atProvider, 'new');
+  }
+
+  #ended(resource: Managed, record: Record_, job: Job, { outcome }: Situation): Observation {
+    const { keepReplaced, mode } = resource.spec.forProvider as { keepReplaced?: boolean; mode?: string };
+    const replaced = keepReplaced === true && mode === 'Replace' ? serverNames(resource, 'run').replaced : undefined;
+    const atProvider = finalStatus(resource.kind, job.metadata.name, outcome!, replaced);
+    // Recorded now; what the run has on the server goes when that is written.
+    this.#lookAgain(SOON_MS);
+    return final({ ...record, namespace: job.metadata.namespace ?? '', outcome: atProvider }, atProvider, 'new');
+  }
+
+  async #over(
+    resource: Managed,
+    record: Record_,
+    job: Job | undefined,
+    work: Work,
+    signal: AbortSignal,
+  ): Promise<Observation> {
+    const seen = final(record, record.outcome ?? {}, 'known');
+    this.#lookAgain(this.#options.pollMs * 60);
+    if (job === undefined || (!isHeld(job) && isReleased(job))) return seen;
+    // The status is written from the record in the pass before this one.
+    if (resource.status?.atProvider?.['phase'] !== record.outcome?.['phase']) {
+      this.#lookAgain(SOON_MS);
+      return seen;
+    }
+    const situation = await this.#options.driver.situation(
+      job,
+      work,
+      { isRecorded: () => true, mayStart: () => true },
+      signal,
+    );
+    this.#situation = situation.action === 'start' ? { ...situation, action: 'clean up' } : situation;
+    if (this.#situation.action !== 'clean up') {
+      this.#lookAgain(PATIENCE_MS);
+      return seen;
+    }
+    return this.#hasActed
+      ? seen
+      : { ...seen, differences: [`clean up after Job ${job.metadata.namespace}/${job.metadata.name}`] };
+  }
+}
+
+const isDone = (job: Job | undefined): boolean => job !== undefined && endOf(job)?.type === 'Complete';
+
+const recordOf = (resource: Managed): Record_ => {
+  const record = appliedOf(resource);
+  return typeof record === 'object' && record !== null ? (record as Record_) : {};
+};
+
+/** Files exist once a backup has begun, and are deleted only when that was asked for. */
+const mustDeleteFiles = (resource: Managed, record: Record_): boolean =>
+  resource.kind === 'Backup' &&
+  resource.spec.forProvider['filePolicy'] === 'Delete' &&
+  record.begun === true &&
+  record.filesDeleted !== true;
+
+interface Seen {
+  exists: boolean;
+  record: Record_;
+  atProvider: Record<string, unknown>;
+}
+
+const observation = ({ exists, record, atProvider }: Seen): Observation => ({
+  exists,
+  differences: [],
+  unchangeable: [],
+  atProvider,
+  connectionDetails: {},
+  appliedBefore: JSON.stringify(record),
+  appliedAfter: JSON.stringify(record),
+  notes: [],
+});
+
+function final(record: Record_, atProvider: Record<string, unknown>, what: 'new' | 'known'): Observation {
+  const isGood = atProvider['phase'] === 'Succeeded';
+  const [reason, message] = [atProvider['failureReason'] ?? 'Failed', atProvider['failureMessage'] ?? ''].map(
+    String,
+  ) as [string, string];
+  const key = (atProvider['key'] ?? (atProvider['restored'] as { key?: string } | undefined)?.key ?? '') as string;
+  const note = isGood
+    ? {
+        reason: 'RunSucceeded',
+        message: `Job ${String(atProvider['jobName'])} succeeded${key === '' ? '' : `: ${key}`}`,
+      }
+    : { reason: 'RunFailed', message: `${reason}: ${message}`, type: 'Warning' as const };
+  return {
+    ...observation({ exists: true, record, atProvider }),
+    ...(isGood ? {} : { unready: { reason, message } }),
+    notes: what === 'new' ? [note] : [],
+  };
+}
+
+function unready(
+  phase: string,
+  waitsFor: string | undefined,
+  stuck: Failure | undefined,
+): { reason: string; message: string } {
+  if (waitsFor !== undefined) return { reason: 'Waiting', message: waitsFor };
+  if (stuck !== undefined) return stuck;
+  return { reason: phase, message: phase === 'Running' ? 'its Job runs' : 'its Job is about to begin' };
+}

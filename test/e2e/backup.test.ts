@@ -1,0 +1,125 @@
+/** Backup, Restore and Copy in a cluster: real Job controllers, real tools, a real object storage. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { allReady, managed, namespaceOf, providerConfig, run } from './objects.ts';
+import {
+  atProvider,
+  type BackupWorld,
+  contents,
+  ended,
+  s3Secret,
+  s3Storage,
+  startBackupWorld,
+} from './backup-world.ts';
+
+let world: BackupWorld;
+let bucket: string;
+const namespace = 'shop';
+
+beforeAll(async () => {
+  world = await startBackupWorld();
+  bucket = await world.s3.bucket();
+  const { cluster, server } = world;
+  await cluster.apply([namespaceOf(namespace), ...providerConfig(namespace, server), s3Secret(world, namespace)]);
+  await cluster.apply([
+    managed('Role', namespace, 'owner', { privileges: { login: false } }, { externalName: 'shop_owner' }),
+    managed('Role', namespace, 'app', { connectionDatabase: 'shop' }, { externalName: 'shop_app', secret: 'app' }),
+    managed('Database', namespace, 'shop', { owner: 'shop_owner' }),
+    managed('Database', namespace, 'fresh', { owner: 'shop_owner' }),
+  ]);
+  await allReady(cluster, namespace);
+  await server.query(
+    `SET ROLE shop_owner; CREATE SCHEMA app1; CREATE TABLE app1.orders (id serial PRIMARY KEY, person text, paid numeric);
+     INSERT INTO app1.orders (person, paid) SELECT 'person ' || g, g / 7.0 FROM generate_series(1, 20000) g;
+     CREATE TABLE "Odd ""name" (a int, b jsonb); INSERT INTO "Odd ""name" VALUES (1, '{"x": "ü"}');
+     CREATE VIEW app1.big AS SELECT * FROM app1.orders WHERE paid > 100;
+     CREATE FUNCTION app1.twice(i int) RETURNS int LANGUAGE sql AS 'SELECT i * 2'`,
+    [],
+    'shop',
+  );
+});
+afterAll(async () => {
+  if (process.env['XDB_TEST_SHOW_LOG']) process.stderr.write(world?.provider.log() ?? '');
+  await world?.stop();
+});
+
+describe('a Backup', () => {
+  test('is in the bucket when it is Ready, with what its status says', async () => {
+    await world.cluster.apply(
+      run('Backup', namespace, 'first', {
+        databaseRef: { name: 'shop' },
+        storage: s3Storage(world, bucket),
+        countRows: true,
+      }),
+    );
+    const backup = await ended(world, 'Backup', namespace, 'first');
+    expect(atProvider(backup)).toMatchObject({ phase: 'Succeeded', engine: 'postgres', rows: 20_001 });
+    expect(String(atProvider(backup)['key'])).toMatch(/^shop\/first\/shop\/.*\.dump\.zst$/);
+  });
+});
+
+describe('a Restore', () => {
+  test('gives all rows back in a new database, as its owner, and the grants work', async () => {
+    const { cluster, server } = world;
+    const restore = run('Restore', namespace, 'into-fresh', {
+      source: { backupRef: { name: 'first' } },
+      sourceDatabase: 'shop',
+      targetDatabaseRef: { name: 'fresh' },
+    });
+    await cluster.apply(restore);
+    const object = await ended(world, 'Restore', namespace, 'into-fresh');
+    expect(atProvider(object)).toMatchObject({ phase: 'Succeeded', restored: { rows: 20_001 } });
+    expect(await contents(server, 'fresh')).toEqual(await contents(server, 'shop'));
+  });
+
+  test('over a database that is not empty fails, and leaves it as it was, unless it may replace it', async () => {
+    const { cluster, server } = world;
+    const before = await contents(server, 'fresh');
+    await server.query("INSERT INTO app1.orders (person) VALUES ('late')", [], 'fresh');
+    const spec = {
+      source: { storage: s3Storage(world, bucket) },
+      sourceDatabase: 'shop',
+      targetDatabaseRef: { name: 'fresh' },
+    };
+    await cluster.apply(run('Restore', namespace, 'careful', spec));
+    const careful = await ended(world, 'Restore', namespace, 'careful');
+    expect(atProvider(careful)).toMatchObject({ phase: 'Failed', failureReason: 'TargetNotEmpty' });
+    expect(await server.query('SELECT count(*)::int AS n FROM app1.orders', [], 'fresh')).toEqual([{ n: 20_001 }]);
+    await cluster.apply(run('Restore', namespace, 'over', { ...spec, mode: 'Replace' }));
+    expect(atProvider(await ended(world, 'Restore', namespace, 'over'))).toMatchObject({ phase: 'Succeeded' });
+    expect(await contents(server, 'fresh')).toEqual(before);
+  });
+});
+
+describe('a Copy', () => {
+  test('arrives anonymised, and its source is as it was', async () => {
+    const { cluster, server } = world;
+    await cluster.apply(managed('Database', namespace, 'copied', { owner: 'shop_owner' }));
+    await allReady(cluster, namespace);
+    const before = await contents(server, 'shop');
+    await cluster.apply(
+      run('Copy', namespace, 'anonymous', {
+        sourceDatabaseRef: { name: 'shop' },
+        targetDatabaseRef: { name: 'copied' },
+        transformSQL: "UPDATE app1.orders SET person = 'somebody'",
+      }),
+    );
+    expect(atProvider(await ended(world, 'Copy', namespace, 'anonymous'))).toMatchObject({ phase: 'Succeeded' });
+    expect(await contents(server, 'shop')).toEqual(before);
+    expect(await server.query('SELECT DISTINCT person FROM app1.orders', [], 'copied')).toEqual([
+      { person: 'somebody' },
+    ]);
+  });
+});
+
+test('nothing of the runs is left on the server', async () => {
+  const { server } = world;
+  await expect
+    .poll(
+      async () =>
+        await server.query(
+          "SELECT rolname AS name FROM pg_roles WHERE rolname LIKE 'xdatabase%' UNION ALL SELECT datname FROM pg_database WHERE datname LIKE 'xdatabase%'",
+        ),
+      { timeout: 20_000 },
+    )
+    .toEqual([]);
+});
