@@ -49,7 +49,7 @@ export async function startBackupWorld(claims: Record<string, string> = {}): Pro
   const folder = await mkdtemp(join(tmpdir(), 'xdatabase-runner-'));
   const ends: (() => Promise<void>)[] = [async () => await rm(folder, { recursive: true, force: true })];
   const stop = async (): Promise<void> => {
-    for (const end of ends.reverse()) await end();
+    for (const end of ends.toReversed()) await end();
   };
   try {
     const { cluster, stop: stopCluster } = await ownCluster();

@@ -65,7 +65,7 @@ async function resolve(storage: Storage | NamedStorage, origin: Origin): Promise
   const { filesystem } = storage;
   if (filesystem === undefined) throw invalidSpec(`${origin.what}: neither s3 nor filesystem is given`);
   const claimName = filesystem.persistentVolumeClaim?.claimName;
-  const path = filesystem.path ?? '/backups';
+  const path = filesystem.path;
   if (claimName === undefined)
     throw invalidSpec(`${origin.what}: filesystem.persistentVolumeClaim is required in a cluster`);
   return {
@@ -84,7 +84,7 @@ async function resolveS3(s3: S3Storage, origin: Origin): Promise<Omit<ResolvedPl
   const place: S3Place = {
     type: 's3',
     bucket: s3.bucket,
-    region: s3.region ?? 'us-east-1',
+    region: s3.region,
     prefix: s3.prefix ?? '',
     ...(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint }),
     ...(s3.forcePathStyle === undefined ? {} : { forcePathStyle: s3.forcePathStyle }),
@@ -95,11 +95,7 @@ async function resolveS3(s3: S3Storage, origin: Origin): Promise<Omit<ResolvedPl
   const keys = s3.credentialsSecretRef;
   if (keys !== undefined) {
     const secret = await secretOf(keys, origin);
-    const {
-      accessKeyIdKey = 'AWS_ACCESS_KEY_ID',
-      secretAccessKeyKey = 'AWS_SECRET_ACCESS_KEY',
-      sessionTokenKey = 'AWS_SESSION_TOKEN',
-    } = keys;
+    const { accessKeyIdKey, secretAccessKeyKey, sessionTokenKey } = keys;
     const token = valueOf(secret, sessionTokenKey);
     place.credentials = {
       accessKeyIdFile: file('access-key-id', required(secret, accessKeyIdKey, origin)),
@@ -108,14 +104,11 @@ async function resolveS3(s3: S3Storage, origin: Origin): Promise<Omit<ResolvedPl
     };
   }
   if (s3.caSecretRef !== undefined)
-    place.caFile = file(
-      'storage-ca.crt',
-      required(await secretOf(s3.caSecretRef, origin), s3.caSecretRef.key ?? 'ca.crt', origin),
-    );
+    place.caFile = file('storage-ca.crt', required(await secretOf(s3.caSecretRef, origin), s3.caSecretRef.key, origin));
   const sse = s3.serverSideEncryption;
   if (sse?.type === 'SSE-C' && sse.customerKeySecretRef !== undefined) {
     const ref = sse.customerKeySecretRef;
-    const customerKeyFile = file('customer-key', required(await secretOf(ref, origin), ref.key ?? 'key', origin));
+    const customerKeyFile = file('customer-key', required(await secretOf(ref, origin), ref.key, origin));
     place.serverSideEncryption = { type: 'SSE-C', customerKeyFile };
   } else if (sse?.type === 'SSE-KMS')
     place.serverSideEncryption = { type: 'SSE-KMS', ...(sse.kmsKeyId === undefined ? {} : { kmsKeyId: sse.kmsKeyId }) };

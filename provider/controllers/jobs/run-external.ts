@@ -34,7 +34,7 @@ export interface RunConnectorOptions {
   store: JobStore;
   driver: RunDriver;
   services: WorkServices;
-  workOf(resource: Managed): Work;
+  workOf: (resource: Managed) => Work;
   pollMs: number;
   now: () => Date;
 }
@@ -87,10 +87,6 @@ class RunExternal implements ExternalClient {
       const namespace = namespaceOf(resource, work, services);
       return observation({ exists: false, record: { namespace }, atProvider: { phase: 'Pending' } });
     }
-    const mayStart =
-      isReleased(job) || driver.takeTurn(job, turnsOf(work))
-        ? true
-        : 'another job of this server runs; it takes its turn after it';
     const situation = await driver.situation(
       job,
       work,
@@ -285,7 +281,7 @@ const isDone = (job: Job | undefined): boolean => job !== undefined && endOf(job
 
 const recordOf = (resource: Managed): Record_ => {
   const record = appliedOf(resource);
-  return typeof record === 'object' && record !== null ? (record as Record_) : {};
+  return typeof record === 'object' && record !== null ? record : {};
 };
 
 /** Files exist once a backup has begun, and are deleted only when that was asked for. */

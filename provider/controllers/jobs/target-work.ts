@@ -82,7 +82,7 @@ abstract class TargetWork<F extends RestoreParameters | CopyParameters> implemen
   async conclude(signal: AbortSignal): Promise<Conclusion> {
     const side = await this.side(signal);
     const { login, beside, replaced, run } = this.names;
-    const { openSessions = 'Terminate', mode } = this.fields;
+    const { openSessions, mode } = this.fields;
     const sessions = await side.operations.handOver(
       {
         target: this.target,
@@ -107,7 +107,7 @@ abstract class TargetWork<F extends RestoreParameters | CopyParameters> implemen
     const { operations } = await this.side(signal);
     const { login, beside, replaced, run } = this.names;
     await operations.dropBeside({ name: beside, run }, signal);
-    if (this.fields.keepReplaced !== true) await operations.dropBeside({ name: replaced, run }, signal);
+    if (!this.fields.keepReplaced) await operations.dropBeside({ name: replaced, run }, signal);
     await operations.dropLogin(login, signal);
   }
 }
@@ -171,7 +171,8 @@ export class RestoreWork extends TargetWork<RestoreParameters> {
   async #source(): Promise<{ place: ResolvedPlace; key: string | undefined; name: string | undefined }> {
     const backup = this.#backup();
     const holder = backup ?? this.resource;
-    const storage = (backup?.spec.forProvider['storage'] ?? this.fields.source.storage) as Storage | undefined;
+    const storage: Storage | undefined =
+      backup === undefined ? this.fields.source.storage : (backup.spec.forProvider['storage'] as Storage);
     if (storage === undefined) throw invalidSpec('forProvider.source.storage is required');
     const place = await resolvePlace(
       storage,

@@ -201,7 +201,8 @@ export function swapNames(
       ? [sql`ALTER DATABASE ${replaced} WITH IS_TEMPLATE false`, sql`ALTER DATABASE ${target} WITH IS_TEMPLATE true`]
       : []),
     ...(shape.settings ?? []).map((setting) => {
-      const [name = '', value = ''] = [setting.slice(0, setting.indexOf('=')), setting.slice(setting.indexOf('=') + 1)];
+      const at = setting.indexOf('=');
+      const [name, value] = [setting.slice(0, at), setting.slice(at + 1)];
       return sql`ALTER DATABASE ${target} SET ${join(name.split('.').map(ident), '.')} TO ${settingValue(name, value)}`;
     }),
     sql`COMMENT ON DATABASE ${target} IS ${shape.comment === null ? sql`NULL` : literal(shape.comment)}`,
