@@ -1,37 +1,44 @@
 /**
- * npm run demo: starts a PostgreSQL server of its own, expands examples/claim.yaml through the real function over gRPC,
- * shows the plan as SQL, applies it, logs in as each role and proves what it may and may not do.
+ * npm run demo: starts a server of its own, expands a claim through the real function over gRPC, shows the plan as SQL,
+ * applies it, logs in as each role and proves what it may and may not do.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startPostgres } from '../../test/rig/postgres.ts';
 import type { Managed } from '../api/kind.ts';
 import { readManifests } from '../local/manifests.ts';
 import { parseServerUrl } from '../local/server-url.ts';
 import { LocalStore } from '../local/store.ts';
 import { type ResourceResult, Workspace } from '../local/workspace.ts';
+import { type DemoServer, demoServers } from './demo-servers.ts';
 import { startLocalFunction } from './local-function.ts';
 import { type Output, planLines, resultRows, table, terminal } from './output.ts';
 import { type Proof, proofs } from './proofs.ts';
 
-const HELP = `Usage: npm run demo [-- --json] [-- --file FILE]
+const HELP = `Usage: npm run demo [-- --json] [-- --file FILE] [-- --engine ENGINE]
 
-  --file FILE   a claim, composite or managed resources (default examples/claim.yaml)
-  --engine E    postgres (the only one in this release)
+  --file FILE   a claim, composite or managed resources (default: the engine's own of examples/)
+  --engine E    postgres (the default) or cockroachdb, which is simulated: there is no server that may be used freely
   --json        print one JSON document instead of text
 `;
 
 const root = join(import.meta.dirname, '../..');
 
-async function demo(file: string, output: Output, json: boolean): Promise<boolean> {
-  output.progress('starting PostgreSQL');
-  const server = await startPostgres({ major: 18 });
+async function demo(
+  start: () => Promise<DemoServer>,
+  given: string | undefined,
+  output: Output,
+  json: boolean,
+): Promise<boolean> {
+  output.progress('starting a server');
+  const server = await start();
+  const file = given ?? join(root, 'examples', server.example);
   const fn = await startLocalFunction();
   const store = new LocalStore();
-  const workspace = new Workspace(parseServerUrl(`${server.url()}?sslmode=disable`, {}), store);
+  const workspace = new Workspace(parseServerUrl(server.serverUrl, {}), store);
   try {
     const info = await workspace.engine.info();
-    output.line(`Server: ${info.product} on ${server.host}:${server.port}, started for this demo`);
+    const product = server.note === undefined ? info.product : `${info.product} (${server.note})`;
+    output.line(`Server: ${product} on ${server.host}:${server.port}, started for this demo`);
     const resources = await workspace.load(readManifests([file]), fn.address);
     output.line(`Claim: ${file.replace(`${root}/`, '')} gives ${resources.length} managed resources\n\nPlan:\n`);
     const plans = await workspace.plan(resources);
@@ -53,7 +60,7 @@ async function demo(file: string, output: Output, json: boolean): Promise<boolea
     for (const { role, uri } of connections) output.line(`  ${role}: ${uri}`);
     const ok = results.every((r) => r.ready && r.synced) && proven.every((p) => p.ok) && again === 0;
     output.line(`\n${ok ? 'Everything is ready.' : 'Something is not as it should be, see above.'}`);
-    if (json) output.json(document(info.product, plans, results, proven, connections, again, ok));
+    if (json) output.json(document(product, plans, results, proven, connections, again, ok));
     return ok;
   } finally {
     await Promise.allSettled([workspace.close(), fn.stop()]);
@@ -104,16 +111,18 @@ const document = (
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
-    file: { type: 'string', default: join(root, 'examples/claim.yaml') },
+    file: { type: 'string' },
     engine: { type: 'string', default: 'postgres' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
+const start = demoServers[values.engine];
 if (values.help) process.stdout.write(HELP);
-else if (values.engine !== 'postgres') {
-  process.stderr.write(`demo: engine ${JSON.stringify(values.engine)} is not in this release; use postgres\n`);
+else if (start === undefined) {
+  const known = Object.keys(demoServers).join(' or ');
+  process.stderr.write(`demo: engine ${JSON.stringify(values.engine)} is not in this release; use ${known}\n`);
   process.exitCode = 2;
 } else {
-  const ok = await demo(values.file, terminal(process.stdout, process.stderr, values.json), values.json);
+  const ok = await demo(start, values.file, terminal(process.stdout, process.stderr, values.json), values.json);
   process.exitCode = ok ? 0 : 1;
 }

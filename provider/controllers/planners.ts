@@ -7,11 +7,12 @@ import { DefaultPrivilegesPlanner } from '../resources/default-privileges.ts';
 import { ExtensionPlanner } from '../resources/extension.ts';
 import { GrantPlanner } from '../resources/grant.ts';
 import type { Planner } from '../resources/planner.ts';
+import type { PrivilegeTables } from '../resources/privilege-set-tables.ts';
 import { RolePlanner } from '../resources/role.ts';
 import { SchemaPlanner } from '../resources/schema.ts';
 
 /** Which privileges there are, by engine. */
-const privileges = {
+export const privilegeTables: PrivilegeTables = {
   postgres: POSTGRES_PRIVILEGES,
   mysql: MYSQL_PRIVILEGES,
   mariadb: MARIADB_PRIVILEGES,
@@ -24,7 +25,7 @@ export const planners: ReadonlyMap<string, Planner> = new Map(
     new SchemaPlanner(),
     new ExtensionPlanner(),
     new RolePlanner(),
-    new GrantPlanner(privileges),
-    new DefaultPrivilegesPlanner(privileges),
+    new GrantPlanner(privilegeTables),
+    new DefaultPrivilegesPlanner(privilegeTables),
   ].map((planner) => [planner.kind.kind, planner as unknown as Planner] as const),
 );

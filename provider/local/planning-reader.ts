@@ -2,6 +2,7 @@
  * A view of the server as it will be once earlier plans have run, so that `xdb plan` can print the SQL of a whole
  * claim for a server that has none of it yet. It only ever adds what an earlier plan creates.
  */
+import { privilegeTables } from '../controllers/planners.ts';
 import type {
   DatabaseObserved,
   GrantObserved,
@@ -118,15 +119,8 @@ export class PlanningReader implements Reader {
     const planned = this.#planned.schemas.get(`${asked.database}/${asked.name}`);
     if (planned !== undefined) return planned;
     if (!this.#planned.databases.has(asked.database)) return await this.#reader.read('schema', asked);
-    // Every new PostgreSQL database has a schema public; who owns it depends on the version.
-    if (asked.name !== 'public') return undefined;
-    const modern = this.#reader.server.versionNumber >= 150000;
-    return {
-      database: asked.database,
-      name: 'public',
-      owner: modern ? 'pg_database_owner' : this.#reader.server.admin.name,
-      publicPrivileges: modern ? ['USAGE'] : ['CREATE', 'USAGE'],
-    };
+    const given = asked.name === 'public' ? this.#publicSchema() : undefined;
+    return given === undefined ? undefined : { database: asked.database, name: 'public', ...given };
   }
 
   async #grant(asked: GrantQuery): Promise<GrantObserved> {
@@ -152,6 +146,10 @@ export class PlanningReader implements Reader {
     };
   }
 
+  #publicSchema() {
+    return privilegeTables[this.server.engine]?.publicSchema?.(this.server);
+  }
+
   #ownerOf(target: ObjectTarget): string {
     if (target.type === 'database') return this.#planned.databases.get(target.database ?? '')?.owner ?? '';
     return this.#planned.schemas.get(`${target.database ?? ''}/${target.schema ?? ''}`)?.owner ?? '';
@@ -161,8 +159,10 @@ export class PlanningReader implements Reader {
   #initial(target: ObjectTarget, asked: GrantQuery): { privilege: string; grantable: boolean; grantor: string }[] {
     if (!asked.grantee.public) return [];
     const grantor = this.#ownerOf(target);
-    const privileges =
-      target.type === 'database' ? ['CONNECT', 'TEMPORARY'] : target.schema === 'public' ? ['USAGE'] : [];
+    const isPublicSchema = target.type === 'schema' && target.schema === 'public';
+    const privileges = isPublicSchema
+      ? (this.#publicSchema()?.publicPrivileges ?? [])
+      : (privilegeTables[this.server.engine]?.objects[target.type]?.publicByDefault ?? []);
     return privileges.map((privilege) => ({ privilege, grantable: false, grantor }));
   }
 }

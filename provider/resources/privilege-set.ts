@@ -53,6 +53,8 @@ export interface PrivilegeTable {
   public: boolean;
   /** Whether a grantee is a name at a host. */
   hosts: boolean;
+  /** The schema public that every new database has, where there is one. */
+  publicSchema?: (server: ServerInfo) => { owner: string; publicPrivileges: string[] };
   /** The first version whose memberships have the options INHERIT and SET; absent = none has. */
   membershipOptions?: Since;
   /** Whether the groups whose rights a role has without SET ROLE are a list of its own: how many it may hold. */

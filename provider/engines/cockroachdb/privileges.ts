@@ -81,4 +81,5 @@ export const COCKROACH_PRIVILEGES: PrivilegeTable = {
   tableRevokeReachesColumns: false,
   public: true,
   hosts: false,
+  publicSchema: () => ({ owner: 'admin', publicPrivileges: ['CREATE', 'USAGE'] }),
 };

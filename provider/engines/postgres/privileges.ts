@@ -84,4 +84,8 @@ export const POSTGRES_PRIVILEGES: PrivilegeTable = {
   public: true,
   hosts: false,
   membershipOptions: V16,
+  publicSchema: ({ versionNumber, admin }) =>
+    versionNumber >= V15.versionNumber
+      ? { owner: 'pg_database_owner', publicPrivileges: ['USAGE'] }
+      : { owner: admin.name, publicPrivileges: ['CREATE', 'USAGE'] },
 };

@@ -38,7 +38,8 @@ function roleName(cursor: Cursor): string {
     throw new SqlError('42939', `${name} cannot be used as a role name here`);
   if (name === 'none' || name === PUBLIC || name.startsWith('pg_') || name.startsWith('crdb_internal'))
     throw new SqlError('42939', `role name "${name}" is reserved`);
-  if (name === '' || name.length > 63) throw new SqlError('42602', `"${name}": username is invalid`);
+  if (name.length > 63 || !/^[\p{Ll}\p{Lo}\p{N}_][\p{Ll}\p{Lo}\p{N}_.-]*$/u.test(name))
+    throw new SqlError('42602', `"${name}": username is invalid`);
   return name;
 }
 
