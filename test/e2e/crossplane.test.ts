@@ -1,4 +1,6 @@
 /** A claim and a namespaced XR under real Crossplane core: from the file that an app team writes to rows in a table. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KubeObject, Managed } from '../../provider/api/kind.ts';
 import { waitFor } from '../rig/process.ts';
@@ -26,6 +28,15 @@ afterAll(async () => {
   await fn.stop();
   await stop();
 });
+
+const xdb = async (...args: string[]): Promise<{ code: number; stdout: string }> =>
+  await new Promise((resolve) => {
+    const { kubeconfig } = cluster;
+    const command = [join(import.meta.dirname, '../../provider/cli/main.ts'), ...args, '--kubeconfig', kubeconfig];
+    execFile(process.execPath, command, (error, stdout) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout });
+    });
+  });
 
 const spec = (databaseName: string) => ({
   engine: 'postgres',
@@ -83,6 +94,17 @@ describe.each([
     expect(current.status).toMatchObject({ databaseName: database, endpoint: `${server.host}:${server.port}` });
     for (const type of ['DatabaseReady', 'RolesReady', 'GrantsReady'])
       expect(conditionOf(current, type)).toMatchObject({ status: 'True' });
+  });
+
+  test('is shown with all that it stands for, on the command line', async () => {
+    const { code, stdout } = await xdb('status', 'orders', '-n', namespace);
+    expect(stdout).toContain(`${namespace}/orders: Ready`);
+    expect(stdout).toMatch(/✓ Database orders-/);
+    expect(code).toBe(0);
+    const table = await xdb('status', '-A', '--json');
+    const { claims } = JSON.parse(table.stdout) as { claims: { namespace: string; database: string }[] };
+    expect(claims).toContainEqual(expect.objectContaining({ namespace, name: 'orders', phase: 'Ready', database }));
+    expect((await xdb('status', 'nothing', '-n', namespace)).code).toBe(1);
   });
 
   test('gives a Secret that logs in, with which the app writes into tables that the owner makes later', async () => {

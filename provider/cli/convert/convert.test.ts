@@ -397,7 +397,7 @@ spec:
     const moved = convert([{ ...role!, metadata: { ...role!.metadata, namespace: 'team' } }], plain);
     expect(moved.notes.filter(({ isLost }) => isLost).map(({ message }) => message)).toEqual([
       expect.stringContaining('forProvider.passwordSecretRef: the Secret has to be in the namespace of the Role'),
-      expect.stringContaining('its connection Secret was in default'),
+      expect.stringContaining('its connection Secret was in "default"'),
     ]);
   });
 });

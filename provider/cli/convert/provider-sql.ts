@@ -20,7 +20,7 @@ function referred(conversion: Conversion, object: KubeObject, from: string, to =
     if (namespace !== undefined && namespace !== conversion.namespaceOf(object))
       conversion.lost(
         object,
-        `forProvider.${from}: references do not leave the namespace, and this one went to ${String(namespace)}`,
+        `forProvider.${from}: references do not leave the namespace, and this one went to ${JSON.stringify(namespace)}`,
       );
     return rest;
   };
@@ -62,7 +62,7 @@ function passwordFields(conversion: Conversion, object: KubeObject, forProvider:
   if (namespace !== undefined && namespace !== conversion.namespaceOf(object))
     conversion.lost(
       object,
-      `forProvider.passwordSecretRef: the Secret has to be in the namespace of the Role, not in ${String(namespace)}`,
+      `forProvider.passwordSecretRef: the Secret has to be in the namespace of the Role, not in ${JSON.stringify(namespace)}`,
     );
   return { passwordSecretRef: rest };
 }
@@ -268,7 +268,7 @@ function secretOf(conversion: Conversion, object: KubeObject): string | undefine
   if (namespace !== undefined && namespace !== conversion.namespaceOf(object))
     conversion.lost(
       object,
-      `its connection Secret was in ${String(namespace)}; it is in the namespace of the resource now`,
+      `its connection Secret was in ${JSON.stringify(namespace)}; it is in the namespace of the resource now`,
     );
   return textOf(name);
 }
