@@ -21,33 +21,51 @@ export interface UsageCache {
 export class Usages {
   readonly #client: KubeClient;
   readonly #cache: UsageCache;
+  readonly #pending = new Map<string, ProviderConfigUsage>();
+  readonly #failed = new Set<string>();
+  #isWriting = false;
 
   constructor(client: KubeClient, cache: UsageCache) {
     this.#client = client;
     this.#cache = cache;
   }
 
+  /**
+   * Sees to it that there is a usage. A new one is written behind what the resource itself waits for: until it is there,
+   * the provider's own view of its resources holds the configuration. Throws what the API says from the second try on.
+   */
   async track(resource: Managed, definition: KindDefinition, config: ProviderConfig): Promise<void> {
-    const namespace = resource.metadata.namespace ?? '';
-    const name = resource.metadata.uid ?? '';
+    const usage = usageOf(resource, definition, config);
+    const { namespace, name } = usage.metadata;
     if (resource.metadata.deletionTimestamp !== undefined || this.#cache.get(`${namespace}/${name}`) !== undefined)
       return;
-    const usage: ProviderConfigUsage = {
-      apiVersion: apiVersion(ProviderConfigUsageKind),
-      kind: 'ProviderConfigUsage',
-      metadata: {
-        namespace,
-        name,
-        labels: { [CONFIG_LABEL]: config.metadata.name, [CONFIG_KIND_LABEL]: config.kind },
-        ownerReferences: [controllerReference(resource, definition)],
-      },
-      providerConfigRef: { kind: config.kind, name: config.metadata.name },
-      resourceRef: { apiVersion: resource.apiVersion, kind: resource.kind, name: resource.metadata.name },
-    };
+    if (this.#failed.delete(name)) {
+      await this.#create(usage);
+      return;
+    }
+    this.#pending.set(name, usage);
+    if (!this.#isWriting) void this.#write();
+  }
+
+  /** One after the other, so that many new resources at once do not wait for their own bookkeeping. */
+  async #write(): Promise<void> {
+    this.#isWriting = true;
+    for (const [name, usage] of this.#pending) {
+      // Said when the resource is looked at again.
+      await this.#create(usage).catch(() => undefined);
+      this.#pending.delete(name);
+    }
+    this.#isWriting = false;
+  }
+
+  async #create(usage: ProviderConfigUsage): Promise<void> {
     try {
       this.#cache.put(await this.#client.create(ProviderConfigUsageKind, usage));
     } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
+      if (!isAlreadyExists(error)) {
+        this.#failed.add(usage.metadata.name);
+        throw error;
+      }
     }
   }
 
@@ -61,4 +79,19 @@ export class Usages {
         (usage) => config.kind === 'ClusterProviderConfig' || usage.metadata.namespace === config.metadata.namespace,
       ).length;
   }
+}
+
+function usageOf(resource: Managed, definition: KindDefinition, config: ProviderConfig): ProviderConfigUsage {
+  return {
+    apiVersion: apiVersion(ProviderConfigUsageKind),
+    kind: 'ProviderConfigUsage',
+    metadata: {
+      namespace: resource.metadata.namespace ?? '',
+      name: resource.metadata.uid ?? '',
+      labels: { [CONFIG_LABEL]: config.metadata.name, [CONFIG_KIND_LABEL]: config.kind },
+      ownerReferences: [controllerReference(resource, definition)],
+    },
+    providerConfigRef: { kind: config.kind, name: config.metadata.name },
+    resourceRef: { apiVersion: resource.apiVersion, kind: resource.kind, name: resource.metadata.name },
+  };
 }
