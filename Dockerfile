@@ -16,13 +16,13 @@ USER 2000:2000
 FROM base AS function
 COPY --from=build /src/dist/function.js ./
 EXPOSE 9443
-ENTRYPOINT ["node", "--enable-source-maps", "/app/function.js"]
+ENTRYPOINT ["node", "/app/function.js"]
 
 FROM base AS provider
 COPY --from=build /src/dist/provider.js ./
 EXPOSE 8080
-ENTRYPOINT ["node", "--enable-source-maps", "/app/provider.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=2", "--optimize-for-size", "/app/provider.js"]
 
 FROM base AS runner
 COPY --from=build /src/dist/runner.js ./
-ENTRYPOINT ["node", "--enable-source-maps", "/app/runner.js"]
+ENTRYPOINT ["node", "/app/runner.js"]

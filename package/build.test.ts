@@ -1,15 +1,37 @@
 import { spawnSync } from 'node:child_process';
-import { glob, mkdtemp, rm } from 'node:fs/promises';
+import { glob, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { bundle, ENTRIES } from './build.ts';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { bundle, ENTRIES, NODE_FLAGS } from './build.ts';
+
+// A bundle is made anew in each test.
+vi.setConfig({ testTimeout: 120_000 });
 
 test('every process has a bundle, and every bundle a process', async () => {
   const found: string[] = [];
   const cwd = resolve(import.meta.dirname, '..');
   for await (const path of glob('{function,provider}/**/main.ts', { cwd })) found.push(path);
   expect(Object.values(ENTRIES).toSorted()).toEqual(found.toSorted());
+});
+
+test('the image starts the provider with the flags that are measured', async () => {
+  const text = await readFile(resolve(import.meta.dirname, '../Dockerfile'), 'utf8');
+  expect(text).toContain(JSON.stringify(['node', ...NODE_FLAGS, '/app/provider.js']).replaceAll(',', ', '));
+});
+
+test('the provider is one file that runs alone', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'xdatabase-build-'));
+  onTestFinished(async () => {
+    await rm(folder, { recursive: true });
+  });
+  const file = await bundle('provider', 'provider/main.ts', folder);
+  const { status, stderr, stdout } = spawnSync(process.execPath, [file, '--kubeconfig', join(folder, 'none')], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  expect(status).not.toBe(0);
+  expect(stdout + stderr).toContain(join(folder, 'none'));
 });
 
 test('the function is one file that runs alone, without a client of Kubernetes in it', async () => {

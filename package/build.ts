@@ -1,7 +1,7 @@
 /** `npm run build`: one file for each process in dist/, with everything it needs, so that an image holds no node_modules. */
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { build, type Metafile } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
@@ -13,12 +13,37 @@ const FORBIDDEN: Record<string, readonly string[]> = {
   runner: ['node_modules/@kubernetes/client-node/', 'node_modules/pg/', 'node_modules/mysql2/', 'provider/runtime/'],
 };
 
+/**
+ * Flags of Node for the processes that run for long. V8 would rather let its heap grow than collect: at a thousand
+ * resources these halve the memory of the provider. They are in the Dockerfile too, which cannot read this.
+ */
+export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=2', '--optimize-for-size'];
+
 /** Every process by the name of its bundle. One that is listed and not there is an error of the build. */
 export const ENTRIES: Record<string, string> = {
   function: 'function/main.ts',
   provider: 'provider/main.ts',
   runner: 'provider/runner/main.ts',
   xdb: 'provider/cli/main.ts',
+};
+
+/** Packages of which we use a corner, and whose modules do nothing but define: the rest of them is left out. */
+const DEFINING = /[/\\]node_modules[/\\]@kubernetes[/\\]client-node[/\\]/;
+const DEFINING_NAME = '@kubernetes/client-node';
+
+/** client-node has a class for each kind of the API: a megabyte of text, and fifteen of memory, that nobody asks for. */
+const onlyWhatIsUsed: Plugin = {
+  name: 'only-what-is-used',
+  setup: ({ onResolve, resolve: resolveAgain }) => {
+    onResolve({ filter: /.*/ }, async ({ path, pluginData, kind, ...where }) => {
+      if (pluginData === onlyWhatIsUsed.name || kind === 'entry-point') return undefined;
+      if (path !== DEFINING_NAME && !DEFINING.test(where.importer)) return undefined;
+      const found = await resolveAgain(path, { ...where, kind, pluginData: onlyWhatIsUsed.name });
+      if (found.errors.length > 0 || !DEFINING.test(found.path)) return undefined;
+      const { path: file, namespace, external } = found;
+      return { path: file, namespace, external, sideEffects: false };
+    });
+  },
 };
 
 function refuseForbidden(name: string, metafile: Metafile): void {
@@ -44,6 +69,7 @@ export async function bundle(name: string, entry: string, folder: string): Promi
     target: 'node24',
     sourcemap: true,
     metafile: true,
+    plugins: [onlyWhatIsUsed],
     logLevel: 'warning',
     legalComments: 'linked',
     // Native or never used parts that packages look for and do without.

@@ -2,6 +2,7 @@
 import type { KubeObject } from '../api/kind.ts';
 import type { Reflector } from '../runtime/kube/reflector.ts';
 import { keyOf } from '../runtime/kube/resource.ts';
+import type { ReadStore } from '../runtime/kube/store.ts';
 import { conditionOf } from '../runtime/managed/conditions.ts';
 import type { Managed } from '../api/kind.ts';
 import { becameUsable, gotName, needsReconcile } from './changes.ts';
@@ -34,7 +35,8 @@ export class Wiring {
       },
       onUpdate: (old, object) => {
         if (needsReconcile(old, object)) controller?.enqueue(keyOf(object.metadata));
-        if (becameUsable(old, object) || gotName(old, object)) this.#wakeWaiting(object);
+        if (becameUsable(old, object)) this.#wakeWaiting(object);
+        else if (gotName(old, object)) this.#wakeReferring(object);
       },
       onDelete: (object) => {
         const { kind, name } = (object as Managed).spec.providerConfigRef;
@@ -45,21 +47,30 @@ export class Wiring {
     });
   }
 
-  /** Resources of the namespace that name this one, and are not in sync, may have waited for it. */
+  /** Resources of the namespace that name this one's object, or refer to it, may have waited for it. */
   #wakeWaiting(object: KubeObject): void {
-    const { namespace = '', name } = object.metadata;
     const claim = claimOf(object as Managed);
-    for (const { reflector, controller } of this.#manager.servedManaged()) {
-      const { store } = reflector;
-      const waiting = [
-        ...(claim === undefined ? [] : store.byIndex('needs', claimKey(claim))),
-        ...store.byIndex('refers', `${namespace}/${name}`),
-        ...store.byIndex('refers', `${namespace}/*`),
-      ];
-      for (const other of waiting)
-        if (other.metadata.namespace === namespace && conditionOf(other as Managed, 'Synced')?.status !== 'True')
+    if (claim !== undefined) this.#wake(object, (store) => store.byIndex('needs', claimKey(claim)));
+    this.#wakeReferring(object);
+  }
+
+  #wakeReferring(object: KubeObject): void {
+    const { namespace = '', name } = object.metadata;
+    this.#wake(object, (store) => [
+      ...store.byIndex('refers', `${namespace}/${name}`),
+      ...store.byIndex('refers', `${namespace}/*`),
+    ]);
+  }
+
+  /** Those that are not in sync, in the namespace of `object`. */
+  #wake({ metadata }: KubeObject, find: (store: ReadStore) => KubeObject[]): void {
+    for (const { reflector, controller } of this.#manager.servedManaged())
+      for (const other of find(reflector.store))
+        if (
+          other.metadata.namespace === metadata.namespace &&
+          conditionOf(other as Managed, 'Synced')?.status !== 'True'
+        )
           controller?.enqueue(keyOf(other.metadata));
-    }
   }
 
   /** The next claimant of an object may take it once the first is gone. */

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bundle } from '../../package/build.ts';
+import { bundle, NODE_FLAGS } from '../../package/build.ts';
 import type { KubeObject } from '../../provider/api/kind.ts';
 import type { Resource } from '../../provider/runtime/kube/resource.ts';
 import { managed, providerConfig, secret } from '../e2e/objects.ts';
@@ -61,6 +61,7 @@ export const ours: Contestant = {
       name: 'provider',
       command: process.execPath,
       args: [
+        ...NODE_FLAGS,
         ...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
         program,
         `--kubeconfig=${cluster.kubeconfig}`,

@@ -78,12 +78,14 @@ let store: LocalStore;
 let external: External;
 let writes: number;
 let references: ReferenceResolver;
+let now: Date;
 
 beforeEach(() => {
   store = new LocalStore();
   external = new External();
   references = noReferences;
   writes = 0;
+  now = new Date('2026-01-01T00:00:00.123Z');
 });
 
 async function reconcile() {
@@ -110,7 +112,7 @@ async function reconcile() {
     },
     references,
     metrics: { firstReconcile: () => {}, firstReady: () => {}, deleted: () => {}, drift: () => {} },
-    now: () => new Date('2026-01-01T00:00:00.123Z'),
+    now: () => now,
   });
   external.calls = [];
   return await reconciler.reconcile('team-a', 'orders', new AbortController().signal, 0);
@@ -135,11 +137,14 @@ describe('a new resource', () => {
     expect(reasons()).toEqual(['CreatedExternalResource']);
   });
 
-  test('costs two writes, before the create and the status; that it succeeded is written at the next look', async () => {
+  test('costs two writes, before the create and the status; that it succeeded is written at a later look', async () => {
     store.add(resource());
     await reconcile();
     expect(writes).toBe(2);
+    await reconcile();
+    expect(writes).toBe(2);
     expect(current().metadata.annotations?.[ANNOTATION.createSucceeded]).toBeUndefined();
+    now = new Date('2026-01-01T00:01:00Z');
     await reconcile();
     expect(writes).toBe(3);
     expect(current().metadata.annotations?.[ANNOTATION.createSucceeded]).toBeDefined();

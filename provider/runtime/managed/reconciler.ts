@@ -4,7 +4,7 @@
  * Three things differ from that order, all to spare the API server writes. The external name, the finalizer and
  * `create-pending` go in one patch, just before a create; after a create or update the resource is observed again at
  * once instead of through the queue, so that one status write tells the whole story; and `create-succeeded` is written
- * at the next look. SQL names are deterministic, so nothing depends on it.
+ * at a later look. SQL names are deterministic, so nothing depends on it.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Managed } from '../../api/kind.ts';
@@ -49,7 +49,9 @@ export interface ReconcilerOptions {
 const CREATION_GRACE_MS = 30_000;
 
 /** How long a new resource may wait for others before it says so; what it waits for is usually made in the same second. */
-const YOUNG_MS = 5_000;
+const YOUNG_MS = 10_000;
+/** How long after a create its success is recorded at the earliest: the looks before are those that the creation itself causes. */
+const SUCCESS_AFTER_MS = 20_000;
 const TRANSIENT: ReadonlySet<string> = new Set(['Waiting', 'ReferenceNotFound', 'ReferenceNotReady', 'NotYours']);
 
 /** Where a pass failed: the event's reason, and what the Synced message begins with. */
@@ -273,13 +275,14 @@ class Pass {
   }
 
   /**
-   * `create-succeeded`, at the first look after the one that created: by then Crossplane has had time to take in the
+   * `create-succeeded`, at the first look some time after the one that created: by then Crossplane has had time to take in the
    * changes of all resources of a composite, and it allows a composite only a hundred at once.
    */
   #completedCreation(): MetadataPatch {
     const pending = at.annotation(this.#resource, at.ANNOTATION.createPending);
     if (pending === undefined || !at.hasCreated(this.#resource)) return {};
     if (at.annotation(this.#resource, at.ANNOTATION.createSucceeded) !== undefined) return {};
+    if (this.#options.now().getTime() - Date.parse(pending) < SUCCESS_AFTER_MS) return {};
     return { annotations: { ...this.#identity().annotations, [at.ANNOTATION.createSucceeded]: pending } };
   }
 
