@@ -30,13 +30,16 @@ export function claimOf(resource: Managed): Claimed | undefined {
   }
 }
 
+/** As roleReference says it: at any host is what is meant when none is named. */
+const shortest = (role: string): string => role.replace(/^([^@]*)@%$/, '$1');
+
 export interface Mention extends Claimed {
   kind: 'Database' | 'Role';
   /** Where it is named, e.g. "forProvider.owner". */
   path: string;
 }
 
-const ROLE_FIELDS = ['owner', 'role', 'memberOf', 'grantor', 'targetRole'];
+const ROLE_FIELDS = ['owner', 'role', 'memberOf', 'proxyOf', 'grantor', 'targetRole'];
 /** Not `sourceDatabase`: of a Restore it names files, of a Copy the server may be another, which is checked by itself. */
 const DATABASE_FIELDS = ['database', 'connectionDatabase', 'template', 'targetDatabase'];
 /** Databases that every server has and that hold nobody's data. */
@@ -48,7 +51,8 @@ export function mentionsOf(resource: Managed): Mention[] {
   const mentions: Mention[] = [];
   const add = (kind: Mention['kind'], value: unknown, path: string): void => {
     const name = text(value);
-    if (name !== undefined) mentions.push({ kind, name, path: `forProvider.${path}` });
+    if (name === undefined) return;
+    mentions.push({ kind, name: kind === 'Role' ? shortest(name) : name, path: `forProvider.${path}` });
   };
   for (const field of ROLE_FIELDS) if (spec[field] !== 'PUBLIC') add('Role', spec[field], field);
   for (const field of DATABASE_FIELDS)

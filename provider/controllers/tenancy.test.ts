@@ -102,6 +102,9 @@ describe('on an isolated server', () => {
     ['Role', { onDelete: { reassignOwnedTo: 'orders_app' } }],
     ['Grant', { role: 'orders_app', memberOf: 'mine' }],
     ['Grant', { role: 'mine', memberOf: 'orders_app' }],
+    ['Grant', { role: 'mine', proxyOf: 'orders_app' }],
+    ['Grant', { role: 'mine', proxyOf: 'orders_app@%' }],
+    ['Grant', { role: 'mine@10.0.0.1', database: 'mine', privileges: ['SELECT'] }],
     ['Grant', { role: 'mine', database: 'orders', privileges: ['CONNECT'] }],
     ['Grant', { role: 'PUBLIC', database: 'orders', privileges: ['CONNECT'] }],
     ['Grant', { role: 'mine', database: 'mine', grantor: 'orders_app', privileges: ['CONNECT'] }],
@@ -122,6 +125,19 @@ describe('on an isolated server', () => {
     expect(refusal(open, make(kind, 'team-b', 'attempt', forProvider), database, role, ...own)).toBeUndefined();
   });
 
+  test('an account is named with its host, and at any host with or without %', () => {
+    const mine = [
+      make('Database', 'team-b', 'mine'),
+      make('Role', 'team-b', 'app', { host: '10.%' }),
+      make('Role', 'team-b', 'any'),
+    ];
+    const grant = (to: string) => make('Grant', 'team-b', 'g', { role: to, database: 'mine', privileges: ['SELECT'] });
+    for (const name of ['app@10.%', 'any', 'any@%']) expect(refusal(isolated, grant(name), ...mine)).toBeUndefined();
+    for (const name of ['app', 'app@%', 'any@10.%']) expect(refusal(isolated, grant(name), ...mine)).toBe('NotYours');
+    const twin = make('Role', 'team-c', 'any', { host: '%' }, '2026-02-01T00:00:00Z');
+    expect(refusal(isolated, twin, ...mine)).toBe('AlreadyManaged');
+  });
+
   test('a younger resource of another namespace does not make the name its own', () => {
     const thief = make('Role', 'team-b', 'orders_app', {}, '2026-02-01T00:00:00Z');
     const grant = make('Grant', 'team-b', 'g', { role: 'orders_app', memberOf: 'orders_app' });
@@ -137,10 +153,15 @@ describe('on an isolated server', () => {
     },
   );
 
-  test.each(['tablespaces', 'parameters', 'languages', 'foreignDataWrappers'])(
+  test.each(['tablespaces', 'parameters', 'languages', 'foreignDataWrappers', 'system', 'databasePattern'])(
     'privileges on %s have to be allowed',
     (field) => {
-      const grant = make('Grant', 'team-b', 'g', { role: 'PUBLIC', [field]: ['x'], privileges: ['create'] });
+      const wide: Record<string, unknown> = { system: true, databasePattern: 'team_b%' };
+      const grant = make('Grant', 'team-b', 'g', {
+        role: 'PUBLIC',
+        [field]: wide[field] ?? ['x'],
+        privileges: ['create'],
+      });
       expect(refusal(isolated, grant)).toBe('PrivilegeNotAllowed');
       expect(refusal({ ...isolated, allowedServerPrivileges: new Set(['CREATE']) }, grant)).toBeUndefined();
     },

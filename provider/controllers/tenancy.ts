@@ -28,7 +28,14 @@ export interface Inventory {
   policy(resource: Managed): ServerPolicy | undefined;
 }
 
-const SERVER_WIDE_FIELDS = ['languages', 'foreignDataWrappers', 'tablespaces', 'parameters', 'system'];
+const SERVER_WIDE_FIELDS = [
+  'languages',
+  'foreignDataWrappers',
+  'tablespaces',
+  'parameters',
+  'system',
+  'databasePattern',
+];
 
 export class Tenancy implements Guard {
   readonly #inventory: Inventory;

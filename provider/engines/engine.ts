@@ -74,4 +74,6 @@ export interface Engine {
   /** What backups, restores and copies need; absent where the engine does them in another way. */
   readonly jobs?: JobOperations;
   close(): Promise<void>;
+  /** Whether one statement tells of all databases at once: then all are asked about together. */
+  readonly seesAllDatabases?: boolean;
 }

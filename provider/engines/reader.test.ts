@@ -67,6 +67,22 @@ describe('the batching reader', () => {
     results.forEach((result, i) => expect((result as unknown as { query: unknown }).query).toEqual(name(i)));
   });
 
+  test('asks about all databases together where one statement sees them all', async () => {
+    const server = new FakeServer();
+    const grantIn = (database: string) => ({
+      grantee: { name: 'app' },
+      targets: [{ type: 'database' as const, database }],
+    });
+    const ask = async (reader: BatchingReader) =>
+      await Promise.all(['one', 'two', 'three'].map((database) => reader.read('grant', grantIn(database))));
+    await ask(server.reader());
+    expect(server.batches.map(({ size }) => size)).toEqual([1, 1, 1]);
+    server.batches = [];
+    Object.assign(server.engine, { seesAllDatabases: true });
+    await ask(server.reader());
+    expect(server.batches.map(({ size }) => size)).toEqual([3]);
+  });
+
   test('collects what is asked while a batch is under way', async () => {
     const server = new FakeServer();
     server.latency = 5;

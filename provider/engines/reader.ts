@@ -147,7 +147,7 @@ export class BatchingReader {
   }
 
   #group(kind: ReadKind, query: unknown): Group {
-    const name = `${kind} ${databaseOf(kind, query)}`;
+    const name = `${kind} ${this.#engine.seesAllDatabases === true ? '' : databaseOf(kind, query)}`;
     let group = this.#groups.get(name);
     if (group === undefined) {
       this.#forgetUnused();

@@ -1,6 +1,7 @@
 /** A Grant with memberOf: the membership of one role in another, with its options. */
 import type { GrantParameters } from '../api/grant.ts';
 import { type AppliedMembership, readAppliedMemberships } from './applied.ts';
+import type { ServerInfo } from '../engines/engine.ts';
 import { invalidSpec, ResourceError, waiting } from './errors.ts';
 import { denied } from './grant-authority.ts';
 import type { Membership, MembershipObserved, Step } from './model.ts';
@@ -48,7 +49,7 @@ export async function planMembership(
   if (role === reader.server.admin.name && observed.endsPasswordLogin === true)
     throw invalidSpec(`memberOf: "${memberOf}" would end the password login of the administrator "${role}"`);
   const before = readAppliedMemberships(context.applied).filter((entry) => entry.memberOf === memberOf);
-  const want = { ...wanted(spec), ...inheritance(spec, observed, table) };
+  const want = { ...wanted(spec), ...inheritance(spec, observed, reader.server) };
   const { steps, granting } = difference(spec, want, observed, before);
   if (granting && observed.mayGrant === false)
     throw denied(
@@ -88,7 +89,7 @@ const isEmptyRecord = (applied: unknown): boolean => !Array.isArray(applied) || 
 function validate(spec: GrantParameters, table: PrivilegeTable, { reader: { server } }: PlanContext): void {
   if (spec.grantor !== undefined) throw invalidSpec('grantor: cannot be chosen for memberOf');
   const option = (['withInherit', 'withSet'] as const).find((name) => spec[name] !== undefined);
-  if (option === undefined || (option === 'withInherit' && spec.withSet === undefined && table.defaultRoles)) return;
+  if (option === undefined || (option === 'withInherit' && spec.withSet === undefined && server.accounts)) return;
   const since = table.membershipOptions;
   if (since === undefined) throw invalidSpec(`${option}: ${server.product} has no such option of memberships`);
   if (server.versionNumber < since.versionNumber)
@@ -104,20 +105,32 @@ function wanted(spec: GrantParameters): AppliedMembership {
   };
 }
 
-/** Whether the group shall be a default role, where that is a list of the role: as a rule, as far as there is room. */
+/** Whether the group shall be a default role, where an account has such. */
 function inheritance(
   { withInherit, memberOf = '' }: GrantParameters,
   { defaultRoles = [] }: MembershipAuthority,
-  { defaultRoles: kind }: PrivilegeTable,
+  { accounts }: ServerInfo,
 ): { inherit?: boolean } {
-  if (kind === undefined) return {};
-  const others = defaultRoles.filter((name) => name !== memberOf);
-  const hasRoom = kind === 'many' || others.length === 0;
-  if (withInherit === true && !hasRoom)
+  if (accounts === undefined) return {};
+  const inherit = inheritsByDefault('withInherit', withInherit, memberOf, defaultRoles, accounts.defaultRoles);
+  return inherit === undefined ? {} : { inherit };
+}
+
+/** As a rule a group is a default role, as far as there is room; undefined = whatever it is. */
+export function inheritsByDefault(
+  field: string,
+  wanted: boolean | undefined,
+  group: string,
+  defaults: readonly string[],
+  room: 'one' | 'many',
+): boolean | undefined {
+  const others = defaults.filter((name) => name !== group);
+  const hasRoom = room === 'many' || others.length === 0;
+  if (wanted === true && !hasRoom)
     throw invalidSpec(
-      `withInherit: the default role is "${others.join('", "')}", and there is one at a time; SET DEFAULT ROLE NONE first, or leave out withInherit`,
+      `${field}: the default role is "${others.join('", "')}", and there is one at a time; SET DEFAULT ROLE NONE first, or leave it out`,
     );
-  return withInherit === false ? { inherit: false } : hasRoom ? { inherit: true } : {};
+  return wanted ?? (hasRoom ? true : undefined);
 }
 
 /** The list of default roles as it is when the group is none any more. */

@@ -57,8 +57,6 @@ export interface PrivilegeTable {
   publicSchema?: (server: ServerInfo) => { owner: string; publicPrivileges: string[] };
   /** The first version whose memberships have the options INHERIT and SET; absent = none has. */
   membershipOptions?: Since;
-  /** Whether the groups whose rights a role has without SET ROLE are a list of its own: how many it may hold. */
-  defaultRoles?: 'one' | 'many';
   /** Whether objects belong to nobody, live in databases without schemas, and grants have no grantor. */
   ownerless?: true;
 }

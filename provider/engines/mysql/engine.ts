@@ -22,6 +22,7 @@ const INFO_MS = 5 * 60_000;
 const ANYWHERE = '';
 
 export class MysqlEngine implements Engine {
+  readonly seesAllDatabases = true;
   readonly writes = new WriteLog();
   readonly #settings: ConnectionSettings;
   readonly #flavour: Flavour;

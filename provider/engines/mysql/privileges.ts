@@ -116,7 +116,6 @@ export const MYSQL_PRIVILEGES: PrivilegeTable = {
     dynamic: true,
   }),
   public: false,
-  defaultRoles: 'many',
 };
 
 export const MARIADB_PRIVILEGES: PrivilegeTable = {
@@ -138,7 +137,6 @@ export const MARIADB_PRIVILEGES: PrivilegeTable = {
     ],
   }),
   public: true,
-  defaultRoles: 'one',
 };
 
 export const tableOfFlavour = ({ engine }: Pick<ServerInfo, 'engine'>): PrivilegeTable =>

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { GrantKind } from '../../api/grant.ts';
 import { RoleKind } from '../../api/role.ts';
 import { SchemaKind } from '../../api/schema.ts';
 import type { KindDefinition, Managed } from '../../api/kind.ts';
@@ -46,6 +47,12 @@ describe('references', () => {
   test('a reference becomes the external name, not the object name', async () => {
     const schema = make('Schema', 'app', { spec: { databaseRef: { name: 'orders-db' } } });
     expect(await resolve(SchemaKind, schema, database)).toEqual({ database: 'orders' });
+  });
+
+  test('an account is referred to with its host', async () => {
+    const account = make('Role', 'app', { externalName: 'a@corp.com', spec: { host: '10.%' } });
+    const grant = make('Grant', 'g', { spec: { roleRef: { name: 'app' } } });
+    expect(await resolve(GrantKind, grant, account)).toEqual({ role: 'a@corp.com@10.%' });
   });
 
   test('a value that is set stays, unless the policy is Always', async () => {
