@@ -133,6 +133,19 @@ export function inheritsByDefault(
   return wanted ?? (hasRoom ? true : undefined);
 }
 
+/** The list of default roles, where it has to be said: some servers take the option together with the membership. */
+function defaultsAfter(
+  memberOf: string,
+  { admin, inherit }: Partial<Membership>,
+  observed: MembershipAuthority,
+): { defaultRoles?: string[] } {
+  const list = observed.defaultRoles;
+  if (list === undefined) return {};
+  if (inherit === false) return withoutDefault(memberOf, observed);
+  const isKept = admin === false && list.includes(memberOf);
+  return inherit === true || isKept ? { defaultRoles: [...list.filter((name) => name !== memberOf), memberOf] } : {};
+}
+
 /** The list of default roles as it is when the group is none any more. */
 function withoutDefault(memberOf: string, { defaultRoles = [] }: MembershipAuthority): { defaultRoles?: string[] } {
   const left = defaultRoles.filter((name) => name !== memberOf);
@@ -167,13 +180,7 @@ function difference(
   if (!absent && !isUsable && want.set === undefined && want.inherit === undefined) change.set = true;
   const granting = absent || Object.values(change).some((value) => value);
   const steps: Step[] = [];
-  const list = observed.defaultRoles;
-  const defaults =
-    list === undefined || change.inherit === undefined
-      ? {}
-      : change.inherit
-        ? { defaultRoles: [...list, memberOf] }
-        : withoutDefault(memberOf, observed);
+  const defaults = defaultsAfter(memberOf, change, observed);
   if (absent || Object.keys(change).length > 0)
     steps.push({ kind: 'grantMembership', role, memberOf, ...change, ...defaults });
   for (const row of others)

@@ -138,12 +138,21 @@ export class World {
     return new Story(this, spec);
   }
 
+  /** Takes everything from an account. */
+  async reset(of: string): Promise<void> {
+    await this.sql(`REVOKE ALL PRIVILEGES, GRANT OPTION FROM {${of}}@'%'`);
+    await this.sql('DELETE FROM mysql.proxies_priv WHERE User = ?', [this.name(of)]);
+    await this.sql('FLUSH PRIVILEGES');
+  }
+
   /** What an account holds, as SHOW GRANTS says it, without the account. */
   async shown(of: string, host = '%'): Promise<string[]> {
     const account = host === '' ? `{${of}}` : `{${of}}@'${host}'`;
     const rows = await this.sql(`SHOW GRANTS FOR ${account}`);
     return rows
-      .map((row) => String(Object.values(row)[0]).replace(/ (TO|IDENTIFIED BY|FOR) .*?( WITH GRANT OPTION)?$/, '$2'))
+      .map((row) =>
+        String(Object.values(row)[0]).replace(/ (TO|IDENTIFIED BY|FOR) .*?( WITH (GRANT|ADMIN) OPTION)?$/, '$2'),
+      )
       .map((line) => line.replaceAll(new RegExp(String.raw`\\*_${this.id}`, 'g'), ''))
       .filter((line) => !line.startsWith('GRANT USAGE ON *.*'))
       .toSorted();

@@ -56,6 +56,7 @@ const DELETE_HISTORY: PrivilegeEntry = { name: 'DELETE HISTORY', aliases: ['DELE
 const SHOW_CREATE_ROUTINE: PrivilegeEntry = { name: 'SHOW CREATE ROUTINE', since: V11_3 };
 
 interface Words {
+  proxy: ObjectPrivileges;
   table?: PrivilegeEntry[];
   database?: PrivilegeEntry[];
   routine?: PrivilegeEntry[];
@@ -63,7 +64,14 @@ interface Words {
   dynamic?: true;
 }
 
-function objectsOf({ table = [], database = [], routine = [], server, dynamic }: Words): PrivilegeTable['objects'] {
+function objectsOf({
+  table = [],
+  database = [],
+  routine = [],
+  server,
+  dynamic,
+  proxy,
+}: Words): PrivilegeTable['objects'] {
   const tableWords = [...TABLE_WORDS, ...table];
   const databaseWords = [...tableWords, ...DATABASE_WORDS, ...database];
   const onDatabase: ObjectPrivileges = {
@@ -90,7 +98,7 @@ function objectsOf({ table = [], database = [], routine = [], server, dynamic }:
       privileges: [...ROUTINE_WORDS, ...routine, OPTION],
       option: GRANT_OPTION,
     },
-    proxy: PROXY,
+    proxy,
   };
 }
 
@@ -114,6 +122,7 @@ export const MYSQL_PRIVILEGES: PrivilegeTable = {
       'DROP ROLE',
     ),
     dynamic: true,
+    proxy: PROXY,
   }),
   public: false,
 };
@@ -122,6 +131,8 @@ export const MARIADB_PRIVILEGES: PrivilegeTable = {
   ...SHARED,
   product: 'MariaDB',
   objects: objectsOf({
+    // An option that is added is forgotten when the server restarts.
+    proxy: { ...PROXY, optionOnlyAnew: true },
     table: [DELETE_HISTORY],
     database: [SHOW_CREATE_ROUTINE],
     // ALL on a routine is not this one.

@@ -47,7 +47,11 @@ export class RoleGraph {
   }
 
   defaultRoles(member: Found): string[] {
-    if (this.#info.engine === 'mariadb') return member.defaultRole === undefined ? [] : [member.defaultRole];
+    if (this.#info.engine === 'mariadb') {
+      const name = member.defaultRole;
+      // MariaDB remembers a default role that was taken away, and it means nothing.
+      return name !== undefined && this.way(member, { name, host: '' }) !== undefined ? [name] : [];
+    }
     return this.#defaults.filter(([of]) => isSame(of, member)).map(([, role]) => accountText(role));
   }
 
