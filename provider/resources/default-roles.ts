@@ -39,8 +39,10 @@ export class DefaultRoles {
   }
 
   /** The list as it has to be when `inherit` of that group changes; nothing when it stays as it is. */
-  after(role: string, inherit: boolean | undefined): { defaultRoles?: string[] } {
-    if (this.#room === undefined || inherit === undefined) return {};
+  after(role: string, { admin, inherit }: Partial<Membership>): { defaultRoles?: string[] } {
+    if (this.#room === undefined) return {};
+    // Some servers take the option together with the membership, and with that its place on the list.
+    if (inherit === undefined) return admin === false && this.#list.includes(role) ? { defaultRoles: this.#list } : {};
     const others = this.#list.filter((name) => name !== role && !(inherit && this.#leaving.includes(name)));
     if (!inherit && others.length === this.#list.length) return {};
     this.#list = inherit ? [...others, role] : others;

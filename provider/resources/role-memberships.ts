@@ -49,7 +49,7 @@ export async function planMemberships(
       memberOf: group.role,
       ...change,
       role: name,
-      ...defaults.after(group.role, change.inherit),
+      ...defaults.after(group.role, change),
     });
     if (ours.length === 0 && !plan.made.includes(group.role)) plan.made.push(group.role);
   }
@@ -70,7 +70,7 @@ export async function leavingSteps(
     if (held.length === 0) continue;
     const answer: MembershipAuthority = await context.reader.read('membership', { role, memberOf });
     if (oursOf(answer, held).length > 0)
-      steps.push({ kind: 'revokeMembership', role, memberOf, ...defaults.after(memberOf, false) });
+      steps.push({ kind: 'revokeMembership', role, memberOf, ...defaults.after(memberOf, { inherit: false }) });
   }
   return steps;
 }
