@@ -34,11 +34,11 @@ const DEFINING_NAME = '@kubernetes/client-node';
 /** client-node has a class for each kind of the API: a megabyte of text, and fifteen of memory, that nobody asks for. */
 const onlyWhatIsUsed: Plugin = {
   name: 'only-what-is-used',
-  setup: ({ onResolve, resolve: resolveAgain }) => {
-    onResolve({ filter: /.*/ }, async ({ path, pluginData, kind, ...where }) => {
+  setup: (bundling) => {
+    bundling.onResolve({ filter: /.*/ }, async ({ path, pluginData, kind, ...where }) => {
       if (pluginData === onlyWhatIsUsed.name || kind === 'entry-point') return undefined;
       if (path !== DEFINING_NAME && !DEFINING.test(where.importer)) return undefined;
-      const found = await resolveAgain(path, { ...where, kind, pluginData: onlyWhatIsUsed.name });
+      const found = await bundling.resolve(path, { ...where, kind, pluginData: onlyWhatIsUsed.name });
       if (found.errors.length > 0 || !DEFINING.test(found.path)) return undefined;
       const { path: file, namespace, external } = found;
       return { path: file, namespace, external, sideEffects: false };
