@@ -1,6 +1,8 @@
 /** The server that a demo starts for itself, by engine. */
 import { CockroachServer } from '../../test/rig/cockroachdb/server.ts';
+import { type MysqlServer, startMariadb, startMysql } from '../../test/rig/mysql.ts';
 import { startPostgres } from '../../test/rig/postgres.ts';
+import { MYSQL, POSTGRES } from './proof-dialects.ts';
 import type { ProvingServer } from './proofs.ts';
 
 export interface DemoServer extends ProvingServer {
@@ -22,6 +24,7 @@ async function postgres(): Promise<DemoServer> {
     port: server.port,
     serverUrl: `${server.url()}?sslmode=disable`,
     example: 'claim.yaml',
+    dialect: POSTGRES,
     queryAs: async (user, database, sql) => await server.queryAs(user, database, sql),
     stop: async () => {
       await server.stop();
@@ -44,6 +47,7 @@ async function cockroachdb(): Promise<DemoServer> {
       ? {}
       : { note: 'simulated: a stand-in built from the documentation of CockroachDB, in front of a PostgreSQL' }),
     example: 'xr-cockroachdb.yaml',
+    dialect: POSTGRES,
     queryAs: async (user, database, sql) => await server.queryAs(user, database, sql),
     stop: async () => {
       await server.stop();
@@ -51,4 +55,22 @@ async function cockroachdb(): Promise<DemoServer> {
   };
 }
 
-export const demoServers: Readonly<Record<string, () => Promise<DemoServer>>> = { postgres, cockroachdb };
+const mysqlServer = (server: MysqlServer): DemoServer => ({
+  host: server.host,
+  port: server.port,
+  serverUrl: `${server.url()}?sslmode=disable`,
+  example: 'xr-mysql.yaml',
+  dialect: MYSQL,
+  queryAs: async (user, database, sql) => await server.queryAs(user, sql, database),
+  stop: async () => {
+    await server.stop();
+  },
+});
+
+/** Each throws NotAvailableError when such a server cannot be had on this machine. */
+export const demoServers: Readonly<Record<string, () => Promise<DemoServer>>> = {
+  postgres,
+  mysql: async () => mysqlServer(await startMysql()),
+  mariadb: async () => mysqlServer(await startMariadb('11.8')),
+  cockroachdb,
+};

@@ -4,7 +4,8 @@
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Managed } from '../api/kind.ts';
+import { NotAvailableError } from '../../test/rig/binaries.ts';
+import type { KubeObject, Managed } from '../api/kind.ts';
 import { readManifests } from '../local/manifests.ts';
 import { parseServerUrl } from '../local/server-url.ts';
 import { LocalStore } from '../local/store.ts';
@@ -17,13 +18,22 @@ import { type Proof, proofs } from './proofs.ts';
 const HELP = `Usage: npm run demo [-- --json] [-- --file FILE] [-- --engine ENGINE]
 
   --file FILE   a claim, composite or managed resources (default: the engine's own of examples/)
-  --engine E    postgres (the default) or cockroachdb, which is simulated: there is no server that may be used freely
+  --engine E    postgres (the default), mysql, mariadb, or cockroachdb, which is simulated: there is no server that may
+                be used freely
   --json        print one JSON document instead of text
 `;
 
 const root = join(import.meta.dirname, '../..');
 
+/** MySQL and MariaDB share an example, as the engine's name is all that differs. */
+const forEngine = (objects: KubeObject[], engine: string): KubeObject[] =>
+  objects.map((object) => {
+    const { spec } = object as { spec?: { engine?: string } };
+    return spec?.engine === undefined ? object : { ...object, spec: { ...spec, engine } };
+  });
+
 async function demo(
+  engine: string,
   start: () => Promise<DemoServer>,
   given: string | undefined,
   output: Output,
@@ -39,7 +49,7 @@ async function demo(
     const info = await workspace.engine.info();
     const product = server.note === undefined ? info.product : `${info.product} (${server.note})`;
     output.line(`Server: ${product} on ${server.host}:${server.port}, started for this demo`);
-    const resources = await workspace.load(readManifests([file]), fn.address);
+    const resources = await workspace.load(forEngine(readManifests([file]), engine), fn.address);
     output.line(`Claim: ${file.replace(`${root}/`, '')} gives ${resources.length} managed resources\n\nPlan:\n`);
     const plans = await workspace.plan(resources);
     for (const line of planLines(plans)) output.line(line);
@@ -123,6 +133,13 @@ else if (start === undefined) {
   process.stderr.write(`demo: engine ${JSON.stringify(values.engine)} is not in this release; use ${known}\n`);
   process.exitCode = 2;
 } else {
-  const ok = await demo(start, values.file, terminal(process.stdout, process.stderr, values.json), values.json);
-  process.exitCode = ok ? 0 : 1;
+  const output = terminal(process.stdout, process.stderr, values.json);
+  try {
+    const ok = await demo(values.engine, start, values.file, output, values.json);
+    process.exitCode = ok ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof NotAvailableError)) throw error;
+    process.stderr.write(`demo: ${values.engine} cannot be had on this machine: ${error.message}\n`);
+    process.exitCode = 2;
+  }
 }

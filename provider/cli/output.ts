@@ -63,7 +63,8 @@ export function planLines(plans: readonly ResourcePlan[]): string[] {
     for (const statement of plan.statements) {
       if (statement.database !== database) {
         database = statement.database;
-        lines.push(`\\connect ${JSON.stringify(database)}`);
+        // Of servers where a session is at home nowhere there is nothing to say.
+        if (database !== '') lines.push(`\\connect ${JSON.stringify(database)}`);
       }
       lines.push(`${statement.text};`);
     }

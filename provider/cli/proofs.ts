@@ -2,9 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Managed } from '../api/kind.ts';
 import type { LocalStore } from '../local/store.ts';
+import type { ProofDialect } from './proof-dialects.ts';
 
 /** Where a proof is made. */
 export interface ProvingServer {
+  readonly dialect: ProofDialect;
   queryAs(user: { name: string; password: string }, database: string, sql: string): Promise<object[]>;
 }
 
@@ -17,9 +19,6 @@ export interface Proof {
   /** What the server said, when it was not as it should be. */
   detail: string;
 }
-
-/** SQLSTATE of "permission denied": a refused login or a missing table would prove nothing. */
-const PERMISSION_DENIED = '42501';
 
 type Access = 'owner' | 'readWrite' | 'readOnly';
 
@@ -34,6 +33,7 @@ export async function proofs(
   store: LocalStore,
   resources: readonly Managed[],
 ): Promise<Proof[]> {
+  const { dialect } = server;
   const database = resources.find((resource) => resource.kind === 'Database')?.metadata.annotations?.[
     'crossplane.io/external-name'
   ];
@@ -44,13 +44,18 @@ export async function proofs(
   const logins = loginsOf(store, resources);
   const owner = logins.find((login) => login.access === 'owner');
   if (owner === undefined) return [];
-  const table = `"${schema}"."proof_${randomBytes(4).toString('hex')}"`;
+  const table = dialect.table(schema, `proof_${randomBytes(4).toString('hex')}`);
   const proven: Proof[] = [];
   const prove = async (login: Login, what: string, sql: string, allowed: boolean): Promise<void> => {
-    proven.push({ role: login.name, what, allowed, ...(await attempt(server, login, database, sql, allowed)) });
+    proven.push({
+      role: login.name,
+      what,
+      allowed,
+      ...(await attempt(server, login, database, sql, allowed, dialect)),
+    });
   };
   // Made after the grants: only default privileges can make it usable for the others.
-  await prove(owner, 'CREATE TABLE', `CREATE TABLE ${table} (id serial PRIMARY KEY, note text)`, true);
+  await prove(owner, 'CREATE TABLE', dialect.createTable(table), true);
   for (const login of logins.filter((candidate) => candidate !== owner)) {
     const writes = login.access !== 'readOnly';
     await prove(
@@ -64,7 +69,7 @@ export async function proofs(
     await prove(
       login,
       'CREATE TABLE',
-      `CREATE TABLE "${schema}"."not_allowed_${login.access.toLowerCase()}" (id int)`,
+      `CREATE TABLE ${dialect.table(schema, `not_allowed_${login.access.toLowerCase()}`)} (id int)`,
       login.access === 'owner',
     );
     await prove(login, 'DROP TABLE', `DROP TABLE ${table}`, false);
@@ -85,7 +90,8 @@ async function attempt(
     return allowed ? { ok: true, detail: '' } : { ok: false, detail: 'the server allowed it' };
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
-    return !allowed && code === PERMISSION_DENIED
+    // A refused login or a missing table would prove nothing.
+    return !allowed && server.dialect.denied.has(code ?? '')
       ? { ok: true, detail: '' }
       : { ok: false, detail: `${message} (${code ?? 'no code'})` };
   }
@@ -101,7 +107,7 @@ function loginsOf(store: LocalStore, resources: readonly Managed[]): Login[] {
     });
 }
 
-/** By the groups that it is in: that of the owner of the database, or one that may insert. */
+/** By the groups that it is in, that of the owner of the database or one that may insert, or by what it holds itself. */
 function accessOf(username: string, resources: readonly Managed[]): Access {
   const own = resources.find(
     ({ kind, metadata }) => kind === 'Role' && metadata.annotations?.['crossplane.io/external-name'] === username,
@@ -109,11 +115,9 @@ function accessOf(username: string, resources: readonly Managed[]): Access {
   const groups = ((own?.spec.forProvider['memberOf'] ?? []) as { role: string }[]).map(({ role }) => role);
   const owner = resources.find(({ kind }) => kind === 'Database')?.spec.forProvider['owner'];
   if (groups.includes(String(owner))) return 'owner';
-  const writes = resources.some(
-    ({ kind, spec }) =>
-      kind === 'Grant' &&
-      [username, ...groups].includes(String(spec.forProvider['role'])) &&
-      JSON.stringify(spec.forProvider).includes('"INSERT"'),
-  );
-  return writes ? 'readWrite' : 'readOnly';
+  const held = resources
+    .filter(({ kind, spec }) => kind === 'Grant' && [username, ...groups].includes(String(spec.forProvider['role'])))
+    .map(({ spec }) => JSON.stringify(spec.forProvider));
+  if (held.some((grant) => grant.includes('"ALL"'))) return 'owner';
+  return held.some((grant) => grant.includes('"INSERT"')) ? 'readWrite' : 'readOnly';
 }

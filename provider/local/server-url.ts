@@ -7,13 +7,14 @@ export class ServerUrlError extends Error {
   override readonly name = 'ServerUrlError';
 }
 
-const ENGINES: Record<string, { engine: EngineName; port: number; database: string }> = {
-  'postgres:': { engine: 'postgres', port: 5432, database: 'postgres' },
-  'postgresql:': { engine: 'postgres', port: 5432, database: 'postgres' },
-  'mysql:': { engine: 'mysql', port: 3306, database: '' },
-  'mariadb:': { engine: 'mariadb', port: 3306, database: '' },
-  'cockroachdb:': { engine: 'cockroachdb', port: 26257, database: 'defaultdb' },
-};
+const ENGINES: Record<string, { engine: EngineName; port: number; database: string; user: string; variable: string }> =
+  {
+    'postgres:': { engine: 'postgres', port: 5432, database: 'postgres', user: 'postgres', variable: 'PGUSER' },
+    'postgresql:': { engine: 'postgres', port: 5432, database: 'postgres', user: 'postgres', variable: 'PGUSER' },
+    'mysql:': { engine: 'mysql', port: 3306, database: '', user: 'root', variable: 'MYSQL_USER' },
+    'mariadb:': { engine: 'mariadb', port: 3306, database: '', user: 'root', variable: 'MYSQL_USER' },
+    'cockroachdb:': { engine: 'cockroachdb', port: 26257, database: 'defaultdb', user: 'root', variable: 'PGUSER' },
+  };
 
 const TLS_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 
@@ -57,7 +58,7 @@ export function parseServerUrl(text: string, environment: NodeJS.ProcessEnv): Co
     engine: known.engine,
     host: url.hostname.replace(/^\[(.*)\]$/, '$1') || 'localhost',
     port: url.port === '' ? known.port : Number(url.port),
-    username: decodeURIComponent(url.username) || (environment['PGUSER'] ?? 'postgres'),
+    username: decodeURIComponent(url.username) || (environment[known.variable] ?? known.user),
     ...(password === undefined ? {} : { password: new Secret(password) }),
     database: decodeURIComponent(url.pathname.slice(1)) || known.database,
     tls: {

@@ -39,6 +39,7 @@ test('a PostgreSQL login gets its parts, and strings for drivers and for psql (F
 test('a MySQL login gets the names that its programs read', () => {
   expect(text(buildConnectionDetails({ ...parts, engine: 'mysql', port: 3306 }))).toMatchObject({
     uri: 'mysql://app:p%40ss@db.example:3306/orders',
+    jdbcUrl: expect.stringContaining('&sslMode=VERIFY_IDENTITY') as string,
     MYSQL_HOST: 'db.example',
     MYSQL_TCP_PORT: '3306',
     MYSQL_PWD: 'p@ss',

@@ -44,13 +44,31 @@ function postgres(parts: ConnectionParts, username: string): Record<string, stri
   };
 }
 
+/** Names of the TLS modes in the drivers for Java; MariaDB's has none for `prefer`. */
+const JDBC_SSL_MODES: Record<'mysql' | 'mariadb', Record<string, string>> = {
+  mysql: {
+    disable: 'DISABLED',
+    prefer: 'PREFERRED',
+    require: 'REQUIRED',
+    'verify-ca': 'VERIFY_CA',
+    'verify-full': 'VERIFY_IDENTITY',
+  },
+  mariadb: {
+    disable: 'disable',
+    require: 'trust',
+    'verify-ca': 'verify-ca',
+    'verify-full': 'verify-full',
+  },
+};
+
 function mysql(parts: ConnectionParts, username: string): Record<string, string | Secret> {
-  const { host, port, password, database, engine } = parts;
+  const { host, port, password, database, engine, tlsMode } = parts;
   const path = database === undefined ? '' : `/${encode(database)}`;
   return {
-    uri: new Secret(`${engine}://${userInfo(username, password)}@${authority(host)}:${port}${path}`),
+    // Drivers and frameworks know MariaDB by that name too.
+    uri: new Secret(`mysql://${userInfo(username, password)}@${authority(host)}:${port}${path}`),
     jdbcUrl: new Secret(
-      `jdbc:${engine}://${authority(host)}:${port}/${database === undefined ? '' : encode(database)}?${query({ user: username, password })}`,
+      `jdbc:${engine}://${authority(host)}:${port}/${database === undefined ? '' : encode(database)}?${query({ user: username, password, sslMode: JDBC_SSL_MODES[engine === 'mariadb' ? 'mariadb' : 'mysql'][tlsMode] })}`,
     ),
     MYSQL_HOST: host,
     MYSQL_TCP_PORT: String(port),
