@@ -51,7 +51,7 @@ export async function proofs(
       role: login.name,
       what,
       allowed,
-      ...(await attempt(server, login, database, sql, allowed, dialect)),
+      ...(await attempt(server, login, database, sql, allowed)),
     });
   };
   // Made after the grants: only default privileges can make it usable for the others.
