@@ -23,6 +23,14 @@ export const permissions = {
     word,
     'Server-wide privileges and predefined roles (pg_monitor, PROCESS, VIEWACTIVITY) that may be granted; * is all. When not given: none in a ClusterProviderConfig with isolation Namespace, else all.',
   ),
+  allowedSettings: names(
+    matching(
+      /^(\*|[A-Za-z_][A-Za-z0-9_$]*([.][A-Za-z_][A-Za-z0-9_$]*)*([.]\*)?)$/,
+      'must be the name of a setting, a prefix such as app.*, or * for all',
+      128,
+    ),
+    'Settings of roles and databases that may be given although not every session may change them: log_statement, app.* (every setting of that prefix); * is all. When not given: none in a ClusterProviderConfig with isolation Namespace, else all.',
+  ),
   allowedExtensions: names(
     word,
     'Extensions that may be installed by the administrator; * is all. When not given: none in a ClusterProviderConfig with isolation Namespace, else all.',

@@ -37,7 +37,11 @@ export interface Mention extends Claimed {
   kind: 'Database' | 'Role';
   /** Where it is named, e.g. "forProvider.owner". */
   path: string;
+  /** A group that somebody becomes a member of. */
+  isGroup?: true;
 }
+
+type Fields = Record<string, unknown>;
 
 const ROLE_FIELDS = ['owner', 'role', 'memberOf', 'proxyOf', 'grantor', 'targetRole'];
 /** Not `sourceDatabase`: of a Restore it names files, of a Copy the server may be another, which is checked by itself. */
@@ -45,23 +49,47 @@ const DATABASE_FIELDS = ['database', 'connectionDatabase', 'template', 'targetDa
 /** Databases that every server has and that hold nobody's data. */
 const SHARED_TEMPLATES = new Set(['template0', 'template1']);
 
+/** The parts of a spec that speak of the server, by their names: what is given for creation only counts as well. */
+export function partsOf(resource: Managed): [path: string, fields: Fields][] {
+  const { forProvider, initProvider } = resource.spec;
+  const parts: [path: string, fields: Fields | undefined][] = [
+    ['forProvider', forProvider],
+    ['initProvider', initProvider],
+  ];
+  return parts.filter((part): part is [string, Fields] => part[1] !== undefined);
+}
+
 /** Every database and role that the spec names. Schemas, tables and the like are inside a database that is named. */
 export function mentionsOf(resource: Managed): Mention[] {
-  const spec = resource.spec.forProvider;
+  return partsOf(resource).flatMap(([path, fields]) => mentionsIn(path, fields));
+}
+
+function mentionsIn(part: string, spec: Fields): Mention[] {
   const mentions: Mention[] = [];
   const add = (kind: Mention['kind'], value: unknown, path: string): void => {
     const name = text(value);
     if (name === undefined) return;
-    mentions.push({ kind, name: kind === 'Role' ? shortest(name) : name, path: `forProvider.${path}` });
+    const isGroup = path.startsWith('memberOf');
+    mentions.push({
+      kind,
+      name: kind === 'Role' ? shortest(name) : name,
+      path: `${part}.${path}`,
+      ...(isGroup ? { isGroup } : {}),
+    });
   };
-  for (const field of ROLE_FIELDS) if (spec[field] !== 'PUBLIC') add('Role', spec[field], field);
+  for (const field of ROLE_FIELDS) if (field !== 'role' || spec[field] !== 'PUBLIC') add('Role', spec[field], field);
   for (const field of DATABASE_FIELDS)
     if (field !== 'template' || !SHARED_TEMPLATES.has(String(spec[field]))) add('Database', spec[field], field);
   if (Array.isArray(spec['memberOf']))
-    spec['memberOf'].forEach((group: Record<string, unknown>, index) => {
+    spec['memberOf'].forEach((group: Fields, index) => {
       add('Role', group['role'], `memberOf[${index}].role`);
     });
-  const onDelete = spec['onDelete'] as Record<string, unknown> | undefined;
-  add('Role', onDelete?.['reassignOwnedTo'], 'onDelete.reassignOwnedTo');
+  add('Role', heirOf(spec), 'onDelete.reassignOwnedTo');
   return mentions;
 }
+
+const heirOf = (spec: Fields): unknown => (spec['onDelete'] as Fields | undefined)?.['reassignOwnedTo'];
+
+/** The one role that counts even while the resource is being deleted: it would own what others have made. */
+export const heirsOf = (resource: Managed): Mention[] =>
+  mentionsOf(resource).filter(({ path }) => path.endsWith('.onDelete.reassignOwnedTo'));

@@ -74,6 +74,8 @@ function policyOf(config: ProviderConfig, key: string): ServerPolicy {
     isolated: config.kind === 'ClusterProviderConfig' && spec.isolation !== 'None',
     allowedRoleAttributes: new Set(attributes.filter((attribute) => guarded.includes(attribute))),
     allowedServerPrivileges: new Set(spec.allowedServerPrivileges?.map((privilege) => privilege.toUpperCase())),
+    allowedGroups: new Set(spec.allowedServerPrivileges),
+    allowedSettings: new Set(spec.allowedSettings?.map((setting) => setting.toLowerCase())),
     allowedExtensions: allowedExtensions(spec.allowedExtensions),
   };
 }

@@ -6,6 +6,8 @@ import type { Managed } from '../api/kind.ts';
 import type { ConnectionSettings, Engine } from '../engines/engine.ts';
 import type { Step } from '../resources/model.ts';
 import type { Plan, PlanContext, Planner, Reader } from '../resources/planner.ts';
+import type { Tenant } from '../resources/tenant.ts';
+import { admitted, withoutStrange } from '../resources/tenant-steps.ts';
 import { appliedOf, externalNameOf, hasCreated, isDeleted } from '../runtime/managed/annotations.ts';
 import type {
   ConnectOptions,
@@ -35,6 +37,10 @@ export interface Servers {
 /** Refuses what another resource or another tenant has, before the server is asked. */
 export interface Guard {
   check(resource: Managed): void;
+  /** Why the deletion of a resource leaves everything as it is: what it is about is not, or no longer, its to change. */
+  leaves(resource: Managed): string | undefined;
+  /** On a server that tenants share: whose the resource is. */
+  tenant(resource: Managed): Tenant | undefined;
 }
 
 /** Gives a resource what it publishes and what it logs in with; only Roles have either. */
@@ -90,8 +96,8 @@ class SqlExternal implements ExternalClient {
   async observe(resource: Managed): Promise<Observation> {
     const context = await this.#context(resource);
     const plan = isDeleted(resource)
-      ? await this.#options.planner.planDelete(resource, context)
-      : await this.#options.planner.plan(resource, context);
+      ? await this.#planDelete(resource, context)
+      : await admitted(await this.#options.planner.plan(resource, context), context);
     this.#steps = plan.steps;
     return {
       exists: plan.exists,
@@ -104,6 +110,14 @@ class SqlExternal implements ExternalClient {
       appliedAfter: serialise(plan.applied),
       notes: plan.notes ?? [],
     };
+  }
+
+  async #planDelete(resource: Managed, context: PlanContext): Promise<Plan> {
+    const why = this.#options.guard.leaves(resource);
+    if (why === undefined)
+      return await withoutStrange(await this.#options.planner.planDelete(resource, context), context);
+    const notes = [{ reason: 'KeptExternalResource', message: why }];
+    return { exists: false, steps: [], unchangeable: [], atProvider: {}, notes };
   }
 
   async create(_resource: Managed, signal: AbortSignal): Promise<void> {
@@ -130,8 +144,10 @@ class SqlExternal implements ExternalClient {
       this.#password = isDeleted(resource) ? undefined : await this.#options.credentials.password(resource);
       this.#passwordAsked = true;
     }
+    const tenant = this.#options.guard.tenant(resource);
     return {
       reader,
+      ...(tenant === undefined ? {} : { tenant }),
       externalName: externalNameOf(resource),
       mark: {
         uid: resource.metadata.uid ?? '',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Managed } from '../api/kind.ts';
+import type { ServerInfo } from '../engines/engine.ts';
 import { ResourceError } from '../resources/errors.ts';
 import { claimOf } from './identity.ts';
 import { type Inventory, type ServerPolicy, Tenancy } from './tenancy.ts';
@@ -9,6 +10,8 @@ const open: ServerPolicy = {
   isolated: false,
   allowedRoleAttributes: new Set(),
   allowedServerPrivileges: new Set(),
+  allowedGroups: new Set(),
+  allowedSettings: new Set(),
   allowedExtensions: undefined,
 };
 const isolated: ServerPolicy = { ...open, isolated: true };
@@ -189,6 +192,88 @@ describe('on an isolated server', () => {
     expect(
       refusal(isolated, make('Schema', 'team-b', 'public', { database: 'mine', adopt: true }), mine),
     ).toBeUndefined();
+  });
+
+  const fromInit = (kind: string, initProvider: Record<string, unknown>, forProvider = {}): Managed => {
+    const resource = make(kind, 'team-b', 'attempt', forProvider);
+    resource.spec.initProvider = initProvider;
+    return resource;
+  };
+
+  test.each([
+    ['NotYours', 'Database', { owner: 'orders_app' }],
+    ['AdoptionNotAllowed', 'Database', { adopt: true }],
+    ['PrivilegeNotAllowed', 'Database', { tablespace: 'fast' }],
+    ['AttributeNotAllowed', 'Role', { privileges: { superUser: true } }],
+    ['NotYours', 'Role', { memberOf: [{ role: 'orders_app' }] }],
+    ['NotYours', 'Role', { onDelete: { reassignOwnedToAdmin: true } }],
+  ])('what is given for creation only is held to the same: %s for %s %j', (reason, kind, initProvider) => {
+    expect(refusal(isolated, fromInit(kind, initProvider), database, role)).toBe(reason);
+    expect(refusal(open, fromInit(kind, initProvider), database, role)).toBeUndefined();
+  });
+
+  test('a predefined role may be joined where the platform allows it, and be nothing else', () => {
+    const policy = {
+      ...isolated,
+      allowedGroups: new Set(['*', 'dba']),
+      allowedServerPrivileges: new Set(['*', 'DBA']),
+    };
+    const member = (group: string) => make('Role', 'team-b', 'mine', { memberOf: [{ role: group }] });
+    expect(refusal(policy, member('pg_monitor'))).toBeUndefined();
+    expect(refusal(policy, member('dba'))).toBeUndefined();
+    expect(refusal(policy, member('Dba'))).toBe('NotYours');
+    expect(refusal(policy, member('orders_app'), role)).toBe('NotYours');
+    expect(refusal(policy, make('Database', 'team-b', 'mine', { owner: 'pg_monitor' }))).toBe('NotYours');
+  });
+
+  test('a setting is allowed by its name or its prefix', () => {
+    const of = (...names: string[]) => {
+      const policy = { ...isolated, allowedSettings: new Set(names) };
+      return new Tenancy(inventoryOf(policy)).tenant(make('Role', 'team-b', 'mine'))!;
+    };
+    expect(of('log_statement').maySet('LOG_statement')).toBe(true);
+    expect(of('app.*').maySet('app.tenant')).toBe(true);
+    expect(of('app.*').maySet('application_name')).toBe(false);
+    expect(of('*').maySet('anything')).toBe(true);
+    expect(of().maySet('app.tenant')).toBe(false);
+  });
+
+  test('what a resource names is its own only if the object carries its mark', () => {
+    const mine = make('Role', 'team-b', 'dba');
+    const tenant = new Tenancy(inventoryOf(isolated, mine)).tenant(mine)!;
+    const marked = (uid: string | undefined) => ({ uid: uid ?? '', resource: 'x/y' });
+    const on = { engine: 'postgres' } as ServerInfo;
+    expect(tenant.made({ kind: 'Role', name: 'dba' }, marked(mine.metadata.uid), on)).toBe(true);
+    expect(tenant.made({ kind: 'Role', name: 'dba' }, marked('another'), on)).toBe(false);
+    expect(tenant.made({ kind: 'Role', name: 'dba' }, undefined, on)).toBe(false);
+    expect(tenant.made({ kind: 'Role', name: 'other' }, marked(mine.metadata.uid), on)).toBe(false);
+  });
+
+  test('a claim through a configuration of another namespace keeps nobody from a name', () => {
+    const squatter = make('Role', 'team-b', 'orders_app', {}, '2025-01-01T00:00:00Z');
+    squatter.spec.providerConfigRef = { kind: 'ProviderConfig', name: 'bogus' };
+    expect(refusal(isolated, role, squatter)).toBeUndefined();
+    expect(refusal(open, role, squatter)).toBe('AlreadyManaged');
+  });
+
+  test('while it is deleted, a role leaves nothing to the administrator or to another namespace', () => {
+    for (const onDelete of [{ reassignOwnedToAdmin: true }, { reassignOwnedTo: 'orders_app' }]) {
+      const going = make('Role', 'team-b', 'mine', { onDelete });
+      going.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';
+      expect(refusal(isolated, going, role)).toBe('NotYours');
+    }
+  });
+
+  test('a deletion leaves alone what is not, or no longer, its own', () => {
+    const leaves = (resource: Managed, ...others: Managed[]) =>
+      new Tenancy(inventoryOf(isolated, resource, ...others)).leaves(resource);
+    expect(leaves(make('Grant', 'team-b', 'g', { role: 'orders_app', database: 'orders' }), database, role)).toMatch(
+      /role/,
+    );
+    expect(leaves(make('Schema', 'team-b', 's', { database: 'orders' }), database)).toMatch(/database/);
+    expect(leaves(make('Role', 'team-b', 'orders_app', {}, '2026-03-01T00:00:00Z'), role)).toMatch(/already managed/);
+    const own = make('Role', 'team-b', 'mine');
+    expect(leaves(make('Grant', 'team-b', 'g', { role: 'mine', database: 'gone' }), own)).toBeUndefined();
   });
 
   test('a resource that is being deleted is not held up by what it names', () => {

@@ -1,13 +1,17 @@
 /**
- * Who may touch what on a server that several namespaces share. Everything here is decided from Kubernetes objects
- * alone, before the server is asked.
+ * Who may touch what on a server that several namespaces share: from Kubernetes objects alone, before the server is
+ * asked, and by the marks on the server, before anything is sent.
  */
 import type { Managed } from '../api/kind.ts';
-import { GUARDED_ROLE_ATTRIBUTES } from '../api/permissions.ts';
+import type { ServerInfo } from '../engines/engine.ts';
 import { ResourceError } from '../resources/errors.ts';
+import type { Mark } from '../resources/model.ts';
+import { notYours, type Owned, type Tenant } from '../resources/tenant.ts';
+import { hasCreated } from '../runtime/managed/annotations.ts';
 import type { Claimed } from './identity.ts';
-import { claimOf, mentionsOf } from './identity.ts';
+import { claimOf, heirsOf, type Mention, mentionsOf } from './identity.ts';
 import type { Guard } from './sql-external.ts';
+import { refuseBeyondLimits, refuseHeirs } from './tenancy-limits.ts';
 
 /** What the server's configuration allows its tenants. */
 export interface ServerPolicy {
@@ -16,7 +20,12 @@ export interface ServerPolicy {
   /** Whether resources may name only what their own namespace manages. */
   isolated: boolean;
   allowedRoleAttributes: ReadonlySet<string>;
+  /** In capitals. */
   allowedServerPrivileges: ReadonlySet<string>;
+  /** Roles of the platform that anybody's may join, as they are written; * means every predefined role. */
+  allowedGroups: ReadonlySet<string>;
+  /** In small letters; `app.*` is every setting of that prefix. */
+  allowedSettings: ReadonlySet<string>;
   /** undefined = every extension. */
   allowedExtensions: ReadonlySet<string> | undefined;
 }
@@ -28,14 +37,8 @@ export interface Inventory {
   policy(resource: Managed): ServerPolicy | undefined;
 }
 
-const SERVER_WIDE_FIELDS = [
-  'languages',
-  'foreignDataWrappers',
-  'tablespaces',
-  'parameters',
-  'system',
-  'databasePattern',
-];
+/** Roles that PostgreSQL itself comes with. */
+const PREDEFINED = /^pg_/;
 
 export class Tenancy implements Guard {
   readonly #inventory: Inventory;
@@ -47,20 +50,57 @@ export class Tenancy implements Guard {
   check(resource: Managed): void {
     const policy = this.#inventory.policy(resource);
     if (policy === undefined) return; // connecting will say that the configuration is missing
-    this.#oneManager(resource, policy);
-    if (!policy.isolated || resource.metadata.deletionTimestamp !== undefined) return;
-    refuseAdoption(resource);
-    this.#ownNames(resource, policy);
-    limitAttributes(resource, policy);
-    limitServerPrivileges(resource, policy);
-    limitExtensions(resource, policy);
+    const isDeleted = resource.metadata.deletionTimestamp !== undefined;
+    if (!isDeleted) this.#oneManager(resource, policy);
+    if (!policy.isolated) return;
+    if (!isDeleted) refuseBeyondLimits(resource, policy);
+    else refuseHeirs(resource);
+    this.#ownNames(resource, policy, isDeleted ? heirsOf(resource) : mentionsOf(resource));
+  }
+
+  leaves(resource: Managed): string | undefined {
+    const policy = this.#inventory.policy(resource);
+    if (policy === undefined) return undefined;
+    try {
+      this.#oneManager(resource, policy);
+      if (policy.isolated)
+        this.#ownNames(
+          resource,
+          policy,
+          mentionsOf(resource).filter((m) => isWhereItActs(m, resource)),
+        );
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ResourceError)) throw error;
+      return error.message;
+    }
+  }
+
+  tenant(resource: Managed): Tenant | undefined {
+    const policy = this.#inventory.policy(resource);
+    if (policy?.isolated !== true) return undefined;
+    return {
+      made: (object, mark, server) => this.#made(object, mark, server, resource, policy),
+      mayJoin: (group) => mayJoin(policy, group),
+      maySet: (setting) => maySet(policy, setting),
+    };
+  }
+
+  #made(object: Owned, mark: Mark | undefined, server: ServerInfo, resource: Managed, policy: ServerPolicy): boolean {
+    const own = this.#rivals(object, resource, policy).filter(
+      ({ metadata }) => metadata.namespace === resource.metadata.namespace,
+    );
+    if (server.unmarked?.includes(object.kind) !== true) return own.some(({ metadata }) => metadata.uid === mark?.uid);
+    // No mark can tell: the oldest that claims it, and says that it has made it.
+    const holder = this.#holder(object, resource, policy);
+    return holder !== undefined && own.includes(holder) && hasCreated(holder);
   }
 
   /** Two resources never manage one object: the older wins. */
   #oneManager(resource: Managed, policy: ServerPolicy): void {
     const claim = claimOf(resource);
     if (claim === undefined) return;
-    const winner = this.#holder(claim, policy.server);
+    const winner = this.#holder(claim, resource, policy);
     if (winner === undefined || winner.metadata.uid === resource.metadata.uid) return;
     const where =
       winner.metadata.namespace === resource.metadata.namespace || !policy.isolated
@@ -73,24 +113,54 @@ export class Tenancy implements Guard {
     );
   }
 
-  #holder(claim: Claimed, server: string): Managed | undefined {
-    return this.#inventory
-      .claimants(claim)
-      .filter((candidate) => this.#inventory.policy(candidate)?.server === server)
-      .toSorted(byAge)[0];
+  #holder(claim: Claimed, resource: Managed, policy: ServerPolicy): Managed | undefined {
+    return this.#rivals(claim, resource, policy).toSorted(byAge)[0];
   }
 
-  #ownNames(resource: Managed, policy: ServerPolicy): void {
-    for (const mention of mentionsOf(resource)) {
-      const holder = this.#holder(mention, policy.server);
+  /**
+   * Everything that claims the object on that server. On a shared one, what another namespace claims by a
+   * ProviderConfig of its own does not count: it may be anything, and may never have logged in.
+   */
+  #rivals(claim: Claimed, resource: Managed, policy: ServerPolicy): Managed[] {
+    return this.#inventory
+      .claimants(claim)
+      .filter(
+        (candidate) =>
+          this.#inventory.policy(candidate)?.server === policy.server &&
+          (!policy.isolated ||
+            candidate.spec.providerConfigRef.kind === 'ClusterProviderConfig' ||
+            candidate.metadata.namespace === resource.metadata.namespace),
+      );
+  }
+
+  #ownNames(resource: Managed, policy: ServerPolicy, mentions: readonly Mention[]): void {
+    for (const mention of mentions) {
+      const holder = this.#holder(mention, resource, policy);
       if (holder !== undefined && holder.metadata.namespace === resource.metadata.namespace) continue;
-      if (mention.kind === 'Role' && allows(policy.allowedServerPrivileges, mention.name)) continue;
-      throw new ResourceError(
-        'NotYours',
+      if (mention.isGroup === true && mayJoin(policy, mention.name)) continue;
+      throw notYours(
         `${mention.path}: no ${mention.kind} of namespace ${JSON.stringify(resource.metadata.namespace)} manages ${JSON.stringify(mention.name)} on this server, and the ClusterProviderConfig isolates namespaces; create that ${mention.kind} in this namespace first`,
       );
     }
   }
+}
+
+/**
+ * What a deletion works on: rights are taken from a role, and what is inside a database is dropped there. The rest of
+ * what a resource names may be gone before it.
+ */
+const isWhereItActs = ({ path }: Mention, resource: Managed): boolean =>
+  path === (OF_A_ROLE.has(resource.kind) ? 'forProvider.role' : 'forProvider.database');
+
+const OF_A_ROLE: ReadonlySet<string> = new Set(['Grant', 'DefaultPrivileges']);
+
+const mayJoin = ({ allowedGroups }: ServerPolicy, group: string): boolean =>
+  allowedGroups.has(group) || (allowedGroups.has('*') && PREDEFINED.test(group));
+
+function maySet({ allowedSettings }: ServerPolicy, setting: string): boolean {
+  const name = setting.toLowerCase();
+  if (allowedSettings.has('*') || allowedSettings.has(name)) return true;
+  return [...allowedSettings].some((allowed) => allowed.endsWith('.*') && name.startsWith(allowed.slice(0, -1)));
 }
 
 const byAge = (a: Managed, b: Managed): number => {
@@ -99,60 +169,3 @@ const byAge = (a: Managed, b: Managed): number => {
   );
   return x! < y! ? -1 : 1;
 };
-
-/**
- * On a server of many, what no resource manages may be anybody's: taking it over is for its owner, the platform. A schema
- * or an extension is inside a database that is the tenant's own.
- */
-function refuseAdoption(resource: Managed): void {
-  if (resource.spec.forProvider['adopt'] !== true || (resource.kind !== 'Database' && resource.kind !== 'Role')) return;
-  throw new ResourceError(
-    'AdoptionNotAllowed',
-    'forProvider.adopt: the ClusterProviderConfig isolates namespaces, so nothing on its server can be taken over; the platform can, with a ProviderConfig of its own',
-    { retryable: false },
-  );
-}
-
-function limitAttributes(resource: Managed, policy: ServerPolicy): void {
-  if (resource.kind !== 'Role') return;
-  const wanted = (resource.spec.forProvider['privileges'] ?? {}) as Record<string, unknown>;
-  for (const attribute of GUARDED_ROLE_ATTRIBUTES)
-    if (wanted[attribute] === true && !policy.allowedRoleAttributes.has(attribute))
-      throw new ResourceError(
-        'AttributeNotAllowed',
-        `forProvider.privileges.${attribute}: the ClusterProviderConfig does not allow it; allowed are ${list(policy.allowedRoleAttributes)} (allowedRoleAttributes)`,
-        { retryable: false },
-      );
-}
-
-function limitServerPrivileges(resource: Managed, policy: ServerPolicy): void {
-  if (resource.kind !== 'Grant') return;
-  const spec = resource.spec.forProvider;
-  const field = SERVER_WIDE_FIELDS.find((name) => spec[name] !== undefined && spec[name] !== false);
-  if (field === undefined) return;
-  const privileges = (Array.isArray(spec['privileges']) ? spec['privileges'] : []).map((p) => String(p).toUpperCase());
-  const refused = privileges.filter((privilege) => !allows(policy.allowedServerPrivileges, privilege));
-  if (refused.length > 0)
-    throw new ResourceError(
-      'PrivilegeNotAllowed',
-      `forProvider.${field}: ${refused.join(', ')} reaches beyond this namespace's databases and the ClusterProviderConfig does not allow it; allowed are ${list(policy.allowedServerPrivileges)} (allowedServerPrivileges)`,
-      { retryable: false },
-    );
-}
-
-function limitExtensions(resource: Managed, policy: ServerPolicy): void {
-  if (resource.kind !== 'Extension' || policy.allowedExtensions === undefined) return;
-  const name = (resource.spec.forProvider['extension'] ?? '') as string;
-  if (!policy.allowedExtensions.has(name))
-    throw new ResourceError(
-      'ExtensionNotAllowed',
-      `forProvider.extension: the ClusterProviderConfig does not allow ${JSON.stringify(name)}; allowed are ${list(policy.allowedExtensions)} (allowedExtensions)`,
-      { retryable: false },
-    );
-}
-
-/** `*` in the list allows all; names are compared without regard to case. */
-const allows = (allowed: ReadonlySet<string>, name: string): boolean =>
-  allowed.has('*') || allowed.has(name.toUpperCase());
-
-const list = (values: ReadonlySet<string>): string => (values.size === 0 ? 'none' : [...values].toSorted().join(', '));

@@ -14,6 +14,8 @@ export interface ServerInfo {
   major: number;
   /** The administrator that we are logged in as, and what it may do. */
   admin: { name: string; superUser: boolean; createRole: boolean; createDb: boolean };
+  /** Kinds of objects that cannot carry a mark on this server. Not given: all that we make carry one. */
+  unmarked?: readonly ('Database' | 'Role' | 'Schema' | 'Extension')[];
   /** Identifies the server behind several addresses, where it can be read. */
   systemIdentifier?: string;
   /** Where logins are accounts with a host and an authentication plugin. */

@@ -81,6 +81,8 @@ export class PlanningReader implements Reader {
         const asked = query as Reads['role']['query'];
         return this.#planned.roles.get(asked.name) ?? (await this.#reader.read('role', asked));
       }
+      case 'setting':
+        return await this.#reader.read('setting', query as Reads['setting']['query']);
       case 'schema':
         return await this.#schema(query as Reads['schema']['query']);
       case 'extension': {

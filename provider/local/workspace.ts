@@ -174,7 +174,7 @@ export class Workspace {
       connector: new SqlConnector({
         planner,
         servers: this.#servers(),
-        guard: { check: () => {} },
+        guard: { check: () => {}, leaves: () => undefined, tenant: () => undefined },
         credentials: this.#credentials,
         now: () => new Date(),
       }),

@@ -12,6 +12,7 @@ import { refuseFoldedName, refuseLongName, refuseReservedDatabase } from './name
 import { isOursToDrop, type OwnershipRecord, ownershipOf, wasAdopted } from './ownership.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';
 import { settingChanges } from './settings.ts';
+import { ownDatabase } from './tenant.ts';
 import { refuseUnknownFields } from './unknown-fields.ts';
 
 interface Applied extends OwnershipRecord {
@@ -54,7 +55,9 @@ export class DatabasePlanner implements Planner<Database> {
     const { dropPolicy } = resource.spec.forProvider;
     const { reader, externalName: name } = context;
     const observed = await reader.read('database', { name });
-    if (observed === undefined || !isOursToDrop(observed.mark, context)) return nothingLeft();
+    const { tenant } = context;
+    const isProven = tenant === undefined || (await ownDatabase(context, tenant)(name));
+    if (observed === undefined || !isOursToDrop(observed.mark, context, isProven)) return nothingLeft();
     refuseReservedDatabase(reader.server.engine, name);
     const contents = async () =>
       observed.connectionLimit === INVALID

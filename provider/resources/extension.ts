@@ -44,7 +44,7 @@ export class ExtensionPlanner implements Planner<Extension> {
     const { reader } = context;
     if ((await reader.read('database', { name: database })) === undefined) return nothingLeft();
     const observed = await reader.read('extension', { database, name });
-    if (!isInstalled(observed) || !isOursToDrop(observed.mark, context)) return nothingLeft();
+    if (!isInstalled(observed) || !isOursToDrop(observed.mark, context, true)) return nothingLeft();
     if (wasAdopted(context)) return kept(nameOf(database, name), 'it was there before this resource');
     return { exists: true, steps: [{ kind: 'dropExtension', database, name }], unchangeable: [], atProvider: {} };
   }

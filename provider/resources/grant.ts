@@ -15,6 +15,7 @@ import { refuseFoldedName } from './names.ts';
 import type { Plan, PlanContext, Planner, Reader } from './planner.ts';
 import { type PrivilegeTable, unlessInvalid } from './privilege-set.ts';
 import { type PrivilegeTables, tableOf } from './privilege-set-tables.ts';
+import { ownObjects } from './tenant-objects.ts';
 
 export class GrantPlanner implements Planner<Grant> {
   readonly kind = GrantKind;
@@ -71,7 +72,7 @@ export class GrantPlanner implements Planner<Grant> {
     const base = unlessInvalid(() => baseWish(spec, table));
     if (base === undefined) return GONE;
     const parts = readableParts(spec, table, server);
-    const state = await read(spec, base, parts, table, context);
+    const state = await read(spec, base, parts, table, context, false);
     const isRecorded = state.applied.length > 0 || !context.owned;
     const applied = isRecorded ? state.applied : parts.flatMap(({ wish, subject }) => declared(wish, subject));
     const objects = [...state.now.objects, ...state.before.objects];
@@ -108,8 +109,10 @@ async function read(
   base: GrantWish,
   parts: readonly GrantPart[],
   table: PrivilegeTable,
-  { reader, applied: record }: PlanContext,
+  context: PlanContext,
+  isWished = true,
 ) {
+  const { reader, applied: record } = context;
   const targets = targetsOf(parts);
   const applied = readApplied(record, scopeOf(spec, parts));
   const [now, before] = await Promise.all([
@@ -117,7 +120,12 @@ async function read(
     readObjects(reader, base.grantee, recordedTargets(applied, targets), base.grantor),
   ]);
   const authority = { admin: reader.server.admin.name, reach: mergedReach(now, before) };
-  return { applied, now, before, rules: { authority, table } };
+  return {
+    applied,
+    now: await withoutOthers(now, isWished ? targets : [], context),
+    before: await withoutOthers(before, [], context),
+    rules: { authority, table },
+  };
 }
 
 const NONE: AuthorityObserved = { granteeExists: true, missing: [], objects: [] };
@@ -131,6 +139,17 @@ async function readObjects(
   if (targets.length === 0) return NONE;
   const query: AuthorityQuery = { grantee, targets, ...(grantor === undefined ? {} : { grantor }) };
   return await reader.read('grant', query);
+}
+
+/** The record is looked at as well: whoever may edit the resource may write anything into it. */
+async function withoutOthers(
+  observed: AuthorityObserved,
+  named: readonly ObjectTarget[],
+  context: PlanContext,
+): Promise<AuthorityObserved> {
+  const { tenant } = context;
+  if (tenant === undefined) return observed;
+  return { ...observed, objects: await ownObjects(observed.objects, named, context, tenant) };
 }
 
 /** What the record names beyond the spec. */

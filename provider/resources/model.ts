@@ -209,6 +209,12 @@ export interface RoleDependencies {
   databases: string[];
 }
 
+/** What the server says of a setting of sessions. */
+export interface SettingObserved {
+  /** Whether every session may change it for itself, without any right. False for what the server does not know. */
+  anybodyMaySet: boolean;
+}
+
 /** Every kind of read an engine answers, each in batches: one statement for all queries of a batch. */
 export interface Reads {
   database: { query: { name: string }; result: DatabaseObserved | undefined };
@@ -224,6 +230,7 @@ export interface Reads {
   databaseContents: { query: { name: string }; result: Contents };
   schemaContents: { query: { database: string; name: string }; result: Contents };
   roleDependencies: { query: { name: string }; result: RoleDependencies };
+  setting: { query: { name: string }; result: SettingObserved };
 }
 export type ReadKind = keyof Reads;
 

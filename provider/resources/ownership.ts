@@ -55,6 +55,13 @@ export function ownershipOf(
 /** What follows `#` in a mark is the state of a creation, see database-init.ts. */
 const managerOf = (mark: Mark | undefined): string => mark?.resource.split('#', 1)[0] ?? 'another resource';
 
-/** For deletion: whether there is anything of ours to take away. */
-export const isOursToDrop = (mark: Mark | undefined, context: PlanContext): boolean =>
-  mark === undefined ? context.owned : mark.uid === context.mark.uid;
+/**
+ * For deletion: whether there is anything of ours to take away.
+ *
+ * @param isProven whether something besides our annotations, which a tenant may write, says that it is ours
+ */
+export const isOursToDrop = (
+  mark: Mark | undefined,
+  context: PlanContext,
+  isProven = context.tenant === undefined,
+): boolean => (mark === undefined ? context.owned && isProven : mark.uid === context.mark.uid);

@@ -6,6 +6,7 @@ import type { KindDefinition, Managed } from '../api/kind.ts';
 import type { ServerInfo } from '../engines/engine.ts';
 import type { Mark, ReadKind, Reads, Step } from './model.ts';
 import type { Secret } from './secret.ts';
+import type { Tenant } from './tenant.ts';
 
 /** Reads from the server. Calls of one moment are answered together by one statement. */
 export interface Reader {
@@ -29,6 +30,8 @@ export interface PlanContext {
    * `overlapMs`: how long the password before it may log in too, where the server has that.
    * Password of a Role: from its Secret, from its connection Secret, or freshly generated. */
   password?: { value: Secret; generated: boolean; changedAt?: string; overlapMs?: number };
+  /** On a server that tenants share: whose resource this is. */
+  tenant?: Tenant;
   /** Names on the server of roles that memberOf refers to are resolved in the spec already. */
   now: Date;
 }

@@ -63,6 +63,7 @@ const ABSENT: { [K in ReadKind]: () => Reads[K]['result'] } = {
   databaseContents: () => ({ empty: true, summary: '' }),
   schemaContents: () => ({ empty: true, summary: '' }),
   roleDependencies: () => ({ owned: [], databases: [] }),
+  setting: () => ({ anybodyMaySet: false }),
 };
 
 export function server(major = 18, change: Partial<ServerInfo> = {}): ServerInfo {

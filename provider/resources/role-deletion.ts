@@ -29,9 +29,12 @@ export async function dropSteps(spec: RoleParameters, context: PlanContext): Pro
     throw blocked(
       `${who(name)} holds privileges in ${databases.map((database) => JSON.stringify(database)).join(', ')} and forProvider.onDelete.revokeGrants is false; revoke them, or set it to true`,
     );
-  // With nothing to inherit, the heir need not be there. Were something made in this moment, DROP OWNED would drop it.
+  // With nothing to inherit, the heir need not be there. Were something made in this moment, DROP OWNED would drop it:
+  // of a tenant it must, as a function that became the administrator's would run with the administrator's rights.
   const to = owned.length > 0 ? (reassignOwnedTo ?? null) : null;
-  const isDropped = dropOwned === true && !isGivenAway;
+  const isDropped =
+    (dropOwned === true && !isGivenAway) ||
+    (context.tenant !== undefined && to === null && reassignOwnedToAdmin !== true);
   return [
     ...databases.flatMap((database): Step[] => [
       ...(isDropped ? [] : [{ kind: 'reassignOwned' as const, database, from: name, to }]),

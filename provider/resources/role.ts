@@ -19,6 +19,7 @@ import { alterationOf, settingSteps } from './role-differences.ts';
 import { leavingSteps, type Memberships, planMemberships } from './role-memberships.ts';
 import { passwordSteps } from './role-password.ts';
 import { ATTRIBUTE_DEFAULTS, givenAttributes, readRecord, recordOf } from './role-record.ts';
+import { notYours } from './tenant.ts';
 import { refuseUnknownFields } from './unknown-fields.ts';
 
 const nameOf = (name: string): string => `role ${JSON.stringify(name)}`;
@@ -43,7 +44,8 @@ export class RolePlanner implements Planner<Role> {
   async planDelete(resource: Role, context: PlanContext): Promise<Plan> {
     const { reader, externalName: name } = context;
     const observed = await reader.read('role', accountKey(name, resource.spec.forProvider));
-    if (observed === undefined || !isOursToDrop(observed.mark, context)) return nothingLeft();
+    if (observed === undefined || !isOursToDrop(observed.mark, context, isProven(observed, context)))
+      return nothingLeft();
     refuseReservedRole(reader.server.engine, name, reader.server.admin.name);
     const steps = wasAdopted(context)
       ? await leavingSteps(
@@ -102,6 +104,9 @@ function create(
 
 async function change(spec: RoleParameters, observed: RoleObserved, context: PlanContext): Promise<Plan> {
   const { name } = observed;
+  // Said before anything else is asked: whether a password is right, for one, is nobody else's to know.
+  if (observed.mark === undefined && !isProven(observed, context))
+    throw notYours(`${nameOf(name)} exists already and does not carry the mark of this resource`);
   const before = readRecord(context.applied);
   const ownership = ownershipOf(nameOf(name), observed.mark, spec.adopt, context);
   const memberships = await planMemberships(spec, observed, before.memberOf, context);
@@ -132,6 +137,10 @@ async function change(spec: RoleParameters, observed: RoleObserved, context: Pla
     ...(pluginInstead(spec, context.reader.server) === undefined ? {} : { passwordless: true }),
   };
 }
+
+const isProven = (observed: RoleObserved, { tenant, reader }: PlanContext): boolean =>
+  tenant === undefined ||
+  tenant.made({ kind: 'Role', name: roleReference(observed.name, observed.host) }, observed.mark, reader.server);
 
 /** Where logins are accounts, a role is made as what it is. */
 function unchangeableLogin(

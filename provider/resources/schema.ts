@@ -37,7 +37,7 @@ export class SchemaPlanner implements Planner<Schema> {
     const { reader, externalName: name } = context;
     if ((await reader.read('database', { name: database })) === undefined) return nothingLeft();
     const observed = await reader.read('schema', { database, name });
-    if (observed === undefined || !isOursToDrop(observed.mark, context)) return nothingLeft();
+    if (observed === undefined || !isOursToDrop(observed.mark, context, true)) return nothingLeft();
     refuseReservedSchema(name);
     if (name === 'public') return kept(nameOf(database, name), 'every database has it');
     const contents = async () => await reader.read('schemaContents', { database, name });

@@ -3,6 +3,7 @@ import { ResourceError } from '../../resources/errors.ts';
 import type { ServerInfo } from '../engine.ts';
 import type { Session } from './session.ts';
 import { PASSWORD_PLUGINS } from './authentication.ts';
+import { carriesMark } from './mark.ts';
 import { sql } from './sql.ts';
 
 export type Flavour = 'mysql' | 'mariadb';
@@ -79,6 +80,7 @@ export async function readInfo(session: Session, expected: Flavour): Promise<Mys
       createRole: privileges.has('CREATE USER'),
       createDb: privileges.has('CREATE'),
     },
+    unmarked: (['Database', 'Role'] as const).filter((kind) => !carriesMark(engine, kind.toLowerCase())),
     adminHost: host,
     defaultPlugin: defaultPluginOf(engine, variables),
     accounts: {

@@ -31,6 +31,8 @@ export async function dispatchRead<K extends ReadKind>(
     role: async (asked) => await sessions.admin(async (s) => await readRoles(s, asked)),
     membership: async (asked) => await sessions.admin(async (s) => await readMemberships(s, asked, info)),
     roleDependencies: async (asked) => await readRoleDependencies(sessions, asked),
+    // Which of its settings are anybody's is written nowhere: on a shared server the platform's list decides.
+    setting: async (asked) => await Promise.resolve(asked.map(() => ({ anybodyMaySet: false }))),
     extension: async () => {
       throw await Promise.resolve(
         new ResourceError('NotSupported', `${info.product} has no extensions: remove this Extension`, {

@@ -25,6 +25,8 @@ export async function dispatchRead<K extends ReadKind>(
     roleDependencies: async (asked) => await Promise.resolve(asked.map(() => ({ owned: [], databases: [] }))),
     grant: async (asked) => await readGrants(session, asked, info),
     membership: async (asked) => await readMemberships(session, asked, info),
+    // Roles and databases have no settings here.
+    setting: async (asked) => await Promise.resolve(asked.map(() => ({ anybodyMaySet: false }))),
     schema: unknown('Schema', info),
     schemaContents: unknown('Schema', info),
     extension: unknown('Extension', info),

@@ -9,6 +9,7 @@ import { readDefaultPrivileges, readGrants, readMemberships } from './grants.ts'
 import { nameOwned, readRoleDependencies } from './role-dependencies.ts';
 import { type OnVerifier, readRoles } from './roles.ts';
 import { readExtensions, readSchemas } from './schemas.ts';
+import { readSettings } from './settings.ts';
 
 type Work<T> = (session: Session) => Promise<T>;
 
@@ -33,6 +34,7 @@ export async function dispatchRead<K extends ReadKind>(
       const found = await sessions.admin(async (s) => await readRoleDependencies(s, asked));
       return await nameOwned(asked, found, sessions.inside.bind(sessions));
     },
+    setting: async (asked) => await sessions.admin(async (s) => await readSettings(s, asked)),
     schema: async (asked) =>
       await byDatabase(
         asked,
