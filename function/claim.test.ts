@@ -216,7 +216,7 @@ describe('a database that begins with data', () => {
 
   test('has nobody but its owner until the data is there', () => {
     const resources = resourcesOf(call({ source }));
-    expect(Object.keys(resources).toSorted()).toEqual(['database', 'grant-public-database', 'role-owner', 'source']);
+    expect(Object.keys(resources).toSorted()).toEqual(['database', 'grant-public', 'role-owner', 'source']);
     expect(resources['source']?.spec.forProvider).toEqual({
       sourceDatabaseSelector: { matchLabels: { 'crossplane.io/composite': 'production' } },
       targetDatabase: 'orders',
@@ -319,7 +319,7 @@ describe('a claim with an end', () => {
 
   test('keeps what is inside of a database that is kept, and lets nobody in', () => {
     const ended = at({ expired: 'Kept', expiresAt: end });
-    expect(keys(ended)).toEqual(['database', 'grant-public-database', 'role-owner', 'schema-app']);
+    expect(keys(ended)).toEqual(['database', 'grant-public', 'role-owner', 'schema-app']);
     expect(ended.desired?.composite?.resource?.['status']).toMatchObject({ phase: 'Expired', waitingFor: [] });
     expect(conditionOf(ended, 'RolesReady')).toBe(`3 Expired: its time was over at ${end}`);
   });

@@ -10,8 +10,10 @@ export { type ClaimBackup, type ClaimSource } from './claim-backup.ts';
 export { ENGINES, type EngineName, serverRef } from './claim-fields.ts';
 export { ACCESS, type Access, type ClaimRole, MAX_ROLES } from './claim-role.ts';
 
-/** Most schemas and most extensions of one claim. */
-export const MAX_LISTED = 32;
+/** Most schemas of one claim: what a group may do in all of them is one Grant, of at most 64 parts. */
+export const MAX_SCHEMAS = 20;
+/** Most extensions of one claim. */
+export const MAX_EXTENSIONS = 32;
 
 /** What the platform may also give, as a default for all claims or for those of a class. */
 export const defaultable = {
@@ -37,7 +39,7 @@ export const defaultable = {
     .describe('How the database is made.'),
   schemas: z
     .array(z.object({ name: sqlName('Name of the schema.') }))
-    .max(MAX_LISTED)
+    .max(MAX_SCHEMAS)
     .meta(byName)
     .optional()
     .describe(
@@ -52,7 +54,7 @@ export const defaultable = {
         cascade: z.boolean().optional().describe('Whether extensions that this one needs are installed too.'),
       }),
     )
-    .max(MAX_LISTED)
+    .max(MAX_EXTENSIONS)
     .meta(byName)
     .optional()
     .describe('PostgreSQL: extensions of the database.'),

@@ -4,7 +4,7 @@ import { toStructural } from '../provider/api/crd.ts';
 import { VERSION } from '../provider/api/kind.ts';
 import { duration, matching, privilege } from '../provider/api/text.ts';
 import { checked } from './checked.ts';
-import { defaultable, ENGINES, MAX_LISTED, MAX_ROLES, serverRef } from './claim.ts';
+import { defaultable, ENGINES, MAX_SCHEMAS, MAX_ROLES, serverRef } from './claim.ts';
 import { ClaimError } from './errors.ts';
 import { fieldPaths, statusPath } from './field-paths.ts';
 
@@ -32,9 +32,9 @@ const ceilings = {
   maxSchemas: z
     .int()
     .min(0)
-    .max(MAX_LISTED)
+    .max(MAX_SCHEMAS)
     .optional()
-    .describe(`Most schemas that a claim may list; ${MAX_LISTED} when not given.`),
+    .describe(`Most schemas that a claim may list; ${MAX_SCHEMAS} when not given.`),
   allowedExtensions: z
     .array(word('Name of the extension.'))
     .max(256)

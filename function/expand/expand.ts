@@ -9,8 +9,8 @@ import { expandExtensions } from './extension.ts';
 import {
   expandCustomGrants,
   expandDatabaseGrant,
-  expandPublicGrants,
-  expandSchemaGrants,
+  expandGroupGrants,
+  expandPublicGrant,
   type GroupAccess,
 } from './grant.ts';
 import { expandAccessGroup, expandLogin, expandOwnerGroup } from './role.ts';
@@ -30,7 +30,7 @@ function refuse(world: World, field: 'schemas' | 'extensions'): void {
 function expandGround(world: World, composed: ComposedSet): void {
   if (hasGroups(world.engine)) expandOwnerGroup(world, composed);
   expandDatabase(world, composed);
-  if (hasGroups(world.engine)) expandPublicGrants(world, composed);
+  if (hasGroups(world.engine)) expandPublicGrant(world, composed);
   if (world.spec.source !== undefined) expandSource(world, world.spec.source, composed);
 }
 
@@ -40,7 +40,7 @@ function expandWithSchemas(world: World, composed: ComposedSet): void {
   const groups = GROUPS.filter(({ access }) => world.logins.some((login) => login.access === access));
   for (const group of groups) expandAccessGroup(world, group, composed);
   for (const login of world.logins) expandLogin(world, login, composed);
-  expandSchemaGrants(world, groups, composed);
+  expandGroupGrants(world, groups, composed);
   for (const login of world.logins) expandCustomGrants(world, login, composed);
   expandDefaultPrivileges(world, groups, composed);
 }

@@ -1,66 +1,66 @@
-import type { Grant } from '../../provider/api/grant.ts';
+import type { Grant, GrantParameters } from '../../provider/api/grant.ts';
 import type { Access, ClaimRole } from '../claim.ts';
 import { ClaimError } from '../errors.ts';
 import type { Login, World } from '../world.ts';
 import type { ComposedSet, Wanted } from './composed.ts';
 
-type Target = Pick<Wanted<Grant>, 'tables' | 'sequences'>;
+type Part = NonNullable<GrantParameters['also']>[number];
 export type GroupAccess = 'readWrite' | 'readOnly';
 
 /**
  * What an access level may do with what is in a schema; owners need no grants, they own. Routines need none either: the
  * server lets everybody run them, and one that its owner took from everybody should stay taken.
  */
-const IN_SCHEMA: Record<GroupAccess, readonly { key: string; target: Target; privileges: string[] }[]> = {
+const IN_SCHEMA: Record<GroupAccess, readonly Omit<Part, 'schema'>[]> = {
   readWrite: [
-    { key: 'schema', target: {}, privileges: ['USAGE'] },
-    { key: 'tables', target: { tables: ['*'] }, privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
-    { key: 'sequences', target: { sequences: ['*'] }, privileges: ['USAGE', 'SELECT', 'UPDATE'] },
+    { privileges: ['USAGE'] },
+    { tables: ['*'], privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
+    { sequences: ['*'], privileges: ['USAGE', 'SELECT', 'UPDATE'] },
   ],
   readOnly: [
-    { key: 'schema', target: {}, privileges: ['USAGE'] },
-    { key: 'tables', target: { tables: ['*'] }, privileges: ['SELECT'] },
-    { key: 'sequences', target: { sequences: ['*'] }, privileges: ['SELECT'] },
+    { privileges: ['USAGE'] },
+    { tables: ['*'], privileges: ['SELECT'] },
+    { sequences: ['*'], privileges: ['SELECT'] },
   ],
 };
 
-/** The listed schemas; without any, `public`, which every database has. */
+/** The listed schemas, in an order of their own; without any, `public`, which every database has. */
 const schemasOf = ({ spec: { schemas = [] } }: World): string[] =>
-  schemas.length === 0 ? ['public'] : schemas.map(({ name }) => name);
+  schemas.length === 0 ? ['public'] : schemas.map(({ name }) => name).toSorted();
 
 const add = (composed: ComposedSet, key: string, wanted: Wanted<Grant>): void => composed.add(key, 'Grant', wanted);
 
-/** What everybody on the server may do with every new database, until it is taken away. */
-export function expandPublicGrants({ database }: World, composed: ComposedSet): void {
-  // Connect, and make temporary tables.
-  add(composed, 'grant-public-database', { role: 'PUBLIC', database, privileges: [], exclusive: true });
+/**
+ * What everybody on the server may do with every new database, until it is taken away: connect, make temporary tables,
+ * and up to PostgreSQL 14 create in `public`, which there belongs to nobody of this database.
+ */
+export function expandPublicGrant({ database }: World, composed: ComposedSet): void {
+  const also = [{ schema: 'public', privileges: ['USAGE'] }];
+  add(composed, 'grant-public', { role: 'PUBLIC', database, privileges: [], also, exclusive: true });
 }
 
-/** Grants of the groups on engines whose databases have schemas and owners. */
-export function expandSchemaGrants(
+/** All that a group may do in the database is one resource: Crossplane counts them. */
+export function expandGroupGrants(
   world: World,
   groups: readonly { key: string; access: GroupAccess }[],
   composed: ComposedSet,
 ): void {
   const { database } = world;
-  // Up to PostgreSQL 14 everybody may also create in `public`, which there belongs to nobody of this database.
-  const onPublic = { database, schema: 'public' };
-  add(composed, 'grant-public-schema-public', { role: 'PUBLIC', ...onPublic, privileges: ['USAGE'], exclusive: true });
-  if (schemasOf(world).includes('public'))
+  const schemas = schemasOf(world);
+  if (schemas.includes('public'))
     add(composed, 'grant-owner-schema-public', {
       role: world.groups.owner,
-      ...onPublic,
+      database,
+      schema: 'public',
       privileges: ['CREATE', 'USAGE'],
     });
-  for (const { key: group, access } of groups) {
-    const role = world.groups[access];
-    add(composed, `grant-${group}-database`, { role, database, privileges: ['CONNECT'] });
-    for (const schema of schemasOf(world))
-      for (const { key, target, privileges } of IN_SCHEMA[access]) {
-        if (key === 'schema' && schema === 'public') continue; // everybody has USAGE
-        add(composed, `grant-${group}-${key}-${schema}`, { role, database, schema, ...target, privileges });
-      }
-  }
+  for (const { key, access } of groups)
+    add(composed, `grant-${key}`, {
+      role: world.groups[access],
+      database,
+      privileges: ['CONNECT'],
+      also: schemas.flatMap((schema) => IN_SCHEMA[access].map((part) => ({ schema, ...part }))),
+    });
 }
 
 /** What an access level may do with a whole database of MySQL or MariaDB (ON `database`.*), tables to come included. */
