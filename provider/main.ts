@@ -1,6 +1,7 @@
 /** The provider process: flags, wiring, start, drain. */
 import { managedKinds } from './api/registry.ts';
 import type { Managed } from './api/kind.ts';
+import { ScheduleMetrics } from './controllers/jobs/schedule-metrics.ts';
 import { Manager } from './controllers/manager.ts';
 import { BatchingReader } from './engines/reader.ts';
 import { openEngine } from './engines/registry.ts';
@@ -15,6 +16,7 @@ import { createLog, type Log, type LogLevel } from './runtime/log.ts';
 import { ManagedMetrics } from './runtime/managed-metrics.ts';
 import { Metrics } from './runtime/metrics.ts';
 
+const SCHEDULES = ['BackupSchedule', 'RestoreSchedule', 'CopySchedule'];
 /** Where the provider is when nothing says so. */
 const NAMESPACE = 'crossplane-system';
 /** Kubernetes kills a pod 30 s after SIGTERM: what runs gets most of that. */
@@ -54,7 +56,7 @@ async function run(flags: Flags, log: Log): Promise<void> {
       metrics.eventDropped(why);
     },
   });
-  const manager = new Manager({
+  const manager: Manager = new Manager({
     client,
     recorder,
     log,
@@ -70,6 +72,9 @@ async function run(flags: Flags, log: Log): Promise<void> {
     pollMs: flags.pollMs,
     maxReconcileRate: flags.maxReconcileRate,
     managementPolicies: flags.managementPolicies,
+    schedules: new ScheduleMetrics(metrics.registry, () =>
+      SCHEDULES.flatMap((kind) => (manager.store(kind)?.list() ?? []) as Managed[]),
+    ),
     runnerImage: flags.runnerImage,
     namespace: podNamespace(NAMESPACE),
   });

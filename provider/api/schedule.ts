@@ -10,7 +10,7 @@ export const scheduleFields = {
     .enum(['Forbid', 'Allow', 'Replace'])
     .default('Forbid')
     .describe(
-      'When a run is due and another is under way: Forbid (the default) skips it, Allow runs both, Replace ends the other.',
+      'When a run is due and another is under way: Forbid (the default) skips it, Allow lets it follow the other, Replace ends the other.',
     ),
   jitter: duration
     .optional()
@@ -36,6 +36,7 @@ export const scheduleStatus = {
   nextRunTime: timestamp.optional().describe('When the next run is due.'),
   lastScheduleTime: timestamp.optional().describe('When a run was last due.'),
   lastSuccessTime: timestamp.optional().describe('When a run last succeeded.'),
+  lastDuration: z.int().optional().describe('How long the last run that succeeded took, in seconds.'),
   lastFailureTime: timestamp.optional().describe('When a run last failed.'),
   lastFailureReason: z.string().optional().describe('One stable word for why it failed.'),
   lastFailureMessage: z.string().optional().describe('Why it failed, and what to do.'),

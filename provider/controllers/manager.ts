@@ -21,6 +21,7 @@ import { SecretCredentials } from './credentials.ts';
 import { configIndexers, configKey, configKeyOf, managedIndexers, secretKeyOf } from './indexes.ts';
 import { CachedInventory } from './inventory.ts';
 import { Jobs } from './jobs/jobs.ts';
+import type { ScheduleObserver } from './jobs/schedule-metrics.ts';
 import type { Recorder } from './kube-store.ts';
 import { SecretHold } from './secret-hold.ts';
 import { Secrets } from './secrets.ts';
@@ -40,6 +41,7 @@ export interface ManagerOptions {
   pollMs: number;
   maxReconcileRate: number;
   managementPolicies: boolean;
+  schedules: ScheduleObserver;
   /** Image of the runner in jobs, where a configuration names none. */
   runnerImage: string;
   /** Where jobs of a ClusterProviderConfig run. */
@@ -119,6 +121,7 @@ export class Manager {
       log,
       clock,
       pollMs: options.pollMs,
+      observer: options.schedules,
       resource: (kind, key) => this.store(kind)?.get(key) as Managed | undefined,
       enqueue: (kind, key) => this.served(kind)?.controller?.enqueue(key),
       services: {

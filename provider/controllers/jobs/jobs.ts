@@ -4,10 +4,12 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { ExternalConnector } from '../../runtime/managed/external.ts';
-import { BackupWork } from './backup-work.ts';
+import { BackupWork, VerifyWork } from './backup-work.ts';
 import { RunDriver } from './driver.ts';
-import { LABEL, NOTE } from './names.ts';
+import { LABEL, NOTE, type RunRole } from './names.ts';
 import { RunConnector } from './run-external.ts';
+import { ScheduleConnector } from './schedule-external.ts';
+import type { ScheduleObserver } from './schedule-metrics.ts';
 import { type CronJob, isHeld, isReleased, isRunning, type Job, JobStore } from './store.ts';
 import { CopyWork, RestoreWork } from './target-work.ts';
 import type { Work, WorkServices } from './work.ts';
@@ -18,6 +20,7 @@ export interface JobsOptions {
   clock: Clock;
   pollMs: number;
   services: WorkServices;
+  observer: ScheduleObserver;
   /** The resource of that kind and name, if it is there. */
   resource(kind: string, key: string): Managed | undefined;
   enqueue(kind: string, key: string): void;
@@ -70,8 +73,8 @@ export class Jobs {
   connector(definition: KindDefinition): ExternalConnector | undefined {
     const workOf = this.#workOf(definition.kind);
     if (workOf === undefined) return undefined;
-    const { services, pollMs, clock } = this.#options;
-    return new RunConnector({
+    const { services, observer, pollMs, clock } = this.#options;
+    const common = {
       definition,
       store: this.store,
       driver: this.#driver,
@@ -79,15 +82,29 @@ export class Jobs {
       workOf,
       pollMs,
       now: () => new Date(clock.now()),
-    });
+    };
+    return definition.kind.endsWith('Schedule')
+      ? new ScheduleConnector({ ...common, observer })
+      : new RunConnector({ ...common, workOf: (resource) => workOf(resource, 'run') });
   }
 
-  #workOf(kind: string): ((resource: Managed) => Work) | undefined {
+  #workOf(kind: string): ((resource: Managed, role: RunRole) => Work) | undefined {
     const { services } = this.#options;
-    if (kind === 'Backup') return (resource) => new BackupWork(resource, services);
-    if (kind === 'Restore') return (resource) => new RestoreWork(resource, services);
-    if (kind === 'Copy') return (resource) => new CopyWork(resource, services);
-    return undefined;
+    switch (kind) {
+      case 'Backup':
+        return (resource) => new BackupWork(resource, services);
+      case 'BackupSchedule':
+        return (resource, role) =>
+          role === 'verify' ? new VerifyWork(resource, services) : new BackupWork(resource, services);
+      case 'Restore':
+      case 'RestoreSchedule':
+        return (resource) => new RestoreWork(resource, services);
+      case 'Copy':
+      case 'CopySchedule':
+        return (resource) => new CopyWork(resource, services);
+      default:
+        return undefined;
+    }
   }
 
   #tell(object: KubeObject, signal: AbortSignal): void {

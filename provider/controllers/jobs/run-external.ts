@@ -4,17 +4,16 @@
  */
 import type { KindDefinition, Managed } from '../../api/kind.ts';
 import { jobObject } from '../../backup/job-spec.ts';
-import { ResourceError } from '../../resources/errors.ts';
 import { appliedOf, isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ConnectOptions, ExternalClient, ExternalConnector, Observation } from '../../runtime/managed/external.ts';
-import { DeleteFilesWork } from './backup-work.ts';
 import { RunDriver, type Situation } from './driver.ts';
-import { jobName, type RunRole, serverNames } from './names.ts';
+import { jobName, serverNames } from './names.ts';
 import type { Failure } from './outcome.ts';
 import { stuckOn } from './outcome.ts';
 import { jobPlan, metadataOf, namespaceOf, turnsOf } from './plans.ts';
+import { Removal } from './removal.ts';
 import { finalStatus } from './stored.ts';
-import { endOf, isHeld, isReleased, type Job, JOBS, type JobStore } from './store.ts';
+import { isHeld, isReleased, type Job, type JobStore } from './store.ts';
 import type { Work, WorkServices } from './work.ts';
 
 /** What the resource remembers of its run. */
@@ -25,8 +24,6 @@ interface Record_ {
   begun?: true;
   /** status.atProvider at the end. */
   outcome?: Record<string, unknown>;
-  /** filePolicy Delete: the files are gone. */
-  filesDeleted?: true;
 }
 
 export interface RunConnectorOptions {
@@ -75,7 +72,12 @@ class RunExternal implements ExternalClient {
   }
 
   async observe(resource: Managed, signal: AbortSignal): Promise<Observation> {
-    if (isDeleted(resource)) return await this.#observeDeletion(resource, signal);
+    if (isDeleted(resource))
+      return observation({
+        exists: !this.#removal(resource).isOver,
+        record: recordOf(resource),
+        atProvider: resource.status?.atProvider ?? {},
+      });
     const { driver, services } = this.#options;
     const record = recordOf(resource);
     const job = this.#job(resource, record);
@@ -133,83 +135,22 @@ class RunExternal implements ExternalClient {
     await driver.act(this.#situation, jobName(resource), workOf(resource), signal);
   }
 
-  /** Deletes what a deletion has to delete next; called until nothing is left. */
   async delete(resource: Managed, signal: AbortSignal): Promise<void> {
-    const { driver, store, workOf } = this.#options;
-    const record = recordOf(resource);
-    const job = this.#job(resource, record);
-    if (job !== undefined) {
-      await this.#removeJob(resource, job, workOf(resource), 'run', signal);
-      return;
-    }
-    if (!mustDeleteFiles(resource, record)) return;
-    await this.#deleteFiles(resource, driver, store, signal);
+    await this.#removal(resource).advance(signal);
   }
 
-  async #observeDeletion(resource: Managed, signal: AbortSignal): Promise<Observation> {
-    const record = recordOf(resource);
-    const job = this.#job(resource, record);
-    const files = this.#filesJob(resource, record);
-    const isDeleting = mustDeleteFiles(resource, record) && !isDone(files);
-    signal.throwIfAborted();
-    return observation({
-      exists: job !== undefined || isDeleting || files !== undefined,
-      record,
-      atProvider: resource.status?.atProvider ?? {},
-    });
-  }
-
-  /** Ends the Job, waits for its pods, takes everything off the server, and lets the Job go. */
-  async #removeJob(resource: Managed, job: Job, work: Work, role: RunRole, signal: AbortSignal): Promise<void> {
-    const { driver, store } = this.#options;
-    if (job.metadata.deletionTimestamp === undefined) await store.remove(JOBS, job, signal);
-    const pods = await store.pods(job, signal);
-    if (pods.some(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed')) return;
-    await driver.cleanUp(
-      store.job({ namespace: job.metadata.namespace ?? '', name: job.metadata.name }) ?? job,
-      jobName(resource, role),
-      work,
-      signal,
+  #removal(resource: Managed): Removal {
+    const { workOf } = this.#options;
+    return new Removal(
+      { ...this.#options, workOf },
+      resource,
+      resource.kind === 'Backup' && recordOf(resource).begun === true,
     );
   }
 
-  async #deleteFiles(resource: Managed, driver: RunDriver, store: JobStore, signal: AbortSignal): Promise<void> {
-    const { services, definition } = this.#options;
-    const work = new DeleteFilesWork(resource, services);
-    const namespace = namespaceOf(resource, work, services);
-    const job = store.job({ namespace, name: jobName(resource, 'delete') });
-    if (job === undefined) {
-      const metadata = metadataOf(resource, 'delete', namespace, definition);
-      await store.createJob(
-        jobObject(metadata, jobPlan(resource, 'delete', await work.layout(), work, services)),
-        signal,
-      );
-      return;
-    }
-    if (isDone(job)) {
-      await this.#removeJob(resource, job, work, 'delete', signal);
-      return;
-    }
-    const situation = await driver.situation(job, work, { isRecorded: () => false, mayStart: () => true }, signal);
-    if (situation.outcome?.ok === false)
-      throw new ResourceError(
-        situation.outcome.reason,
-        `the files could not be deleted: ${situation.outcome.message}; set filePolicy to Keep to leave them, or delete Job ${namespace}/${job.metadata.name} to try again`,
-      );
-    await driver.act(situation, jobName(resource, 'delete'), work, signal);
-  }
-
   #job(resource: Managed, record: Record_): Job | undefined {
-    return this.#jobOf(resource, record, 'run');
-  }
-
-  #filesJob(resource: Managed, record: Record_): Job | undefined {
-    return this.#jobOf(resource, record, 'delete');
-  }
-
-  #jobOf(resource: Managed, record: Record_, role: RunRole): Job | undefined {
     const { store } = this.#options;
-    const name = jobName(resource, role);
+    const name = jobName(resource);
     const namespace = record.namespace ?? resource.metadata.namespace ?? '';
     return (
       store.job({ namespace, name }) ??
@@ -277,19 +218,10 @@ class RunExternal implements ExternalClient {
   }
 }
 
-const isDone = (job: Job | undefined): boolean => job !== undefined && endOf(job)?.type === 'Complete';
-
 const recordOf = (resource: Managed): Record_ => {
   const record = appliedOf(resource);
   return typeof record === 'object' && record !== null ? record : {};
 };
-
-/** Files exist once a backup has begun, and are deleted only when that was asked for. */
-const mustDeleteFiles = (resource: Managed, record: Record_): boolean =>
-  resource.kind === 'Backup' &&
-  resource.spec.forProvider['filePolicy'] === 'Delete' &&
-  record.begun === true &&
-  record.filesDeleted !== true;
 
 interface Seen {
   exists: boolean;

@@ -25,6 +25,8 @@ export interface Observation {
   notes: { reason: string; message: string; type?: 'Normal' | 'Warning' }[];
   /** Conditions beyond those that every managed resource has. */
   conditions?: NewCondition[];
+  /** What could not be found out or done, although the rest of the observation stands: Synced is False with its reason. */
+  problem?: unknown;
 }
 
 export interface ExternalClient {

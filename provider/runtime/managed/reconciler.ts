@@ -374,10 +374,21 @@ class Pass {
         condition.notUpToDate(observation.differences.length > 0 ? 'UpdateRequested' : 'Unchangeable', left.join('; ')),
       );
     this.#set(condition.synced(), ...(observation.conditions ?? []));
+    const retry = this.#problem(observation);
     if (!wasReady && condition.conditionOf(this.#resource, 'Ready')?.status === 'True')
       this.#options.metrics.firstReady(this.#resource);
     await this.#writeStatus();
-    return { requeueAfterMs: this.#options.connector.pollAfter(this.#resource) };
+    return retry ? { retry } : { requeueAfterMs: this.#options.connector.pollAfter(this.#resource) };
+  }
+
+  /** Tells what could not be done beside all that could; says whether it is worth another try soon. */
+  #problem({ problem }: Observation): boolean {
+    if (problem === undefined) return false;
+    const { reason, message, retryable } = describe(problem);
+    this.#set(condition.notSynced(reason, message));
+    if (this.#storedStatus?.conditions?.find(({ type }) => type === 'Synced')?.message !== message)
+      this.#options.store.event(this.#resource, 'Warning', 'CannotUpdateExternalResource', message);
+    return retryable;
   }
 
   #apply(observation: Observation): void {

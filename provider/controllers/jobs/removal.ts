@@ -1,0 +1,99 @@
+/**
+ * What has to go before a resource may: its CronJobs, its Jobs with all that they have on servers, and the files where
+ * filePolicy says so. Each call does what can be done now; the deletion is over when nothing is left.
+ */
+import type { KindDefinition, Managed } from '../../api/kind.ts';
+import { jobObject } from '../../backup/job-spec.ts';
+import { ResourceError } from '../../resources/errors.ts';
+import { DeleteFilesWork } from './backup-work.ts';
+import type { RunDriver } from './driver.ts';
+import { jobName, LABEL, type RunRole } from './names.ts';
+import { jobPlan, metadataOf, namespaceOf } from './plans.ts';
+import { CRON_JOBS, endOf, isHeld, type Job, JOBS, type JobStore } from './store.ts';
+import type { Work, WorkServices } from './work.ts';
+
+export interface RemovalOptions {
+  definition: KindDefinition;
+  store: JobStore;
+  driver: RunDriver;
+  services: WorkServices;
+  workOf: (resource: Managed, role: RunRole) => Work;
+}
+
+const roleOf = (job: Job): RunRole => (job.metadata.labels?.[LABEL.role] ?? 'run') as RunRole;
+
+export class Removal {
+  readonly #options: RemovalOptions;
+  readonly #resource: Managed;
+  readonly #mustDeleteFiles: boolean;
+
+  constructor(options: RemovalOptions, resource: Managed, hasFiles: boolean) {
+    this.#options = options;
+    this.#resource = resource;
+    this.#mustDeleteFiles = hasFiles && resource.spec.forProvider['filePolicy'] === 'Delete';
+  }
+
+  get isOver(): boolean {
+    const { store } = this.#options;
+    const uid = this.#resource.metadata.uid ?? '';
+    if (store.cronJobsOf(uid).length > 0 || this.#runs().length > 0) return false;
+    const files = this.#filesJob();
+    return files === undefined ? !this.#mustDeleteFiles : isDone(files) && !isHeld(files);
+  }
+
+  async advance(signal: AbortSignal): Promise<void> {
+    const { store } = this.#options;
+    const uid = this.#resource.metadata.uid ?? '';
+    for (const cronJob of store.cronJobsOf(uid))
+      if (cronJob.metadata.deletionTimestamp === undefined) await store.remove(CRON_JOBS, cronJob, signal);
+    const runs = this.#runs();
+    for (const job of runs) await this.#removeJob(job, signal);
+    if (runs.length === 0 && this.#mustDeleteFiles) await this.#deleteFiles(signal);
+  }
+
+  #runs(): Job[] {
+    return this.#options.store.jobsOf(this.#resource.metadata.uid ?? '').filter((job) => roleOf(job) !== 'delete');
+  }
+
+  #filesJob(): Job | undefined {
+    return this.#options.store.jobsOf(this.#resource.metadata.uid ?? '').find((job) => roleOf(job) === 'delete');
+  }
+
+  /** Ends the Job, waits for its pods, takes everything off the server, and lets the Job go. */
+  async #removeJob(job: Job, signal: AbortSignal): Promise<void> {
+    const { driver, store, workOf } = this.#options;
+    if (job.metadata.deletionTimestamp === undefined) await store.remove(JOBS, job, signal);
+    const pods = await store.pods(job, signal);
+    if (pods.some(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed')) return;
+    const role = roleOf(job);
+    const current = store.job({ namespace: job.metadata.namespace ?? '', name: job.metadata.name }) ?? job;
+    await driver.cleanUp(current, jobName(this.#resource, role), workOf(this.#resource, role), signal);
+  }
+
+  async #deleteFiles(signal: AbortSignal): Promise<void> {
+    const { services, definition, store, driver } = this.#options;
+    const resource = this.#resource;
+    const work = new DeleteFilesWork(resource, services);
+    const job = this.#filesJob();
+    const base = jobName(resource, 'delete');
+    if (job === undefined) {
+      const metadata = metadataOf(resource, 'delete', namespaceOf(resource, work, services), definition);
+      const plan = jobPlan(resource, 'delete', await work.layout(), work, services);
+      await store.createJob(jobObject(metadata, plan), signal);
+      return;
+    }
+    if (isDone(job)) {
+      await driver.cleanUp(job, base, work, signal);
+      return;
+    }
+    const situation = await driver.situation(job, work, { isRecorded: () => false, mayStart: () => true }, signal);
+    if (situation.outcome?.ok === false)
+      throw new ResourceError(
+        situation.outcome.reason,
+        `the files could not be deleted: ${situation.outcome.message}; set filePolicy to Keep to leave them, or delete Job ${job.metadata.namespace}/${job.metadata.name} to try again`,
+      );
+    await driver.act(situation, base, work, signal);
+  }
+}
+
+const isDone = (job: Job): boolean => endOf(job)?.type === 'Complete';

@@ -1,0 +1,323 @@
+/**
+ * BackupSchedule, RestoreSchedule and CopySchedule as external resources: the external object is a CronJob (two, with a
+ * scheduled test restore). Its Jobs are born suspended and driven as those of runs that happen once.
+ */
+import type { BackupScheduleParameters } from '../../api/backup-schedule.ts';
+import type { KindDefinition, KubeObject, Managed } from '../../api/kind.ts';
+import { cronJobObject } from '../../backup/job-spec.ts';
+import { isDeleted } from '../../runtime/managed/annotations.ts';
+import type { ConnectOptions, ExternalClient, ExternalConnector, Observation } from '../../runtime/managed/external.ts';
+import { parseDuration } from '../duration.ts';
+import { fingerprint, isAsWanted } from './cron-diff.ts';
+import type { RunDriver, Situation } from './driver.ts';
+import { jitterOf, jobName, LABEL, NOTE, type RunRole } from './names.ts';
+import { jobPlan, metadataOf, namespaceOf, turnsOf } from './plans.ts';
+import { Removal } from './removal.ts';
+import type { ScheduleObserver } from './schedule-metrics.ts';
+import { conditionsOf, isRecorded, type ScheduleStatus, withOutcome } from './schedule-status.ts';
+import { missedRun, nextRun } from './schedule-times.ts';
+import { CRON_JOBS, type CronJob, isHeld, isReleased, isRunning, type Job, type JobStore } from './store.ts';
+import type { Work, WorkServices } from './work.ts';
+
+export interface ScheduleConnectorOptions {
+  definition: KindDefinition;
+  store: JobStore;
+  driver: RunDriver;
+  services: WorkServices;
+  workOf: (resource: Managed, role: RunRole) => Work;
+  observer: ScheduleObserver;
+  pollMs: number;
+  now: () => Date;
+}
+
+type Fields = Omit<BackupScheduleParameters, 'verify'> & { verify?: BackupScheduleParameters['verify'] };
+
+/** How soon to look again when an outcome has been recorded and its run is to be cleaned up, in ms. */
+const SOON_MS = 250;
+const PATIENCE_MS = 5_000;
+
+export class ScheduleConnector implements ExternalConnector {
+  readonly #options: ScheduleConnectorOptions;
+  readonly #next = new Map<string, number>();
+
+  constructor(options: ScheduleConnectorOptions) {
+    this.#options = options;
+  }
+
+  async connect(resource: Managed, { signal }: ConnectOptions): Promise<ExternalClient> {
+    await this.#options.store.ready(signal);
+    const uid = resource.metadata.uid ?? '';
+    this.#next.set(uid, this.#options.pollMs);
+    return new ScheduleExternal(this.#options, (ms) => {
+      this.#next.set(uid, Math.min(ms, this.#next.get(uid) ?? ms));
+    });
+  }
+
+  pollAfter(resource: Managed): number {
+    const uid = resource.metadata.uid ?? '';
+    const next = this.#next.get(uid) ?? this.#options.pollMs;
+    this.#next.delete(uid);
+    return next;
+  }
+}
+
+/** Something to be done, and what it is called. */
+interface Task {
+  what: string;
+  run: (signal: AbortSignal) => Promise<void>;
+}
+
+class ScheduleExternal implements ExternalClient {
+  readonly #options: ScheduleConnectorOptions;
+  readonly #lookAgain: (ms: number) => void;
+  #tasks: Task[] = [];
+  #hasActed = false;
+  /** What could not be done; it is told once the status is written. */
+  #problem: unknown;
+
+  constructor(options: ScheduleConnectorOptions, lookAgain: (ms: number) => void) {
+    this.#options = options;
+    this.#lookAgain = lookAgain;
+  }
+
+  async observe(resource: Managed, signal: AbortSignal): Promise<Observation> {
+    const status = (resource.status?.atProvider ?? {}) as ScheduleStatus;
+    if (isDeleted(resource)) return nothingToDo({ exists: !this.#removal(resource).isOver, atProvider: { ...status } });
+    const tasks: Task[] = [];
+    const notes: Observation['notes'] = [];
+    let next = status;
+    // What runs have come to is told even when nothing else can be done.
+    for (const job of this.#jobs(resource)) {
+      const role = roleOf(job);
+      const situation = await this.#situation(resource, job, role, status, signal);
+      const { outcome, action } = situation;
+      if (outcome !== undefined && !isRecorded(status, role, outcome)) {
+        next = withOutcome(next, resource.kind, role, outcome);
+        notes.push(noteOf(job, outcome));
+        this.#options.observer.ended(resource, role, outcome);
+        this.#lookAgain(SOON_MS);
+      } else if (action !== undefined) tasks.push(this.#taskOf(resource, situation, role));
+      else if (!isRunning(job) && isReleased(job) && isHeld(job)) this.#lookAgain(PATIENCE_MS);
+    }
+    const main = await this.#cronJobs(resource, tasks, signal);
+    try {
+      next = { ...next, ...this.#times(resource, main, notes, status) };
+    } catch (error) {
+      this.#problem ??= error;
+    }
+    this.#tasks = tasks;
+    const { suspend, verify } = fieldsOf(resource);
+    const { lastScheduleTime } = main?.status ?? {};
+    return {
+      ...nothingToDo({
+        exists: main !== undefined || this.#problem !== undefined,
+        atProvider: {
+          ...next,
+          cronJobName: jobName(resource),
+          suspended: suspend,
+          ...(lastScheduleTime === undefined ? {} : { lastScheduleTime }),
+        },
+      }),
+      // Each is tried once in a pass: what could not be done is a problem by then.
+      differences: this.#hasActed ? [] : tasks.map(({ what }) => what),
+      notes,
+      ...(main === undefined ? { unready: { reason: 'Creating', message: 'its CronJob has not been made yet' } } : {}),
+      conditions: conditionsOf(next, verify !== undefined),
+      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+    };
+  }
+
+  async create(_resource: Managed, signal: AbortSignal): Promise<void> {
+    for (const task of this.#tasks) await task.run(signal);
+  }
+
+  async update(_resource: Managed, signal: AbortSignal): Promise<void> {
+    this.#hasActed = true;
+    for (const { run } of this.#tasks)
+      try {
+        await run(signal);
+      } catch (error) {
+        this.#problem ??= error;
+      }
+  }
+
+  async delete(resource: Managed, signal: AbortSignal): Promise<void> {
+    await this.#removal(resource).advance(signal);
+  }
+
+  #removal(resource: Managed): Removal {
+    const { lastBackup, lastFailureTime } = (resource.status?.atProvider ?? {}) as ScheduleStatus;
+    const hasFiles = resource.kind === 'BackupSchedule' && (lastBackup ?? lastFailureTime) !== undefined;
+    return new Removal(this.#options, resource, hasFiles);
+  }
+
+  #jobs(resource: Managed): Job[] {
+    const jobs = this.#options.store.jobsOf(resource.metadata.uid ?? '').filter((job) => roleOf(job) !== 'delete');
+    return jobs.toSorted((a, b) =>
+      (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1,
+    );
+  }
+
+  async #situation(
+    resource: Managed,
+    job: Job,
+    role: RunRole,
+    status: ScheduleStatus,
+    signal: AbortSignal,
+  ): Promise<Situation> {
+    const { driver, workOf } = this.#options;
+    return await driver.situation(
+      job,
+      workOf(resource, role),
+      {
+        isRecorded: (outcome) => isRecorded(status, role, outcome),
+        mayStart: () => this.#mayStart(resource, job, role),
+      },
+      signal,
+    );
+  }
+
+  /** Runs of one schedule share names on the server, so one is over and cleaned up before the next begins. */
+  #mayStart(resource: Managed, job: Job, role: RunRole): string | true {
+    const { driver, workOf, now } = this.#options;
+    if (this.#hasActed) return 'it could not begin';
+    const fields = fieldsOf(resource);
+    const scheduledFor = job.metadata.annotations?.[NOTE.scheduledFor];
+    if (fields.suspend && scheduledFor !== undefined) return 'the schedule is suspended';
+    const isBusy = this.#jobs(resource).some(
+      (other) => other !== job && roleOf(other) === role && isReleased(other) && (isRunning(other) || isHeld(other)),
+    );
+    if (isBusy) return 'the run before is not over yet';
+    if (scheduledFor !== undefined && fields.jitter !== undefined) {
+      const wait = Date.parse(scheduledFor) + jitterOf(resource, parseDuration(fields.jitter)) - now().getTime();
+      if (wait > 0) {
+        this.#lookAgain(wait + SOON_MS);
+        return 'it is spread by jitter';
+      }
+    }
+    return driver.takeTurn(job, turnsOf(workOf(resource, role)));
+  }
+
+  #taskOf(resource: Managed, situation: Situation, role: RunRole): Task {
+    const { job, action } = situation;
+    if (action === 'conclude') this.#lookAgain(PATIENCE_MS);
+    return {
+      what: `${action} Job ${job.metadata.namespace}/${job.metadata.name}`,
+      run: async (signal) => {
+        await this.#options.driver.act(
+          situation,
+          jobName(resource, role),
+          this.#options.workOf(resource, role),
+          signal,
+        );
+      },
+    };
+  }
+
+  /** Adds what makes the CronJobs as they should be; gives the main one as it is. */
+  async #cronJobs(resource: Managed, tasks: Task[], signal: AbortSignal): Promise<CronJob | undefined> {
+    const { store } = this.#options;
+    const existing = store.cronJobsOf(resource.metadata.uid ?? '');
+    try {
+      this.#options.services.guard.check(resource);
+      const wanted = await this.#wanted(resource, signal);
+      for (const object of wanted) {
+        const there = existing.find(({ metadata }) => metadata.name === object.metadata.name);
+        if (there === undefined || !isAsWanted(there, object))
+          tasks.push({
+            what: `apply CronJob ${object.metadata.namespace}/${object.metadata.name}`,
+            run: async (given) => await store.applyCronJob(object, given),
+          });
+      }
+      for (const old of existing)
+        if (!wanted.some(({ metadata }) => metadata.name === old.metadata.name))
+          tasks.push({
+            what: `delete CronJob ${old.metadata.namespace}/${old.metadata.name}`,
+            run: async (given) => await store.remove(CRON_JOBS, old, given),
+          });
+    } catch (error) {
+      this.#problem ??= error;
+    }
+    return existing.find(({ metadata }) => metadata.name === jobName(resource));
+  }
+
+  async #wanted(resource: Managed, signal: AbortSignal): Promise<KubeObject[]> {
+    const { definition, services, workOf } = this.#options;
+    const fields = fieldsOf(resource);
+    const roles: { role: RunRole; schedule: string }[] = [{ role: 'run', schedule: fields.schedule }];
+    if (fields.verify !== undefined) roles.push({ role: 'verify', schedule: fields.verify.schedule });
+    const objects: KubeObject[] = [];
+    for (const { role, schedule } of roles) {
+      const work = workOf(resource, role);
+      const plan = jobPlan(resource, role, await work.layout(signal), work, services);
+      const metadata = metadataOf(resource, role, namespaceOf(resource, work, services), definition);
+      const object = cronJobObject(metadata, {
+        ...plan,
+        // The limits of history say how many are kept.
+        ttlSecondsAfterFinished: undefined,
+        schedule,
+        timeZone: fields.timeZone,
+        suspend: fields.suspend,
+        concurrencyPolicy: fields.concurrencyPolicy,
+        startingDeadlineSeconds: fields.startingDeadlineSeconds,
+        successfulJobsHistoryLimit: fields.successfulJobsHistoryLimit,
+        failedJobsHistoryLimit: fields.failedJobsHistoryLimit,
+      });
+      objects.push(fingerprint(object));
+    }
+    return objects;
+  }
+
+  #times(resource: Managed, cronJob: CronJob | undefined, notes: Observation['notes'], status: ScheduleStatus) {
+    const fields = fieldsOf(resource);
+    const now = this.#options.now();
+    const next = fields.suspend ? undefined : nextRun(fields, now);
+    const missed =
+      fields.suspend || cronJob?.spec.suspend !== false
+        ? undefined
+        : missedRun(
+            fields,
+            {
+              lastScheduleTime: cronJob.status?.lastScheduleTime,
+              since: cronJob.metadata.creationTimestamp ?? '',
+              startingDeadlineSeconds: fields.startingDeadlineSeconds,
+            },
+            now,
+          );
+    if (missed !== undefined && missed !== status.lastMissedTime)
+      notes.push({ type: 'Warning', reason: 'RunMissed', message: `the run that was due at ${missed} did not begin` });
+    return { nextRunTime: next, ...(missed === undefined ? {} : { lastMissedTime: missed }) };
+  }
+}
+
+const fieldsOf = (resource: Managed): Fields => resource.spec.forProvider as unknown as Fields;
+
+const roleOf = (job: Job): RunRole => (job.metadata.labels?.[LABEL.role] ?? 'run') as RunRole;
+
+const noteOf = (
+  job: Job,
+  { ok, reason, message, result }: NonNullable<Situation['outcome']>,
+): Observation['notes'][number] =>
+  ok
+    ? {
+        reason: 'RunSucceeded',
+        message: `Job ${job.metadata.name} succeeded${result?.backup === undefined ? '' : `: ${result.backup.key}`}${result?.warning === undefined ? '' : `; ${result.warning}`}`,
+      }
+    : { type: 'Warning', reason: 'RunFailed', message: `Job ${job.metadata.name}: ${reason}: ${message}` };
+
+const nothingToDo = ({
+  exists,
+  atProvider,
+}: {
+  exists: boolean;
+  atProvider: Record<string, unknown>;
+}): Observation => ({
+  exists,
+  differences: [],
+  unchangeable: [],
+  atProvider: JSON.parse(JSON.stringify(atProvider)) as Record<string, unknown>,
+  connectionDetails: {},
+  appliedBefore: null,
+  appliedAfter: null,
+  notes: [],
+});

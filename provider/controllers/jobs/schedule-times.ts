@@ -1,0 +1,48 @@
+/** When a schedule is due, in its own time zone, as the CronJob controller sees it. */
+import { Cron } from 'croner';
+import { invalidSpec } from '../../resources/errors.ts';
+
+/** The CronJob controller looks every ten seconds; what has not begun after this long was missed. */
+const GRACE_MS = 90_000;
+
+export interface Timing {
+  schedule: string;
+  timeZone: string;
+}
+
+/** Throws ResourceError for a schedule or a time zone that means nothing. */
+function reading<T>({ schedule, timeZone }: Timing, read: (cron: Cron) => T): T {
+  try {
+    return read(new Cron(schedule, { timezone: timeZone, paused: true, mode: '5-part' }));
+  } catch (error) {
+    throw invalidSpec(
+      `forProvider.schedule ${JSON.stringify(schedule)} in time zone ${JSON.stringify(timeZone)}: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** Whole seconds, as Kubernetes writes times. */
+export const instant = (time: Date): string => time.toISOString().replace(/\.\d{3}Z$/, 'Z');
+
+/** Undefined for a time that never comes, e.g. the 30th of February. */
+export function nextRun(timing: Timing, now: Date): string | undefined {
+  const next = reading(timing, (cron) => cron.nextRun(now));
+  return next === null ? undefined : instant(next);
+}
+
+/** The time at which a run was due last and has not begun, although it should have by now. */
+export function missedRun(
+  timing: Timing,
+  {
+    lastScheduleTime,
+    since,
+    startingDeadlineSeconds = 0,
+  }: { lastScheduleTime: string | undefined; since: string; startingDeadlineSeconds?: number | undefined },
+  now: Date,
+): string | undefined {
+  const latest = new Date(now.getTime() - GRACE_MS - startingDeadlineSeconds * 1000);
+  const [due] = reading(timing, (cron) => cron.previousRuns(1, latest));
+  if (due === undefined || due.getTime() <= Date.parse(since)) return undefined;
+  if (lastScheduleTime !== undefined && Date.parse(lastScheduleTime) >= due.getTime()) return undefined;
+  return instant(due);
+}
