@@ -57,10 +57,11 @@ export class World {
 
   /** As the root of the server; {x} stands for the account x, <d> for the database d. */
   async sql<R extends object = Record<string, unknown>>(text: string, values: readonly unknown[] = []): Promise<R[]> {
-    return await this.client.query<R>(this.#named(text), values);
+    return await this.client.query<R>(this.text(text), values);
   }
 
-  #named(text: string): string {
+  /** A statement as `sql` would send it. */
+  text(text: string): string {
     return text
       .replace(/\{([^{}]+)\}/g, (_, of: string) => quotedText(this.name(of)))
       .replace(/<([^<>]+)>/g, (_, of: string) => quotedName(this.name(of)));
@@ -95,7 +96,7 @@ export class World {
   async roles(...names: string[]): Promise<void> {
     for (const of of names) {
       await this.sql(`CREATE ROLE {${of}}`);
-      this.#made.push(this.#named(`DROP ROLE IF EXISTS {${of}}`));
+      this.#made.push(this.text(`DROP ROLE IF EXISTS {${of}}`));
     }
   }
 
@@ -115,7 +116,7 @@ export class World {
   /** Whether the account may run it. */
   async may(of: string, text: string): Promise<boolean> {
     try {
-      await this.client.queryAs(this.login(of), this.#named(text));
+      await this.client.queryAs(this.login(of), this.text(text));
       return true;
     } catch (error) {
       if ([1044, 1142, 1143, 1227, 1370].includes((error as { errno: number }).errno)) return false;

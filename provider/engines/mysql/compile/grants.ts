@@ -1,6 +1,7 @@
 /** Grants and memberships as SQL. Each statement is a change of its own: these servers have no transaction around them. */
 import type { ObjectTarget, Step } from '../../../resources/model.ts';
 import { availableOn } from '../../../resources/privilege-set.ts';
+import { invalidSpec } from '../../../resources/errors.ts';
 import type { ServerInfo } from '../../engine.ts';
 import { accountSql, granteeSql, parseAccount } from '../accounts.ts';
 import { patternOf } from '../database-pattern.ts';
@@ -32,6 +33,7 @@ function privilegeStatements(step: ObjectStep, info: ServerInfo): Sql[] {
       (list) => sql`REVOKE ${words(list, step.on, info)} ON ${target} FROM ${granteeSql(step.from, info)}`,
     );
   }
+  refuseForgetful(step);
   const to = sql`ON ${target} TO ${granteeSql(step.to, info)}`;
   const withOption = sql` WITH GRANT OPTION`;
   if (step.withGrantOption === true) return [sql`GRANT ${words(step.privileges, step.on, info)} ${to}${withOption}`];
@@ -42,6 +44,15 @@ function privilegeStatements(step: ObjectStep, info: ServerInfo): Sql[] {
   const list = others.length === 0 ? sql`USAGE` : words(others, step.on, info);
   const option = sql`GRANT ${list} ${to}${withOption}`;
   return dynamic.length === 0 ? [option] : [option, sql`GRANT ${words(dynamic, step.on, info)} ${to}`];
+}
+
+/** Both servers write such names into mysql.procs_priv as if they were latin1, and cannot read them after a restart. */
+function refuseForgetful({ on, to }: Extract<Step, { kind: 'grant' }>): void {
+  const names = [on.database, on.name, to.public === true ? '' : to.name];
+  if (on.type === 'routine' && names.some((name) => /[^\0-\x7f]/.test(name ?? '')))
+    throw invalidSpec(
+      'routines: with characters beyond ASCII in the name of the account, the database or the routine, the server forgets the privilege when it restarts; grant EXECUTE on the database instead',
+    );
 }
 
 /**
