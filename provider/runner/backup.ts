@@ -17,17 +17,19 @@ import type { Outcome } from './outcome.ts';
 const RECENT = 5;
 
 export async function backup(request: RequestOf<'backup'>, context: RunContext): Promise<Outcome> {
-  const storage = openStorage(request.storage);
   const meeting = new Meeting(request.tool.folder);
+  let storage: Storage | undefined;
   try {
     context.onProgress({ phase: 'waiting', bytes: 0 });
+    // First of all: a tool that nobody meets would wait.
     await meeting.join(context.signal);
+    storage = openStorage(request.storage);
     const made =
       (await earlier(storage, request, context.signal)) ?? (await dumpTo(storage, meeting, request, context));
     return { backup: storedBackup(made), ...(await pruned(storage, request, context)) };
   } finally {
     meeting.leave();
-    storage.close();
+    storage?.close();
   }
 }
 

@@ -77,7 +77,14 @@ export class Meeting {
 
   async toolVersion(): Promise<string> {
     const said = await readFile(this.#path(MEETING.version), 'utf8').catch(() => '');
-    return said.trim().split('\n')[0]?.slice(0, 200) || 'unknown';
+    // Some say the path that they were called by.
+    return (
+      said
+        .trim()
+        .split('\n')[0]
+        ?.replace(/^\S*\//, '')
+        .slice(0, 200) || 'unknown'
+    );
   }
 
   async #require(what: string): Promise<void> {

@@ -17,11 +17,13 @@ import type { RunContext } from './progress.ts';
  * while it is loaded, before the tool learns that it has all.
  */
 export async function restore(request: RequestOf<'restore'>, context: RunContext): Promise<Outcome> {
-  const storage = openStorage(request.storage);
   const meeting = new Meeting(request.tool.folder);
+  let storage: Storage | undefined;
   try {
     context.onProgress({ phase: 'waiting', bytes: 0 });
+    // First of all: a tool that nobody meets would wait.
     await meeting.join(context.signal);
+    storage = openStorage(request.storage);
     const manifest = await chooseBackup(storage, request.source, context.signal);
     const stored = new StoredDump(storage, manifest, identitiesOf(request, manifest), request.spool);
     const rows = await stored.check(context);
@@ -38,7 +40,7 @@ export async function restore(request: RequestOf<'restore'>, context: RunContext
     };
   } finally {
     meeting.leave();
-    storage.close();
+    storage?.close();
     if (request.spool !== undefined) await rm(request.spool, { force: true });
   }
 }

@@ -17,7 +17,16 @@ cd "$XDB_WORK"
 rm -f data report control log version rows entries
 : >log
 mkfifo data report control
+{
+  # A runner that never comes must not be waited for until the deadline.
+  trap 'kill "$nap"' TERM
+  sleep 3600 &
+  nap=$!
+  wait "$nap" && kill "$$"
+} >/dev/null 2>&1 &
+patience=$!
 exec 4<control 6>report
+kill "$patience"
 private=$(mktemp -d "\${TMPDIR:-/tmp}/xdb.XXXXXXXX" 2>>log)
 trap 'status=$?; rm -rf "$private"; echo "$status" >&6' EXIT
 `;
