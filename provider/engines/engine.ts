@@ -2,6 +2,7 @@
 import type { ReadKind, Reads, Step } from '../resources/model.ts';
 import type { Secret } from '../resources/secret.ts';
 import type { JobOperations } from './jobs.ts';
+import type { NativeOperations } from './native.ts';
 
 export type EngineName = 'postgres' | 'mysql' | 'mariadb' | 'cockroachdb';
 
@@ -75,6 +76,8 @@ export interface Engine {
   checkPassword(name: string, host: string | undefined, password: Secret): Promise<'match' | 'mismatch' | 'unknown'>;
   /** What backups, restores and copies need; absent where the engine does them in another way. */
   readonly jobs?: JobOperations;
+  /** Backups that the server makes by itself; absent where the tools of the engine make them. */
+  readonly native?: NativeOperations;
   close(): Promise<void>;
   /** Whether one statement tells of all databases at once: then all are asked about together. */
   readonly seesAllDatabases?: boolean;

@@ -9,6 +9,7 @@ import { triedOf } from '../postgres/execute.ts';
 import { PasswordChecker } from '../postgres/passwords.ts';
 import { Serial } from '../postgres/serial.ts';
 import { ClientSession, type Session } from '../postgres/session.ts';
+import type { NativeOperations } from '../native.ts';
 import { ident, sql } from '../postgres/sql.ts';
 import { SessionPool } from '../session-pool.ts';
 import { WriteLog } from '../write-log.ts';
@@ -18,6 +19,7 @@ import { openAs, openSession, STATEMENT_MS } from './connect.ts';
 import { runSteps } from './execute.ts';
 import { readInfo } from './info.ts';
 import { runTenantScript } from './init-sql.ts';
+import { nativeOperations } from './native/native.ts';
 import { dispatchRead } from './reads/dispatch.ts';
 
 /** Longer than a poll of a minute, so that sessions survive from one to the next. */
@@ -27,6 +29,7 @@ const INFO_MS = 5 * 60_000;
 
 export class CockroachEngine implements Engine {
   readonly writes = new WriteLog();
+  readonly native: NativeOperations;
   readonly #settings: ConnectionSettings;
   readonly #pool: SessionPool<ClientSession>;
   readonly #serial = new Serial();
@@ -42,6 +45,12 @@ export class CockroachEngine implements Engine {
       onLost: () => {
         this.#info = undefined;
       },
+    });
+    this.native = nativeOperations({
+      evict: async (database) => await this.#pool.evict(database),
+      info: async () => await this.info(),
+      use: async (database, tried, work, signal) =>
+        await this.#once(database ?? settings.database, work, tried, signal),
     });
     this.#passwords = new PasswordChecker({
       read: async (work) => await this.use(settings.database, work),
@@ -141,6 +150,20 @@ export class CockroachEngine implements Engine {
       );
     } catch (error) {
       throw this.#explained(error, triedOf(batch), signal);
+    }
+  }
+
+  /** Work that changes something: never repeated, as what a lost session did is not known. */
+  async #once<T>(
+    database: string,
+    work: (session: Session) => Promise<T>,
+    tried: string,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    try {
+      return await this.#pool.use(database, work, signal);
+    } catch (error) {
+      throw this.#explained(error, tried, signal);
     }
   }
 

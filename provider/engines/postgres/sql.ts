@@ -76,6 +76,9 @@ export const secretLiteral = (value: Secret | string): Sql =>
 /** The place of a secret that is bound, and so is in no text at all. */
 export const bound = (position: number): Sql => Sql.trusted(`$${position}`, "'***'");
 
+/** The place of a value that is bound. */
+export const parameter = (position: number): Sql => Sql.trusted(`$${position}`);
+
 export function integer(value: number): Sql {
   if (!Number.isSafeInteger(value)) throw new TypeError(`${value} is not an integer`);
   return Sql.trusted(String(value));

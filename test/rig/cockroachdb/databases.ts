@@ -75,7 +75,7 @@ async function alterDatabase(session: Session, cursor: Cursor): Promise<Result> 
     if (await catalog.exists(to)) throw new SqlError('42P04', `database "${to}" already exists`);
     await session.simulator.quiet(name);
     await catalog.run('postgres', `ALTER DATABASE ${quoted(name)} RENAME TO ${quoted(to)}`);
-    for (const other of session.simulator.sessions) if (other.database === name) other.database = to;
+    // A session's database is a name: it goes on in whatever has that name now.
   } else if (['set', 'reset'].includes(cursor.peek?.text ?? ''))
     await catalog.run('postgres', `ALTER DATABASE ${quoted(name)} ${cursor.text.slice(cursor.peek!.start)}`);
   else throw cursor.error();

@@ -7,7 +7,7 @@ import { queryOf, type ShapeName } from './shapes.ts';
 import { show } from './show.ts';
 import { systemTables } from './show-backups.ts';
 import type { Session } from './session.ts';
-import { Cursor, type Token } from './tokens.ts';
+import { Cursor, type Token, tokenize } from './tokens.ts';
 import { type Result, SqlError } from './wire.ts';
 
 const ALLOWED_FIRST = new Set([
@@ -61,8 +61,8 @@ export async function forward(session: Session, cursor: Cursor): Promise<Result>
   if (['create', 'alter', 'drop'].includes(first.text)) return await schemaChange(session, cursor, second);
   if (!ALLOWED_FIRST.has(first.text)) throw cursor.error(first);
   refuseForeign(cursor);
-  const text = await rewritten(session, cursor);
-  return await (await backendOf(session)).run(text, cursor.params);
+  const { text, params } = await rewritten(session, cursor);
+  return await (await backendOf(session)).run(text, params);
 }
 
 const OBJECTS = new Set([
@@ -127,7 +127,10 @@ function replaced(text: string, replacements: readonly Replacement[]): string {
 }
 
 /** `[SHOW …]`, `(SHOW …)`, tables of the system and version() become what PostgreSQL can answer. */
-export async function rewritten(session: Session, cursor: Cursor): Promise<string> {
+export async function rewritten(
+  session: Session,
+  cursor: Cursor,
+): Promise<{ text: string; params: (string | null)[] }> {
   const { tokens, text, params } = cursor;
   const { simulator } = session;
   const replacements: Replacement[] = [];
@@ -155,7 +158,20 @@ export async function rewritten(session: Session, cursor: Cursor): Promise<strin
       at += 2;
     }
   }
-  return replaced(text, replacements);
+  return renumbered(replaced(text, replacements), params);
+}
+
+/** Parameters that were used up by what was replaced are gone, and PostgreSQL wants the others without gaps. */
+function renumbered(text: string, params: readonly (string | null)[]): { text: string; params: (string | null)[] } {
+  const places = tokenize(text).filter(({ kind }) => kind === 'placeholder');
+  const used = [...new Set(places.map((token) => token.text))];
+  return {
+    text: replaced(
+      text,
+      places.map((token) => [token, token, `$${used.indexOf(token.text) + 1}`]),
+    ),
+    params: used.map((place) => params[Number(place.slice(1)) - 1] ?? null),
+  };
 }
 
 const AFTER_TABLE = new Set([

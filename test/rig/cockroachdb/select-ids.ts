@@ -15,8 +15,8 @@ export async function idsOf(session: Session, cursor: Cursor): Promise<string[]>
   }
   const [query] = split(cursor.text.slice(token.start));
   if (query === undefined) throw cursor.error();
-  const text = await rewritten(session, new Cursor(query.text, query.tokens, cursor.params));
+  const { text, params } = await rewritten(session, new Cursor(query.text, query.tokens, cursor.params));
   cursor.at = cursor.tokens.length;
-  const { rows = [] } = await (await backendOf(session)).run(text, cursor.params);
+  const { rows = [] } = await (await backendOf(session)).run(text, params);
   return rows.map(([id]) => id ?? '');
 }

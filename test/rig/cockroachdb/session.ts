@@ -39,6 +39,7 @@ export class Session {
   readonly #statements = new Map<string, Prepared>();
   readonly #portals = new Map<string, Portal>();
   #isSkipping = false;
+  #isOver = false;
 
   constructor(simulator: Simulator, socket: Socket) {
     this.simulator = simulator;
@@ -65,7 +66,7 @@ export class Session {
       if (!(await this.#login())) return;
       for (;;) {
         const message = await this.#inbox.next();
-        if (message === undefined || message.type === 'X') return;
+        if (message === undefined || message.type === 'X' || this.#isOver) return;
         await this.#handle(message.type, message.body);
       }
     } catch (error) {
@@ -178,6 +179,7 @@ export class Session {
       const told = error instanceof SqlError ? error : new SqlError('XX000', `simulator: ${String(error)}`);
       this.#send(wire.errorResponse(told));
       if (told.severity === 'FATAL') {
+        this.#isOver = true;
         this.#stream.end();
         return;
       }

@@ -9,6 +9,8 @@ export interface InventoryObject {
   schema: string;
   name: string;
   owner: string;
+  /** Of a table: `table`, `view` or `materialized view`. */
+  relation?: string;
   /** Of a routine: the types of its arguments. */
   args?: string[];
 }
@@ -35,6 +37,7 @@ export async function readInventory(
         schema: row['schema_name'] as string,
         name: row['table_name'] as string,
         owner: row['owner'] as string,
+        relation: row['type'] as string,
       });
   }
   if (has('type'))
