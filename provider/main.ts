@@ -41,11 +41,19 @@ async function main(): Promise<void> {
     log.error({ err: error }, 'unhandled rejection');
     process.exit(1);
   });
-  await run(flags, log);
+  let config: PooledKubeConfig;
+  try {
+    config = PooledKubeConfig.load({ kubeconfig: flags.kubeconfig });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`the Kubernetes API cannot be reached: ${message}; see --kubeconfig\n`);
+    process.exit(1);
+  }
+  await run(flags, log, config);
 }
 
-async function run(flags: Flags, log: Log): Promise<void> {
-  const client = new KubeClient(PooledKubeConfig.load({ kubeconfig: flags.kubeconfig }));
+async function run(flags: Flags, log: Log, config: PooledKubeConfig): Promise<void> {
+  const client = new KubeClient(config);
   const metrics = new Metrics();
   const managed = new ManagedMetrics(metrics.registry);
   const recorder = new EventRecorder({
@@ -70,6 +78,7 @@ async function run(flags: Flags, log: Log): Promise<void> {
     metrics: () => managed,
     observer: metrics,
     pollMs: flags.pollMs,
+    syncMs: flags.syncMs,
     maxReconcileRate: flags.maxReconcileRate,
     managementPolicies: flags.managementPolicies,
     schedules: new ScheduleMetrics(metrics.registry, () =>

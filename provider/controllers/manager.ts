@@ -12,7 +12,7 @@ import { Reflector } from '../runtime/kube/reflector.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS, keyOf, NAMESPACES, SECRETS } from '../runtime/kube/resource.ts';
 import type { ReadStore } from '../runtime/kube/store.ts';
 import type { Log } from '../runtime/log.ts';
-import type { ReconcilerMetrics } from '../runtime/managed/reconciler.ts';
+import type { ReconcilerMetrics } from '../runtime/managed/options.ts';
 import { type Controller, type ControllerObserver } from '../runtime/queue/controller.ts';
 import { TokenBucket } from '../runtime/queue/rate.ts';
 import type { SecretName } from './connection-settings.ts';
@@ -39,6 +39,8 @@ export interface ManagerOptions {
   metrics: (definition: KindDefinition) => ReconcilerMetrics;
   observer: ControllerObserver;
   pollMs: number;
+  /** How often every cache is listed anew, in ms. */
+  syncMs: number;
   maxReconcileRate: number;
   managementPolicies: boolean;
   schedules: ScheduleObserver;
@@ -82,9 +84,10 @@ export class Manager {
       burst: options.maxReconcileRate * 10,
       clock,
     });
-    this.secretMetadata = new Reflector(client, SECRETS, { log, clock, metadataOnly: true });
-    this.#usageCache = new Reflector(client, ProviderConfigUsageKind, { log, clock });
-    this.#crds = new Reflector(client, CUSTOM_RESOURCE_DEFINITIONS, { log, clock, trim: onlyConditions });
+    const cache = { log, clock, relistMs: options.syncMs };
+    this.secretMetadata = new Reflector(client, SECRETS, { ...cache, metadataOnly: true });
+    this.#usageCache = new Reflector(client, ProviderConfigUsageKind, cache);
+    this.#crds = new Reflector(client, CUSTOM_RESOURCE_DEFINITIONS, { ...cache, trim: onlyConditions });
     this.secrets = new Secrets(client, this.secretMetadata.store);
     this.secretHold = new SecretHold(client, this.secretMetadata.store, (secret, config) =>
       this.isSecretNeeded(secret, config),
@@ -217,12 +220,17 @@ export class Manager {
   }
 
   async #serve(definition: KindDefinition): Promise<void> {
-    const { client, log, clock } = this.options;
+    const { client, log, clock, syncMs } = this.options;
     const isConfig = definition.kind === ProviderConfigKind.kind || definition.kind === ClusterProviderConfigKind.kind;
     const reflector =
       definition.kind === ProviderConfigUsageKind.kind
         ? this.#usageCache
-        : new Reflector(client, definition, { log, clock, indexers: isConfig ? configIndexers : managedIndexers });
+        : new Reflector(client, definition, {
+            log,
+            clock,
+            relistMs: syncMs,
+            indexers: isConfig ? configIndexers : managedIndexers,
+          });
     const served: Served = { definition, reflector, controller: undefined };
     this.#served.set(definition.kind, served);
     void reflector.run(this.#abort.signal);

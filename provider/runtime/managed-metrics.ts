@@ -2,7 +2,7 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { KubeObject, Managed } from '../api/kind.ts';
 import { type Clock, realClock } from './clock.ts';
-import type { ReconcilerMetrics } from './managed/reconciler.ts';
+import type { ReconcilerMetrics } from './managed/options.ts';
 
 /** crossplane-runtime's powers of ten, from the first that a JavaScript timer can tell. */
 const SHORT_SECONDS = [1e-3, 1e-2, 0.1, 1, 10];

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../api/kind.ts';
 import { silentLog } from '../log.ts';
+import { ManualClock } from '../clock.ts';
 import { FakeApiServer } from './fake-apiserver.ts';
 import { Reflector, type ReflectorOptions } from './reflector.ts';
 import { type Resource, SECRETS } from './resource.ts';
@@ -79,6 +80,28 @@ describe('Reflector', () => {
     await expect.poll(() => fake.requests.filter(isWatch).length).toBe(2);
     expect(fake.requests.findLast(isWatch)?.query.get('resourceVersion')).toBe('101');
     expect(fake.requests.filter(isList)).toHaveLength(1);
+  });
+
+  it('lists anew when its list is old, without a word about what has not changed', async () => {
+    fake.put(PATH, role('told'));
+    const clock = new ManualClock();
+    const { reflector, store, seen } = start(ROLES, { clock, relistMs: 60_000 });
+    await reflector.synced;
+    await watching();
+    const query = fake.requests.find(isWatch)?.query;
+    expect(Number(query?.get('timeoutSeconds'))).toBeLessThanOrEqual(60);
+    clock.advance(59_000);
+    fake.bookmark(PATH);
+    fake.endWatches();
+    await expect.poll(() => fake.requests.filter(isWatch).length).toBe(2);
+    expect(fake.requests.filter(isList)).toHaveLength(1);
+    clock.advance(1_000);
+    fake.bookmark(PATH);
+    fake.endWatches();
+    await expect.poll(() => fake.requests.filter(isList).length).toBe(2);
+    await watching();
+    expect(store.list().map((it) => it.metadata.name)).toEqual(['told']);
+    expect(seen).toEqual(['+told']);
   });
 
   it('misses nothing that happens while its watch is broken', async () => {

@@ -4,6 +4,7 @@
  *   LISTING   pages of 500; a list whose continue token expired starts over        → WATCHING
  *   WATCHING  from the last resourceVersion seen, in an event or a bookmark
  *     ends after timeoutSeconds, as it should                                      → WATCHING
+ *     and the list is older than relistMs                                          → LISTING
  *     410, as a status or as an ERROR event                                        → LISTING
  *   any failure: wait, 1 s doubling to 30 s, or as Retry-After says                → where it was
  *
@@ -26,6 +27,8 @@ export interface ReflectorOptions<T extends KubeObject> extends Selection {
   trim?: ((object: T) => T) | undefined;
   clock?: Clock;
   backoff?: BackoffOptions;
+  /** After this many ms the cache is listed anew, should a watch have missed something. By default never. */
+  relistMs?: number | undefined;
   /** @defaultValue 500 */
   pageSize?: number;
 }
@@ -48,6 +51,7 @@ export class Reflector<T extends KubeObject = KubeObject> {
   readonly #settle: { resolve: () => void; reject: (reason: unknown) => void };
   #resourceVersion: string | undefined;
   #isSynced = false;
+  #listedAt = 0;
   /** Answers of 410 in a row, without an event in between. */
   #expiries = 0;
   #isAway = false;
@@ -94,7 +98,7 @@ export class Reflector<T extends KubeObject = KubeObject> {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted)
       try {
-        if (this.#resourceVersion === undefined) await this.#list(signal);
+        if (this.#resourceVersion === undefined || this.#relistsIn() <= 0) await this.#list(signal);
         await this.#watch(signal);
       } catch (error) {
         if (signal.aborted) break;
@@ -128,12 +132,13 @@ export class Reflector<T extends KubeObject = KubeObject> {
       });
     this.#store.replace(objects, listVersion, toVersion(listVersion) < floor);
     this.#resourceVersion = listVersion;
+    this.#listedAt = this.#clock.monotonic();
     this.#isSynced = true;
     this.#settle.resolve();
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const timeoutSeconds = 300 + Math.floor(Math.random() * 301);
+    const timeoutSeconds = Math.ceil(Math.min(300 + Math.random() * 300, Math.max(1, this.#relistsIn() / 1000)));
     const started = this.#clock.monotonic();
     let events = 0;
     const life = new AbortController();
@@ -171,6 +176,10 @@ export class Reflector<T extends KubeObject = KubeObject> {
         message: `watch ${this.resource.plural}: ended at once`,
       });
     this.#recovered();
+  }
+
+  #relistsIn(): number {
+    return this.#listedAt + (this.#options.relistMs ?? Number.POSITIVE_INFINITY) - this.#clock.monotonic();
   }
 
   #recovered(): void {

@@ -5,7 +5,8 @@ import { LocalStore } from '../../local/store.ts';
 import { ANNOTATION, FINALIZER, hasCreated } from './annotations.ts';
 import { conditionOf } from './conditions.ts';
 import type { ExternalClient, Observation } from './external.ts';
-import { ManagedReconciler, type ReferenceResolver } from './reconciler.ts';
+import type { ReferenceResolver } from './options.ts';
+import { ManagedReconciler } from './reconciler.ts';
 
 /** An external system that holds one value per resource. */
 class External implements ExternalClient {

@@ -6,7 +6,7 @@ import type { KindDefinition, Managed } from '../../api/kind.ts';
 import { roleReference } from '../../api/role.ts';
 import { ResourceError } from '../../resources/errors.ts';
 import { ANNOTATION, annotation, isDeleted } from './annotations.ts';
-import type { ReferenceResolver } from './reconciler.ts';
+import type { ReferenceResolver } from './options.ts';
 
 interface Policy {
   resolve?: 'Always' | 'IfNotPresent';
