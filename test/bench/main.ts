@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME`: measurements to be read, never a test that a busy machine could fail. */
 import { parseArgs } from 'node:util';
+import { compareFunctions } from './function.ts';
 import { measureOurs } from './ours.ts';
 import { compareWithProviderSql } from './provider-sql.ts';
 
@@ -26,6 +27,11 @@ const benches: Record<string, Bench> = {
     about: 'our provider alone with --resources of both kinds (default 10000), and a new one among them',
     resources: 10_000,
     run: measureOurs,
+  },
+  function: {
+    about: 'our function beside function-patch-and-transform: --resources calls of each kind in a round (default 2000)',
+    resources: 2000,
+    run: compareFunctions,
   },
 };
 
