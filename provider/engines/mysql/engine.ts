@@ -88,13 +88,17 @@ export class MysqlEngine implements Engine {
     const info = await this.info();
     for (const step of steps) {
       signal?.throwIfAborted();
-      try {
-        await this.#pool.use(ANYWHERE, async (session) => await runStep(session, step, info), signal);
-      } catch (error) {
-        throw this.#explained(error, triedOf(step), signal);
-      } finally {
+      const done = (): void => {
         this.writes.record([step]);
         this.#passwords.forget(step);
+      };
+      try {
+        const made = await this.#pool.use(ANYWHERE, async (session) => await runStep(session, step, info), signal);
+        done();
+        if (made?.stored !== undefined) this.#passwords.remember(step, made.plugin, made.stored);
+      } catch (error) {
+        done();
+        throw this.#explained(error, triedOf(step), signal);
       }
     }
   }

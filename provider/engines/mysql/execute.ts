@@ -28,7 +28,8 @@ async function pluginsThereAre(session: Session, error: unknown): Promise<Resour
 /** Two sessions that wait for each other are told so: the statement is run again. */
 const ATTEMPTS = 6;
 
-export async function runStep(session: Session, step: Step, info: MysqlInfo): Promise<void> {
+/** Gives how the account logs in from now on, if the step says so. */
+export async function runStep(session: Session, step: Step, info: MysqlInfo): Promise<Authentication | undefined> {
   const prepared = await prepare(session, step, info);
   for (const statement of compileStep(step, info, prepared))
     await retrying(async () => {
@@ -36,6 +37,7 @@ export async function runStep(session: Session, step: Step, info: MysqlInfo): Pr
     }).catch(async (error: unknown) => {
       throw codeOf(error) === PLUGIN_NOT_LOADED ? await pluginsThereAre(session, error) : error;
     });
+  return prepared.authentication;
 }
 
 async function retrying(work: () => Promise<void>): Promise<void> {

@@ -39,15 +39,26 @@ export class PasswordChecker {
     const account = seen !== undefined && Date.now() - seen.at < FRESH_MS ? seen.account : await this.#read(name, host);
     if (account === undefined) return 'mismatch';
     const { plugin, stored } = account;
-    const digest = createHmac('sha256', this.#key)
-      .update(JSON.stringify([plugin, stored.reveal(), password.reveal()]))
-      .digest('base64');
+    const digest = this.#digest(plugin, stored.reveal(), password);
     const known = this.#known.get(key);
     if (known?.digest === digest) return known.verdict;
     const matches = await matchesStored(plugin, password.reveal(), Buffer.from(stored.reveal(), 'hex'));
     const verdict = matches === undefined ? 'unknown' : matches ? 'match' : 'mismatch';
     this.#known.set(key, { digest, verdict });
     return verdict;
+  }
+
+  /** What a step has just set needs no hashing again to be recognised. Call it after `forget`. */
+  remember(step: Step, plugin: string, stored: Buffer): void {
+    if ((step.kind !== 'setPassword' && step.kind !== 'createRole') || step.password === undefined) return;
+    const digest = this.#digest(plugin, stored.toString('hex').toUpperCase(), step.password);
+    this.#known.set(keyOf(step.name, step.host), { digest, verdict: 'match' });
+  }
+
+  #digest(plugin: string, stored: string, password: Secret): string {
+    return createHmac('sha256', this.#key)
+      .update(JSON.stringify([plugin, stored, password.reveal()]))
+      .digest('base64');
   }
 
   /** For a read that begins now: takes the accounts that it finds, unless they were changed since. */

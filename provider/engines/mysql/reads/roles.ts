@@ -14,7 +14,7 @@ export interface StoredAccount {
   host: string;
   isRole: boolean;
   plugin: string;
-  /** What the plugin compares a password with. */
+  /** What the plugin compares a password with, in hexadecimal capitals. */
   stored: Secret;
   observed: RoleObserved;
 }
@@ -172,7 +172,11 @@ function mariadbAccount(row: Row): StoredAccount {
     host,
     isRole,
     plugin,
-    stored: new Secret(Buffer.from(way?.authentication_string ?? '').toString('hex')),
+    stored: new Secret(
+      Buffer.from(way?.authentication_string ?? '')
+        .toString('hex')
+        .toUpperCase(),
+    ),
     observed: {
       name: user,
       ...(isRole ? {} : { host }),
