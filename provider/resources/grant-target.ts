@@ -36,6 +36,10 @@ export function grantSubject(spec: GrantParameters, table: PrivilegeTable, serve
   if (spec.columns !== undefined && spec.tables?.length !== 1)
     throw invalidSpec('columns: needs exactly one table in tables');
   refuseForeign(spec, table);
+  if (spec.databasePattern !== undefined && server.databaseWildcards === false)
+    throw invalidSpec(
+      'databasePattern: with partial_revokes, the server takes _ and % for themselves; name each database in database',
+    );
   const [field] = chosen;
   const type = typeOf(field, spec);
   if (table.ownerless === true && isEverything(spec, field)) return whole(spec, type, table, server);

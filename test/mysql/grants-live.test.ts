@@ -27,9 +27,9 @@ describe.each(mysqlServers)('%s', (server) => {
     work: () => Promise<void>,
   ): Promise<{ asked: number; refused: unknown[] }> {
     const result = { asked: 0, refused: [] as unknown[] };
-    let isOver = false;
+    const over = new AbortController();
     const ask = async (query: () => Promise<unknown>) => {
-      while (!isOver)
+      while (!over.signal.aborted)
         try {
           await query();
           result.asked += 1;
@@ -43,7 +43,7 @@ describe.each(mysqlServers)('%s', (server) => {
     try {
       await work();
     } finally {
-      isOver = true;
+      over.abort();
       await Promise.all(clients);
       session.destroy();
     }

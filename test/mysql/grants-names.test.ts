@@ -87,7 +87,7 @@ describe.each(mysqlServers)('%s', (server) => {
           { role, proxyOf: role },
         ];
         const grants = specs
-          .filter((spec) => spec.proxyOf === undefined || world.isMysql === false)
+          .filter((spec) => spec.proxyOf === undefined || !world.isMysql)
           .map((spec) => world.grant(spec));
         for (const grant of grants) {
           if (grant.spec.routines === undefined || /^[\0-\x7f]*$/.test(`${database}${routine}${user}`)) {

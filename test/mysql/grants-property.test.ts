@@ -203,6 +203,9 @@ describe.each(mysqlServers)('%s', (server) => {
           await grant.reconcile();
         }
         const after = await snapshot();
+        // What the server remembers is what it wrote down.
+        await world.sql('FLUSH PRIVILEGES');
+        expect((await snapshot()).map(show).toSorted()).toEqual(after.map(show).toSorted());
         expect(undeclared(after, specs)).toEqual(undeclared(before, specs));
         const last = specs.at(-1)!;
         const held = after.filter((row) => row.grantee === 'app' && covers(last, row));
@@ -227,6 +230,8 @@ describe.each(mysqlServers)('%s', (server) => {
         if (last.exclusive) expect(held.filter((row) => !speaksOf(last, row)).map(show)).toEqual([]);
         await grant.delete();
         const gone = await snapshot();
+        await world.sql('FLUSH PRIVILEGES');
+        expect((await snapshot()).map(show).toSorted()).toEqual(gone.map(show).toSorted());
         expect(undeclared(gone, specs)).toEqual(undeclared(before, specs));
         expect(
           gone.filter((row) => row.grantee === 'app' && covers(last, row) && speaksOf(last, row)).map(show),
