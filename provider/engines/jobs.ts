@@ -25,6 +25,12 @@ export interface Beside {
   name: string;
   /** Names the run; a database of that name which belongs to another run is never touched. */
   run: string;
+  /**
+   * Whether what is loaded may become the administrator's, when the database that it is made like is the
+   * administrator's. It is loaded by a login without that right, but a function in it that runs with the rights of its
+   * owner would have them afterwards: so only where the server is nobody else's.
+   */
+  mayBeAdministrators: boolean;
 }
 
 export interface HandOver {

@@ -91,7 +91,7 @@ describe.each(circumstances)('a run on PostgreSQL %i with a %s as administrator'
 
   test('a database beside is open to its run alone, and takes the place of the target in one step', async () => {
     const run = login();
-    const beside = { like: place.name('db'), name: place.name('beside'), run: 'u-1' };
+    const beside = { like: place.name('db'), name: place.name('beside'), run: 'u-1', mayBeAdministrators: false };
     const before = await place.sql(
       "SELECT pg_get_userbyid(datdba) AS owner, datacl::text AS acl, datconnlimit, shobj_description(oid, 'pg_database') AS comment, (SELECT setconfig::text FROM pg_db_role_setting WHERE setdatabase = d.oid) AS settings FROM pg_database d WHERE datname = '" +
         place.name('db') +
@@ -165,7 +165,7 @@ describe.each(circumstances)('a run on PostgreSQL %i with a %s as administrator'
 
   test('sessions of others are ended, or are in the way', async () => {
     const run = login();
-    const beside = { like: place.name('other'), name: place.name('beside'), run: 'u-2' };
+    const beside = { like: place.name('other'), name: place.name('beside'), run: 'u-2', mayBeAdministrators: false };
     await place.engine.jobs.makeBeside(run, beside);
     const order = {
       target: place.name('other'),
@@ -189,10 +189,42 @@ describe.each(circumstances)('a run on PostgreSQL %i with a %s as administrator'
   test('a database of the same name that is not of the run is left alone', async () => {
     const run = login();
     await expect(
-      place.engine.jobs.makeBeside(run, { like: place.name('db'), name: place.name('other'), run: 'u-3' }),
+      place.engine.jobs.makeBeside(run, {
+        like: place.name('db'),
+        name: place.name('other'),
+        run: 'u-3',
+        mayBeAdministrators: false,
+      }),
     ).rejects.toMatchObject({ reason: 'AlreadyExists' });
     await expect(place.engine.jobs.dropBeside({ name: place.name('other'), run: 'u-3' })).rejects.toMatchObject({
       reason: 'AlreadyExists',
     });
+  });
+
+  test('what belongs to the administrator is loaded by nobody but the run, and not at all on a shared server', async () => {
+    const run = login();
+    const [target, name] = [place.name('admins'), place.name('beside')];
+    await place.engine.run([{ kind: 'createDatabase', name: target }]);
+    const beside = { like: target, name, run: 'u-4', mayBeAdministrators: false };
+    await expect(place.engine.jobs.makeBeside(run, beside)).rejects.toMatchObject({ reason: 'OwnerIsAdministrator' });
+    const own = { ...beside, mayBeAdministrators: true };
+    expect(await place.engine.jobs.makeBeside(run, own)).toEqual({ database: name, ownerRole: run.name });
+    await place.as(run.name, password, 'CREATE TABLE public.t (id int); CREATE SCHEMA s', name);
+    await expect(place.as(run.name, password, 'CREATE ROLE evil', name)).rejects.toMatchObject({ code: '42501' });
+    const order = {
+      target,
+      beside: own,
+      replaced: place.name('replaced'),
+      login: run.name,
+      requireEmpty: true,
+      endSessions: true,
+    };
+    expect(await place.engine.jobs.handOver(order)).toBe(0);
+    expect(
+      await place.sql("SELECT pg_get_userbyid(relowner) AS owner FROM pg_class WHERE relname = 't'", target),
+    ).toEqual([{ owner: place.admin }]);
+    await place.engine.jobs.dropBeside({ name: place.name('replaced'), run: 'u-4' });
+    await place.engine.jobs.dropLogin(run.name);
+    expect(await leftovers()).toEqual([]);
   });
 });

@@ -128,7 +128,13 @@ export class VerifyWork extends StorageWork {
     this.services.guard.check(this.resource);
     const [side, place] = [await this.side(signal), await this.place()];
     const login = newLogin(this.#names.login, this.deadline, this.services.now());
-    const beside = { like: this.database, name: this.#names.beside, run: this.#names.run };
+    // Nothing of a test restore stays.
+    const beside = {
+      like: this.database,
+      name: this.#names.beside,
+      run: this.#names.run,
+      mayBeAdministrators: true,
+    };
     const target = await side.operations.makeBeside(login, beside, signal);
     const identity = this.fields.verify?.identitySecretRef;
     const files = runnerFiles(

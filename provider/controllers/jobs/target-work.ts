@@ -5,6 +5,7 @@ import type { ProviderConfig } from '../../api/provider-config.ts';
 import type { RestoreParameters } from '../../api/restore.ts';
 import type { Storage } from '../../api/storage.ts';
 import { RUNNER, workFolder } from '../../backup/job-spec.ts';
+import type { Beside } from '../../engines/jobs.ts';
 import { defined } from '../../resources/creation.ts';
 import { invalidSpec, ResourceError, waiting } from '../../resources/errors.ts';
 import { TOOL } from './backup-work.ts';
@@ -15,6 +16,7 @@ import {
   configOf,
   type Conclusion,
   type Files,
+  isIsolated,
   fixedParts,
   type Layout,
   newLogin,
@@ -60,6 +62,12 @@ abstract class TargetWork<F extends RestoreParameters | CopyParameters> implemen
   abstract layout(signal: AbortSignal): Promise<Layout>;
   abstract prepare(job: Job, signal: AbortSignal): Promise<Files>;
 
+  get #beside(): Beside {
+    const { beside: name, run } = this.names;
+    const mayBeAdministrators = !isIsolated(configOf(this.resource, this.services));
+    return { like: this.target, name, run, mayBeAdministrators };
+  }
+
   /** Refuses what would fail at the end anyway, before hours are spent on it. */
   protected async makeBeside(side: Side, signal: AbortSignal) {
     this.services.guard.check(this.resource);
@@ -72,21 +80,21 @@ abstract class TargetWork<F extends RestoreParameters | CopyParameters> implemen
           { retryable: false },
         );
     }
-    const { beside: name, run, replaced, login: loginName } = this.names;
+    const { run, replaced, login: loginName } = this.names;
     // A schedule that keeps what it replaced keeps the last one.
     await side.operations.dropBeside({ name: replaced, run }, signal);
     const login = newLogin(loginName, this.deadline, this.services.now());
-    return { login, ...(await side.operations.makeBeside(login, { like: this.target, name, run }, signal)) };
+    return { login, ...(await side.operations.makeBeside(login, this.#beside, signal)) };
   }
 
   async conclude(signal: AbortSignal): Promise<Conclusion> {
     const side = await this.side(signal);
-    const { login, beside, replaced, run } = this.names;
+    const { login, replaced } = this.names;
     const { openSessions, mode } = this.fields;
     const sessions = await side.operations.handOver(
       {
         target: this.target,
-        beside: { like: this.target, name: beside, run },
+        beside: this.#beside,
         replaced,
         login,
         requireEmpty: mode !== 'Replace',

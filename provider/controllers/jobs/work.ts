@@ -61,6 +61,10 @@ export const configOf = (resource: Managed, services: WorkServices): ProviderCon
   throw new ResourceError('ProviderConfigNotFound', `there is no ${kind} ${JSON.stringify(name)}`);
 };
 
+/** Whether the server is shared by namespaces that are kept apart. */
+export const isIsolated = ({ kind, spec }: ProviderConfig): boolean =>
+  kind === 'ClusterProviderConfig' && spec.isolation !== 'None';
+
 /** The server of a run, and the tools that speak to it. */
 export class Side {
   readonly engine: BackupEngine;

@@ -10,6 +10,8 @@ import { ident, integer, join, keyword, literal, type Sql, sql } from '../sql.ts
 /** What the row of a database says, as far as a database in its place has to say the same. */
 interface Shape {
   owner: string;
+  /** The owner is a superuser, or who we manage with: nobody may act for it. */
+  isAdministrators: boolean;
   encoding: string;
   collate: string;
   ctype: string;
@@ -30,7 +32,9 @@ interface Right {
 }
 
 const shapeQuery = (version: number): string => `
-SELECT pg_get_userbyid(d.datdba) AS owner, pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate, d.datctype AS ctype,
+SELECT pg_get_userbyid(d.datdba) AS owner,
+  EXISTS (SELECT FROM pg_roles r WHERE r.oid = d.datdba AND (r.rolsuper OR r.rolname = current_user)) AS "isAdministrators",
+  pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate, d.datctype AS ctype,
   ${version >= 150_000 ? `CASE d.datlocprovider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END` : `'libc'`} AS provider,
   ${version >= 170_000 ? 'd.datlocale' : version >= 150_000 ? 'd.daticulocale' : 'NULL'} AS locale,
   ${version >= 160_000 ? 'd.daticurules' : 'NULL'} AS "icuRules", t.spcname AS tablespace,
@@ -89,7 +93,9 @@ export function createBeside({ name, run }: Beside, shape: Shape, login: string)
       sql`COMMENT ON DATABASE ${database} IS ${literal(commentOf(run))}`,
       sql`REVOKE ALL ON DATABASE ${database} FROM PUBLIC`,
       sql`GRANT CONNECT, CREATE, TEMPORARY ON DATABASE ${database} TO ${ident(login)}`,
-      sql`GRANT CREATE, TEMPORARY ON DATABASE ${database} TO ${ident(shape.owner)}`,
+      ...(shape.isAdministrators
+        ? []
+        : [sql`GRANT CREATE, TEMPORARY ON DATABASE ${database} TO ${ident(shape.owner)}`]),
     ],
   };
 }
@@ -101,16 +107,19 @@ FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extnam
 export const readExtensions = async (session: Session): Promise<{ name: string; schema: string; version: string }[]> =>
   (await session.query(EXTENSIONS, [])) as unknown as { name: string; schema: string; version: string }[];
 
+/** Whose the things are that are loaded, until they are handed over. */
+export const holderOf = (shape: Shape, login: string): string => (shape.isAdministrators ? login : shape.owner);
+
 /** Inside the new database: what takes the administrator is made, and public belongs to who will own all the rest. */
 export async function furnish(
   session: Session,
-  shape: Shape,
+  holder: string,
   extensions: Awaited<ReturnType<typeof readExtensions>>,
   info: ServerInfo,
 ): Promise<void> {
   const { take, giveBack } = await borrow(
     session,
-    [{ kind: 'createSchema', database: session.database, name: 'public', owner: shape.owner }],
+    [{ kind: 'createSchema', database: session.database, name: 'public', owner: holder }],
     info,
   );
   const statements = extensions
@@ -120,7 +129,7 @@ export async function furnish(
       ({ name, schema, version }) =>
         sql`CREATE EXTENSION IF NOT EXISTS ${ident(name)} WITH SCHEMA ${ident(schema)} VERSION ${literal(version)}`,
     );
-  statements.push(sql`ALTER SCHEMA public OWNER TO ${ident(shape.owner)}`);
+  statements.push(sql`ALTER SCHEMA public OWNER TO ${ident(holder)}`);
   await session.execute(`BEGIN; ${join([...take, ...statements, ...giveBack], '; ').text}; COMMIT`);
 }
 

@@ -10,6 +10,7 @@ import {
   createBeside,
   finishInside,
   furnish,
+  holderOf,
   isOfRun,
   readExtensions,
   readPublic,
@@ -65,12 +66,14 @@ export class PostgresJobs implements JobOperations {
     // An earlier attempt may have left a database that is half full.
     await this.dropBeside(beside, signal);
     const shape = await this.#admin('restore', async (session) => await shapeOf(session, beside.like, info), signal);
+    if (shape.isAdministrators && !beside.mayBeAdministrators) throw administrators(beside.like, shape.owner);
+    const rights = shape.isAdministrators ? { memberOf: [] } : { memberOf: [shape.owner], actsAs: shape.owner };
     const extensions = await this.#sessions.use(beside.like, 'restore', readExtensions, signal);
     await this.#admin(
       'restore',
       async (session) => {
         await dropExpired(session);
-        await makeLogin(session, login, { memberOf: [shape.owner], actsAs: shape.owner }, info);
+        await makeLogin(session, login, rights, info);
         const { create, close } = createBeside(beside, shape, login.name);
         await session.execute(create.text, UNLIMITED_MS);
         await session.execute(`BEGIN; ${join(close, '; ').text}; COMMIT`);
@@ -81,11 +84,11 @@ export class PostgresJobs implements JobOperations {
       beside.name,
       'restore',
       async (session) => {
-        await furnish(session, shape, extensions, info);
+        await furnish(session, holderOf(shape, login.name), extensions, info);
       },
       signal,
     );
-    return { database: beside.name, ownerRole: shape.owner };
+    return { database: beside.name, ownerRole: holderOf(shape, login.name) };
   }
 
   async contents(database: string, signal?: AbortSignal): Promise<{ empty: boolean; summary: string }> {
@@ -173,7 +176,14 @@ export class PostgresJobs implements JobOperations {
   }
 }
 
-export const notEmpty = (target: string, summary: string): ResourceError =>
+const administrators = (database: string, owner: string): ResourceError =>
+  new ResourceError(
+    'OwnerIsAdministrator',
+    `database ${JSON.stringify(database)} belongs to the administrator ${JSON.stringify(owner)}, and on a shared server nothing that others wrote may become the administrator's; give the Database an owner`,
+    { retryable: false },
+  );
+
+const notEmpty = (target: string, summary: string): ResourceError =>
   new ResourceError(
     'TargetNotEmpty',
     `database ${JSON.stringify(target)} holds ${summary}, and mode is FailIfNotEmpty; it was left as it was. Use mode Replace to replace it`,
