@@ -1,6 +1,9 @@
 /** Backup, Restore and Copy in a cluster: real Job controllers, real tools, a real object storage. */
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { allReady, managed, namespaceOf, providerConfig, run } from './objects.ts';
+import type { KubeObject } from '../../provider/api/kind.ts';
+import { waitFor } from '../rig/process.ts';
+import { allReady, get, managed, namespaceOf, providerConfig, resourceName, run } from './objects.ts';
 import {
   atProvider,
   type BackupWorld,
@@ -108,6 +111,118 @@ describe('a Copy', () => {
     expect(await server.query('SELECT DISTINCT person FROM app1.orders', [], 'copied')).toEqual([
       { person: 'somebody' },
     ]);
+  });
+});
+
+describe('once means once', () => {
+  const stored = async (name: string): Promise<number> => {
+    const { Contents = [] } = await world.s3.client.send(
+      new ListObjectsV2Command({ Bucket: bucket, Prefix: `shop/${name}/` }),
+    );
+    return Contents.filter(({ Key }) => Key?.endsWith('.dump.zst')).length;
+  };
+  const jobsOf = async (name: string): Promise<KubeObject[]> =>
+    (await world.cluster.get<{ items: KubeObject[] }>('jobs', '-n', namespace)).items.filter(
+      ({ metadata }) => metadata.annotations?.['xdatabase.dev/resource']?.endsWith(`/${name}`) === true,
+    );
+
+  test('a provider that is dead when the Job ends records its outcome when it is back, although the Job should be gone', async () => {
+    const { cluster } = world;
+    await cluster.kubectl([
+      'patch',
+      'providerconfig.m.xdatabase.dev',
+      'default',
+      '-n',
+      namespace,
+      '--type=merge',
+      '-p',
+      '{"spec":{"jobs":{"ttlSecondsAfterFinished":0}}}',
+    ]);
+    await cluster.apply(
+      run('Backup', namespace, 'killed', { databaseRef: { name: 'shop' }, storage: s3Storage(world, bucket) }),
+    );
+    const [job] = await waitFor('its Job has begun', async () => {
+      const jobs = await jobsOf('killed');
+      return jobs[0]?.metadata.finalizers?.includes('xdatabase.dev/run') === true && jobs;
+    });
+    await world.provider.stop('SIGKILL');
+    await waitFor('the Job is finished and asked to go', async () => {
+      const [now] = await jobsOf('killed');
+      return now?.metadata.deletionTimestamp !== undefined;
+    });
+    await world.restartProvider();
+    expect(atProvider(await ended(world, 'Backup', namespace, 'killed'))).toMatchObject({
+      phase: 'Succeeded',
+      jobName: job?.metadata.name,
+    });
+    await waitFor('the Job is let go', async () => (await jobsOf('killed')).length === 0);
+    expect(await stored('killed')).toBe(1);
+  });
+
+  test('neither an edit of a label, nor a restart, nor the loss of its Job or of its status runs it again', async () => {
+    const { cluster, server } = world;
+    await server.query("INSERT INTO app1.orders (person) VALUES ('after the restore')", [], 'fresh');
+    const before = [await get(cluster, 'Restore', namespace, 'over'), await get(cluster, 'Backup', namespace, 'first')];
+    for (const object of before) {
+      const name = resourceName(object.kind);
+      await cluster.kubectl(['label', name, object.metadata.name, '-n', namespace, 'edited=yes']);
+      await cluster.kubectl([
+        'patch',
+        name,
+        object.metadata.name,
+        '-n',
+        namespace,
+        '--subresource=status',
+        '--type=json',
+        '-p',
+        '[{"op":"remove","path":"/status"}]',
+      ]);
+    }
+    await cluster.kubectl(['delete', 'jobs', '--all', '-n', namespace]);
+    await world.restartProvider('SIGTERM');
+    for (const object of before) {
+      const after = await ended(world, object.kind, namespace, object.metadata.name);
+      expect(atProvider(after)).toEqual(atProvider(object));
+    }
+    expect(await jobsOf('first')).toEqual([]);
+    expect(await jobsOf('over')).toEqual([]);
+    expect(await stored('first')).toBe(1);
+    expect(
+      await server.query("SELECT count(*)::int AS n FROM app1.orders WHERE person = 'after the restore'", [], 'fresh'),
+    ).toEqual([{ n: 1 }]);
+  });
+
+  test('a Job that is deleted while it runs has failed, and is not made again', async () => {
+    const { cluster, server } = world;
+    const blocker = server
+      .query('BEGIN; LOCK TABLE app1.orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)', [], 'shop')
+      .catch(() => undefined);
+    await cluster.apply(
+      run('Backup', namespace, 'deleted', { databaseRef: { name: 'shop' }, storage: s3Storage(world, bucket) }),
+    );
+    const [job] = await waitFor('its Job runs', async () => {
+      const jobs = await jobsOf('deleted');
+      return (jobs[0]?.['status'] as { active?: number } | undefined)?.active === 1 && jobs;
+    });
+    await cluster.kubectl([
+      'delete',
+      'job',
+      job?.metadata.name ?? '',
+      '-n',
+      namespace,
+      '--wait=false',
+      '--cascade=foreground',
+    ]);
+    expect(atProvider(await ended(world, 'Backup', namespace, 'deleted'))).toMatchObject({
+      phase: 'Failed',
+      failureReason: expect.stringMatching(/JobDeleted|Interrupted/),
+    });
+    await waitFor('the Job is gone', async () => (await jobsOf('deleted')).length === 0);
+    await server.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%' AND pid <> pg_backend_pid()",
+    );
+    await blocker;
+    expect(await stored('deleted')).toBe(0);
   });
 });
 
