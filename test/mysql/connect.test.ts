@@ -244,7 +244,7 @@ describe.each([
     { 'init-connect': "SET SESSION sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES'" },
     { 'lower-case-table-names': '0', 'character-set-server': 'latin1' },
   ])('%j texts mean the same as everywhere', async (settings) => {
-    const server = await start({ settings: settings as unknown as Record<string, string> });
+    const server = await start({ settings });
     try {
       // An init_connect is not for who may do everything.
       await server.query(`CREATE USER 'admin'@'%' IDENTIFIED BY 'x'`);

@@ -142,6 +142,19 @@ describe.each(servers)('roles on %s', (server) => {
     await expect(place.role(`${user}x`, {}, 'secret').plan()).rejects.toMatchObject({ reason: 'InvalidSpec' });
   });
 
+  test.each([' root', 'root ', '\troot', 'root\n', '\u00a0root'])(
+    'are never called %j, of which the server would make another name',
+    async (user) => {
+      await expect(place.role(user, {}, 'secret').change()).rejects.toMatchObject({
+        reason: 'InvalidSpec',
+        message: expect.stringContaining('which the server drops') as string,
+      });
+      expect(() => place.engine.compile([{ kind: 'dropRole', name: user }], {} as never)).toThrow(
+        'which the server drops',
+      );
+    },
+  );
+
   test('need something to log in with: an open account is never made', async () => {
     await expect(place.role(place.name('open')).plan()).rejects.toThrow('would let in everybody');
     const byCertificate = place.role(place.name('cert'), { require: { type: 'X509' } });

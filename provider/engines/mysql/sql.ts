@@ -124,8 +124,11 @@ function refuseUnfit(name: string, what: string, limit: number): void {
   const size = Array.from(name).length;
   if (size > limit)
     throw invalid(`the ${what} ${JSON.stringify(name)} has ${size} characters; the server takes at most ${limit}`);
-  // Comparisons of the server overlook it, so that two names would be one.
-  if (name.endsWith(' ')) throw invalid(`the ${what} ${JSON.stringify(name)} ends with a space`);
+  // The server cuts it off names of accounts and overlooks it in comparisons, so that two names would be one.
+  if (name !== name.trim())
+    throw invalid(
+      `the ${what} ${JSON.stringify(name)} begins or ends with a space or the like, which the server drops`,
+    );
   // The catalogs of both servers are in utf8mb3, where such a character becomes a question mark.
   if (/[\u{10000}-\u{10ffff}]/u.test(name) || !name.isWellFormed())
     throw invalid(`the ${what} ${JSON.stringify(name)} has characters beyond U+FFFF, which the server cannot store`);
