@@ -13,15 +13,17 @@ export interface Backup {
   manifest: Manifest;
   time: Date;
   key: string;
+  /** Whether its file is there, and as long as the manifest says. */
+  whole: boolean;
 }
 
-/** Files below a folder: those with a manifest, whose file is there and as long as the manifest says. */
-async function goodBackups(
+/** Everything below a folder that has a manifest, newest first. */
+async function manifestsBelow(
   storage: Storage,
   folder: string,
   wanted: (key: string) => boolean,
   signal?: AbortSignal,
-): Promise<{ backups: Backup[]; bad: string[] }> {
+): Promise<{ backups: Backup[]; unreadable: number }> {
   const sizes = new Map<string, number>();
   const manifests: StoredFile[] = [];
   for await (const file of storage.list(folder, signal)) {
@@ -29,7 +31,7 @@ async function goodBackups(
     if (file.key.endsWith(MANIFEST_ENDING) && wanted(file.key)) manifests.push(file);
   }
   const backups: Backup[] = [];
-  const bad: string[] = [];
+  let unreadable = 0;
   const queue = manifests.values();
   const work = async (): Promise<void> => {
     for (const file of queue) {
@@ -37,26 +39,28 @@ async function goodBackups(
       const key = file.key.slice(0, -MANIFEST_ENDING.length);
       try {
         const content = parseManifest((await readAll(storage, file, signal)).toString('utf8'), file.key);
-        if (sizes.get(key) === content.storedSize)
-          backups.push({ manifest: { ...content, key }, time: new Date(content.finishTime), key });
-        else bad.push(key);
+        const whole = sizes.get(key) === content.storedSize;
+        backups.push({ manifest: { ...content, key }, time: new Date(content.finishTime), key, whole });
       } catch (error) {
         if (!(error instanceof RunError && ['ManifestInvalid', 'FileMissing'].includes(error.reason))) throw error;
-        bad.push(key);
+        unreadable += 1;
       }
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return { backups: backups.toSorted((a, b) => b.time.getTime() - a.time.getTime()), bad };
+  return { backups: backups.toSorted((a, b) => b.time.getTime() - a.time.getTime()), unreadable };
 }
 
-/** Newest first: the backups of one database of one engine that the source may mean. */
+/**
+ * Newest first: the backups of one database of one engine that the source may mean. One whose file is not whole is among
+ * them: who asks for the newest must not get an older one without a word.
+ */
 export async function backupsOf(storage: Storage, source: RestoreSource, signal?: AbortSignal): Promise<Backup[]> {
   const { namespace, name, database, engine } = source;
   const folder =
     namespace === undefined ? '' : name === undefined ? `${segment(namespace)}/` : ownerFolder({ namespace, name });
   const inDatabase = (key: string): boolean => key.split('/').at(-2) === segment(database);
-  const { backups } = await goodBackups(storage, folder, inDatabase, signal);
+  const { backups } = await manifestsBelow(storage, folder, inDatabase, signal);
   const before = source.before === undefined ? Number.POSITIVE_INFINITY : Date.parse(source.before);
   return backups.filter(
     ({ manifest, time }) =>
@@ -132,14 +136,15 @@ export async function prune(
   rules: RetentionRules,
   signal?: AbortSignal,
 ): Promise<{ pruned: string[]; bad: number }> {
-  const { backups, bad } = await goodBackups(storage, databaseFolder(owner), () => true, signal);
+  const { backups, unreadable } = await manifestsBelow(storage, databaseFolder(owner), () => true, signal);
   const own = backups.filter(({ manifest }) => manifest.engine === owner.engine && manifest.name === owner.name);
   const pruned: string[] = [];
-  for (const { key } of expired(own, rules)) {
+  const good = own.filter(({ whole }) => whole);
+  for (const { key } of expired(good, rules)) {
     await removeBackup(storage, key, signal);
     pruned.push(key);
   }
-  return { pruned, bad: bad.length };
+  return { pruned, bad: unreadable + own.length - good.length };
 }
 
 /** Deletes every file of one Backup or BackupSchedule. */

@@ -70,15 +70,21 @@ export class S3Storage implements Storage {
     // What the source of the body threw is what the caller must see, not what the client makes of it.
     let broken: { error: unknown } | undefined;
     const counted = async function* (): AsyncIterable<Buffer> {
+      const parts = body[Symbol.asyncIterator]();
       try {
-        for await (const part of body) {
-          size += part.length;
-          yield part;
+        for (;;) {
+          // Only this throws for the body; at `yield` it is the client that gives up.
+          const next = await parts.next().catch((error: unknown) => {
+            broken = { error };
+            throw error;
+          });
+          if (next.done === true) break;
+          size += next.value.length;
+          yield next.value;
         }
         ended = true;
-      } catch (error) {
-        broken = { error };
-        throw error;
+      } finally {
+        await parts.return?.();
       }
     };
     const abort = new AbortController();

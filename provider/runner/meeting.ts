@@ -53,16 +53,22 @@ export class Meeting {
     });
     this.#report = report;
     let words = '';
-    report.setEncoding('utf8').on('data', (text: string) => {
-      words += text;
+    // Before the script has its end of the report open, leaving it would keep it waiting for ever.
+    const here = new Promise<void>((resolve) => {
+      report.setEncoding('utf8').on('data', (text: string) => {
+        words += text;
+        resolve();
+      });
+      report.once('close', resolve);
     });
     this.#exit = new Promise((resolve) => {
       report.on('error', () => {});
       report.once('close', () => {
-        const code = /^(\d+)\n$/.exec(words)?.[1];
+        const code = /\n(\d+)\n$/.exec(words)?.[1];
         resolve(code === undefined ? undefined : Number(code));
       });
     });
+    await here;
   }
 
   #say(word: string): void {
@@ -212,6 +218,7 @@ export class Meeting {
 }
 
 const drained = async (socket: Socket): Promise<void> => {
+  if (socket.destroyed || !socket.writableNeedDrain) return;
   await new Promise<void>((resolve) => {
     const done = (): void => {
       socket.off('drain', done);

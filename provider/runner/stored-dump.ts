@@ -50,8 +50,8 @@ export class StoredDump {
       this.#spooled = this.#spool !== undefined;
       return rows;
     } catch (error) {
-      if (!(error instanceof RunError) || error.reason !== 'FileBroken') throw error;
-      // Whether the file is broken or was made so is told by the rest of it.
+      if (!(error instanceof RunError) || !['FileBroken', 'WrongIdentity'].includes(error.reason)) throw error;
+      // Whether the file is not what it was, or was made so, is told by the rest of it.
       for (let next = await source.next(); next.done !== true; next = await source.next()) void next;
       if (stored.sha256 !== this.#manifest.storedSha256) throw this.#mismatch('file', error);
       throw error;

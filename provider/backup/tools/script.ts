@@ -4,8 +4,8 @@
  *
  * How tool and runner stay honest with each other, over three FIFOs:
  * - `control`, words of the runner. Nothing begins before `start`; its end without `done` ends the tool.
- * - `report`, held open by the script for as long as it lives. Its last word is the exit code; its end without one means that
- *   the container was killed.
+ * - `report`, held open by the script for as long as it lives. It begins with `here` and ends with the exit code; its end
+ *   without one means that the container was killed.
  * - `data`. A loading tool sees the end of its input only after the runner said `done`, because the script's watch holds the
  *   FIFO open until then: a runner that dies in the middle never looks like a dump that is complete.
  */
@@ -27,6 +27,7 @@ mkfifo data report control
 patience=$!
 exec 4<control 6>report
 kill "$patience"
+echo here >&6
 private=$(mktemp -d "\${TMPDIR:-/tmp}/xdb.XXXXXXXX" 2>>log)
 trap 'status=$?; rm -rf "$private"; echo "$status" >&6' EXIT
 `;
