@@ -150,6 +150,14 @@ export const GrantKind = defineManaged({
       message: 'role PUBLIC cannot be a member of a role, and cannot be given withOption',
     },
     {
+      rule: `!has(self.forProvider.databasePattern) || !(${isNamed('database')} || ${isNamed('schema')})`,
+      message: 'forProvider.databasePattern is about all databases that match: it cannot be combined with database',
+    },
+    {
+      rule: `!${isNamed('proxyOf')} || !has(self.forProvider.withOption) || !self.forProvider.withOption`,
+      message: 'forProvider.proxyOf cannot be given withOption, which would be an option on the whole server',
+    },
+    {
       rule: `!has(self.forProvider.also) || ${isNamed('database')}`,
       message: 'forProvider.also is about the database of the Grant: give database, databaseRef or databaseSelector',
     },

@@ -136,7 +136,6 @@ class Diff {
   #slot(slot: Slot, grouped: Grouped, removed: Removed): string[] {
     const { acl, column } = slot;
     const { authority, table } = this.#rules;
-    const object = table.objects[acl.target.type];
     const { grant, revoke, revokeOption, taken } = changeOf(slot, this.#wish, authority);
     for (const { privilege, withOption, grantor, isWish } of grant) {
       const acting = actToGrant(acl, privilege, column, grantor, authority);
@@ -145,13 +144,10 @@ class Diff {
         continue;
       }
       if (isWish) this.#complete = false;
-      const isAnew =
-        withOption && object?.optionOnlyAnew === true && acl.privileges.some((row) => row.privilege === privilege);
-      if (isAnew) grouped.add({ kind: 'revoke', optionOnly: false }, acting, privilege, column);
-      grouped.add({ kind: 'grant', withOption }, acting, privilege, column, isAnew);
+      grouped.add({ kind: 'grant', withOption }, acting, privilege, column);
     }
     for (const row of revoke) if (this.#revoke(slot, row, false, grouped)) removed.set(row, 'all');
-    const isRenewed = object?.dynamic === true;
+    const isRenewed = table.objects[acl.target.type]?.dynamic === true;
     for (const row of revokeOption) if (isRenewed || this.#revoke(slot, row, true, grouped)) removed.set(row, 'option');
     return taken;
   }

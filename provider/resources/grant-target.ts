@@ -58,6 +58,10 @@ function refuseForeign(spec: GrantParameters, { ownerless, product }: PrivilegeT
   if (spec.grantor !== undefined) throw invalidSpec(`grantor: ${product} does not keep who granted`);
   if (spec.routines?.some(({ args }) => args !== undefined))
     throw invalidSpec(`routines: on ${product} a routine is chosen by type, not by args`);
+  if (spec.proxyOf !== undefined && spec.withOption === true)
+    throw invalidSpec(
+      `withOption: with the option to pass on a proxy, ${product} gives that to pass on privileges of the whole server; grant it by hand`,
+    );
   if (spec.columns !== undefined && spec.withOption === true)
     throw invalidSpec(
       `withOption: on ${product} the option is of the table and all that is held on it; give it with a Grant of the table`,

@@ -37,8 +37,6 @@ export interface ObjectPrivileges {
   option?: string;
   /** Whether the server has further ones here, each with an option of its own. */
   dynamic?: true;
-  /** Whether the option can only be given together with the privilege, which is revoked first when it is held. */
-  optionOnlyAnew?: true;
 }
 
 export type PrivilegeTarget = ObjectType | 'column';

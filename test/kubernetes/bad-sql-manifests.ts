@@ -67,6 +67,38 @@ export const badSqlManifests: BadManifest[] = [
     says: [/PUBLIC cannot be a member/],
   },
   {
+    what: 'privileges and proxyOf in one Grant',
+    file: 'grant',
+    change: { [f]: { role: 'app', proxyOf: 'owner', privileges: ['PROXY'] } },
+    says: [/takes either privileges or memberOf or proxyOf/],
+  },
+  {
+    what: 'the option to pass on a proxy',
+    file: 'grant',
+    change: { [f]: { role: 'app', proxyOf: 'owner', withOption: true } },
+    says: [/proxyOf cannot be given withOption/],
+  },
+  {
+    what: 'a pattern of databases beside a database',
+    file: 'grant',
+    change: { [f]: { role: 'app', database: 'a', databasePattern: 'a%', privileges: ['SELECT'] } },
+    says: [/databasePattern is about all databases that match/],
+  },
+  {
+    what: 'tables of a pattern of databases',
+    file: 'grant',
+    change: { [f]: { role: 'app', databasePattern: 'a%', tables: ['t'], privileges: ['SELECT'] } },
+    says: [/takes one of tables, .* databasePattern and proxyOf/],
+  },
+  {
+    what: 'a routine that is neither function nor procedure',
+    file: 'grant',
+    change: {
+      [f]: { role: 'app', database: 'a', routines: [{ name: 'x', type: 'package' }], privileges: ['EXECUTE'] },
+    },
+    says: [/routines\[0\]\.type/, /function/, /procedure/],
+  },
+  {
     what: 'a privilege that is SQL',
     file: 'grant',
     change: { [`${f}.privileges`]: ['SELECT; DROP TABLE x'] },

@@ -155,7 +155,7 @@ export class World {
         String(Object.values(row)[0]).replace(/ (TO|IDENTIFIED BY|FOR) .*?( WITH (GRANT|ADMIN) OPTION)?$/, '$2'),
       )
       .map((line) => line.replaceAll(new RegExp(String.raw`\\*_${this.id}`, 'g'), ''))
-      .filter((line) => !line.startsWith('GRANT USAGE ON *.*'))
+      .filter((line) => line !== 'GRANT USAGE ON *.*')
       .toSorted();
   }
 

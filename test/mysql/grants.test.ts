@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { GrantParameters } from '../../provider/api/grant.ts';
+import { tableOfFlavour } from '../../provider/engines/mysql/privileges.ts';
+import { availableOn, type PrivilegeTarget } from '../../provider/resources/privilege-set.ts';
 import { mysqlServers, sharedMysql } from '../rig/servers.ts';
 import { World } from './grants-world.ts';
 
@@ -92,7 +94,7 @@ describe.each(mysqlServers)('%s', (server) => {
     expect(await world.shown('app')).toEqual([]);
   });
 
-  test.each(levels.filter(([what]) => what !== 'columns'))(
+  test.each(levels.filter(([what]) => !['columns', 'an account'].includes(what)))(
     'the option on %s comes and goes with withOption',
     async (_, spec) => {
       const grant = world.grant({ role, ...spec(), withOption: true });
@@ -128,6 +130,27 @@ describe.each(mysqlServers)('%s', (server) => {
     expect(await all.reconcile()).toEqual([]);
     await all.delete();
     expect(await world.shown('app')).toEqual([]);
+  });
+
+  test('each single privilege of each level is the one that the server shows', async () => {
+    const on: Partial<Record<PrivilegeTarget, GrantParameters>> = {
+      global: { system: true },
+      database: { database },
+      table: { database, tables: ['orders'] },
+      routine: { database, routines: [{ name: 'only' }] },
+    };
+    for (const [type, spec] of Object.entries(on)) {
+      const object = tableOfFlavour(world.info).objects[type as PrivilegeTarget]!;
+      for (const { name } of availableOn(object, world.info)) {
+        const grant = world.grant({ role, ...spec, privileges: [name] });
+        await grant.reconcile();
+        const [line = ''] = await world.shown('app');
+        const words = / WITH (GRANT OPTION)$/.exec(line) ?? /^GRANT (.*?) ON /.exec(line);
+        expect([type, name, words?.[1]]).toEqual([type, name, name]);
+        await grant.delete();
+        expect(await world.shown('app')).toEqual([]);
+      }
+    }
   });
 
   test('a database is granted on alone: names that it would match as a pattern stay closed (B131)', async () => {
@@ -247,6 +270,11 @@ describe.each(mysqlServers)('%s', (server) => {
       'the option of columns',
       () => ({ database, tables: ['items'], columns: ['id'], privileges: ['SELECT'], withOption: true }),
       /the option is of the table/,
+    ],
+    [
+      'the option to pass on a proxy',
+      () => ({ proxyOf: world.name('other'), withOption: true }),
+      /withOption: .* privileges of the whole server/,
     ],
     [
       'a table that is not there',

@@ -56,22 +56,13 @@ const DELETE_HISTORY: PrivilegeEntry = { name: 'DELETE HISTORY', aliases: ['DELE
 const SHOW_CREATE_ROUTINE: PrivilegeEntry = { name: 'SHOW CREATE ROUTINE', since: V11_3 };
 
 interface Words {
-  proxy: ObjectPrivileges;
   table?: PrivilegeEntry[];
   database?: PrivilegeEntry[];
-  routine?: PrivilegeEntry[];
   server: PrivilegeEntry[];
   dynamic?: true;
 }
 
-function objectsOf({
-  table = [],
-  database = [],
-  routine = [],
-  server,
-  dynamic,
-  proxy,
-}: Words): PrivilegeTable['objects'] {
+function objectsOf({ table = [], database = [], server, dynamic }: Words): PrivilegeTable['objects'] {
   const tableWords = [...TABLE_WORDS, ...table];
   const databaseWords = [...tableWords, ...DATABASE_WORDS, ...database];
   const onDatabase: ObjectPrivileges = {
@@ -95,10 +86,10 @@ function objectsOf({
     routine: {
       words: 'a routine',
       within: 'database',
-      privileges: [...ROUTINE_WORDS, ...routine, OPTION],
+      privileges: [...ROUTINE_WORDS, OPTION],
       option: GRANT_OPTION,
     },
-    proxy,
+    proxy: PROXY,
   };
 }
 
@@ -122,7 +113,6 @@ export const MYSQL_PRIVILEGES: PrivilegeTable = {
       'DROP ROLE',
     ),
     dynamic: true,
-    proxy: PROXY,
   }),
   public: false,
 };
@@ -131,12 +121,9 @@ export const MARIADB_PRIVILEGES: PrivilegeTable = {
   ...SHARED,
   product: 'MariaDB',
   objects: objectsOf({
-    // An option that is added is forgotten when the server restarts.
-    proxy: { ...PROXY, optionOnlyAnew: true },
     table: [DELETE_HISTORY],
     database: [SHOW_CREATE_ROUTINE],
-    // ALL on a routine is not this one.
-    routine: [{ ...SHOW_CREATE_ROUTINE, notInAll: true }],
+    // Of a single routine, MariaDB takes SHOW CREATE ROUTINE too, and forgets it when it restarts.
     server: [
       { name: 'REPLICATION SLAVE', aliases: ['REPLICATION REPLICA'] },
       { name: 'BINLOG MONITOR', aliases: ['REPLICATION CLIENT'] },
