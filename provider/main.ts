@@ -1,8 +1,10 @@
 /** The provider process: flags, wiring, start, drain. */
 import { managedKinds } from './api/registry.ts';
 import type { Managed } from './api/kind.ts';
+import type { ProviderConfig } from './api/provider-config.ts';
 import { ScheduleMetrics } from './controllers/jobs/schedule-metrics.ts';
 import { Manager } from './controllers/manager.ts';
+import { exposeServers } from './controllers/server-metrics.ts';
 import { BatchingReader } from './engines/reader.ts';
 import { openEngine } from './engines/registry.ts';
 import { FlagError, type Flags, HELP, parseFlags } from './flags.ts';
@@ -87,6 +89,11 @@ async function run(flags: Flags, log: Log, config: PooledKubeConfig): Promise<vo
     runnerImage: flags.runnerImage,
     namespace: podNamespace(NAMESPACE),
   });
+  exposeServers(metrics.registry, () =>
+    ['ProviderConfig', 'ClusterProviderConfig'].flatMap(
+      (kind) => (manager.store(kind)?.list() ?? []) as unknown as ProviderConfig[],
+    ),
+  );
   for (const kind of managedKinds) managed.watch(kind, () => (manager.store(kind.kind)?.list() ?? []) as Managed[]);
   const servers = await Promise.all([
     serveMetrics({ address: flags.metricsBindAddress, registry: metrics.registry, log }),

@@ -184,7 +184,13 @@ async function startTheirs(): Promise<Contestant> {
   const input = { apiVersion: 'pt.fn.crossplane.io/v1beta1', kind: 'Resources', resources };
   try {
     const rest = await atRest(peer.address, request(input));
-    return { name: 'patch-and-transform', address: peer.address, pid: peer.pid, request: rest, stop: peer.stop };
+    return {
+      name: 'patch-and-transform',
+      address: peer.address,
+      pid: peer.pid,
+      request: rest,
+      stop: async () => await peer.stop(),
+    };
   } catch (error) {
     await peer.stop();
     throw error;

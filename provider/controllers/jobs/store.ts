@@ -297,7 +297,7 @@ async function permitted<T>(
 }
 
 /** All that is done with each kind, so that one edit of a role is enough. */
-const RULES: Record<string, readonly string[]> = {
+export const RULES: Record<string, readonly string[]> = {
   jobs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
   cronjobs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
   pods: ['list'],
