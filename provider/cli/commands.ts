@@ -6,7 +6,8 @@ import type { KubeObject } from '../api/kind.ts';
 import { readManifests } from '../local/manifests.ts';
 import { parseServerUrl } from '../local/server-url.ts';
 import { LocalStore } from '../local/store.ts';
-import { Workspace } from '../local/workspace.ts';
+import { type ResourcePlan, Workspace } from '../local/workspace.ts';
+import { externalNameOf } from '../runtime/managed/annotations.ts';
 import { type LocalFunction, startLocalFunction } from './local-function.ts';
 import { type Output, planLines, resultRows, table, titleOf } from './output.ts';
 
@@ -86,4 +87,41 @@ export async function apply(options: CommandOptions, output: Output): Promise<nu
     }
     return results.every((r) => r.ready && r.synced) ? EXIT.done : EXIT.failed;
   });
+}
+
+/** Says of each resource whether the server is as it declares, without the SQL that would mend it. */
+export async function verify(options: CommandOptions, output: Output): Promise<number> {
+  const store = new LocalStore(undefined, new LocalStore(options.state));
+  return await withWorkspace(options, store, async (workspace, objects, fn) => {
+    const findings = (await workspace.plan(await workspace.load(objects, fn.address))).map(findingOf);
+    if (options.json) output.json({ resources: findings });
+    else
+      for (const line of table([
+        ['KIND', 'NAME', 'EXTERNAL-NAME', 'RESULT', 'MESSAGE'],
+        ...findings.map(({ kind, name, externalName, result, message }) => [kind, name, externalName, result, message]),
+      ]))
+        output.line(line);
+    if (findings.some(({ result }) => result === 'Unknown')) return EXIT.failed;
+    return findings.every(({ result }) => result === 'AsDeclared') ? EXIT.done : EXIT.wouldChange;
+  });
+}
+
+interface Finding {
+  kind: string;
+  name: string;
+  externalName: string;
+  /** Differs: it is there, but otherwise than declared. Unknown: it could not be compared. */
+  result: 'AsDeclared' | 'Missing' | 'Differs' | 'Unknown';
+  message: string;
+}
+
+function findingOf({ resource, statements, unchangeable, exists, problem }: ResourcePlan): Finding {
+  const { kind, metadata } = resource;
+  const about = { kind, name: metadata.name, externalName: externalNameOf(resource) };
+  if (problem !== undefined) return { ...about, result: 'Unknown', message: problem };
+  const count = statements.length;
+  const changes = count === 0 ? [] : [`${count} statement${count === 1 ? '' : 's'} would mend it (xdb plan)`];
+  const message = [...unchangeable, ...changes].join('; ');
+  if (message === '') return { ...about, result: 'AsDeclared', message };
+  return { ...about, result: exists === false ? 'Missing' : 'Differs', message };
 }

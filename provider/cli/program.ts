@@ -1,8 +1,9 @@
 /** The commands of xdb, their options and their exit codes. */
 import { Argument, Command, InvalidArgumentError } from 'commander';
-import { apply, type CommandOptions, EXIT, plan } from './commands.ts';
+import { apply, type CommandOptions, EXIT, plan, verify } from './commands.ts';
 import { completionScript, SHELLS, type Shell } from './completions.ts';
 import { convertCommand, type ConvertCommandOptions } from './convert-command.ts';
+import { importCommand, type ImportCommandOptions } from './import-command.ts';
 import { terminal } from './output.ts';
 import { status, type StatusOptions } from './status.ts';
 
@@ -17,13 +18,22 @@ function server(value: string): string {
   return value;
 }
 
+const SERVER_HELP = 'postgres://user@host:port/database?sslmode=verify-full&sslrootcert=FILE (default: $XDB_SERVER)';
+const STATE_FILE = '.xdatabase/state.json';
+
+function withServer<T extends { server?: string }>(options: T): T & { server: string } {
+  const url = options.server ?? process.env['XDB_SERVER'];
+  if (url === undefined) throw new Error('--server or XDB_SERVER is required');
+  return { ...options, server: url };
+}
+
 const output = () => terminal(process.stdout, process.stderr);
 
 const EXIT_CODES = `
 Exit codes of every command:
   0  done; nothing to change; everything ready
   1  failed, or something could not be done; the message says what
-  2  plan: something would change; status: something is not ready; any command: wrong usage`;
+  2  plan: something would change; verify: something differs; status: something is not ready; any command: wrong usage`;
 
 export function xdb(): Command {
   const program = new Command('xdb')
@@ -31,6 +41,19 @@ export function xdb(): Command {
     .showHelpAfterError()
     .addHelpText('after', EXIT_CODES);
   addServerCommands(program);
+  program
+    .command('import')
+    .description(
+      'Print manifests for the roles, databases, schemas, extensions and rights that a server has. The state remembers them: a plan of them is empty. Notes go to standard error.',
+    )
+    .option('--server <url>', SERVER_HELP, server)
+    .option('--state <file>', 'where it is kept that they were there before', STATE_FILE)
+    .option('-n, --namespace <namespace>', 'namespace of the manifests', 'default')
+    .option('--provider-config <name>', 'configuration that they refer to: its name, or ProviderConfig/name', 'default')
+    .option('--json', 'print JSON')
+    .action(async (options: ImportCommandOptions) => {
+      process.exitCode = await importCommand(withServer(options), output(), terminal(process.stderr, process.stderr));
+    });
   program
     .command('convert')
     .description(
@@ -76,6 +99,11 @@ function addServerCommands(program: Command): void {
       plan,
       'Print the SQL that would be run. Exit code 0: nothing would change, 2: something would, 1: failed.',
     ],
+    [
+      'verify',
+      verify,
+      'Compare the server with the manifests. Exit code 0: it is as they say, 2: something differs, 1: something could not be compared.',
+    ],
     ['apply', apply, 'Make the server what the manifests say. Exit code 0: everything is ready, 1: something is not.'],
   ] as const)
     program
@@ -86,17 +114,11 @@ function addServerCommands(program: Command): void {
         'file or folder with claims, composites, managed resources and Secrets; - is standard input (repeatable)',
         collect,
       )
-      .option(
-        '--server <url>',
-        'postgres://user@host:port/database?sslmode=verify-full&sslrootcert=FILE (default: $XDB_SERVER)',
-        server,
-      )
-      .option('--state <file>', 'where generated passwords and what was applied are kept', '.xdatabase/state.json')
+      .option('--server <url>', SERVER_HELP, server)
+      .option('--state <file>', 'where generated passwords and what was applied are kept', STATE_FILE)
       .option('--json', 'print JSON')
       .action(async (options: CommandOptions) => {
-        const url = options.server ?? process.env['XDB_SERVER'];
-        if (url === undefined) throw new Error('--server or XDB_SERVER is required');
-        process.exitCode = await run({ ...options, server: url }, output());
+        process.exitCode = await run(withServer(options), output());
       });
 }
 

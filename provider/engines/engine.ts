@@ -1,5 +1,5 @@
 /** What an engine owes the rest of the provider. Dialects differ by implementing this, never by an `if` elsewhere. */
-import type { ReadKind, Reads, Step } from '../resources/model.ts';
+import type { Discovery, ReadKind, Reads, Step } from '../resources/model.ts';
 import type { Secret } from '../resources/secret.ts';
 import type { JobOperations } from './jobs.ts';
 import type { NativeOperations } from './native.ts';
@@ -73,6 +73,8 @@ export interface Engine {
   compile(steps: readonly Step[], info: ServerInfo): Statement[];
   /** Runs the steps in order; consecutive steps of one database that may share a transaction do. */
   run(steps: readonly Step[], signal?: AbortSignal): Promise<void>;
+  /** What people and programs have made on the server; what belongs to the server itself is left out. */
+  discover?(signal?: AbortSignal): Promise<Discovery>;
   checkPassword(name: string, host: string | undefined, password: Secret): Promise<'match' | 'mismatch' | 'unknown'>;
   /** What backups, restores and copies need; absent where the engine does them in another way. */
   readonly jobs?: JobOperations;

@@ -10,13 +10,14 @@ import { type Credentials, type ServerConnection, type Servers, SqlConnector } f
 import type { ConnectionSettings, Engine, Statement } from '../engines/engine.ts';
 import { BatchingReader } from '../engines/reader.ts';
 import { openEngine } from '../engines/registry.ts';
-import type { Plan, PlanContext } from '../resources/planner.ts';
+import type { Plan, PlanContext, Reader } from '../resources/planner.ts';
 import { planners } from '../controllers/planners.ts';
-import { appliedOf, externalNameOf, hasCreated } from '../runtime/managed/annotations.ts';
+import { ANNOTATION, appliedOf, externalNameOf, hasCreated } from '../runtime/managed/annotations.ts';
 import { conditionOf } from '../runtime/managed/conditions.ts';
 import { ManagedReconciler } from '../runtime/managed/reconciler.ts';
 import { References } from '../runtime/managed/references.ts';
 import { expand } from './function-client.ts';
+import { type Imported, type ImportOptions, importServer } from './import.ts';
 import { PlannedObjects, PlanningReader } from './planning-reader.ts';
 import { LocalStore } from './store.ts';
 
@@ -29,6 +30,8 @@ export interface ResourcePlan {
   resource: Managed;
   statements: Statement[];
   unchangeable: string[];
+  /** Whether the object is there; undefined when nobody could tell. */
+  exists?: boolean;
   /** Why this resource cannot be planned. */
   problem?: string;
 }
@@ -39,6 +42,15 @@ export interface ResourceResult {
   synced: boolean;
   message: string;
 }
+
+/** Resources that are reconciled side by side: their reads are answered together. */
+const GROUP = 64;
+
+/** Of one kind each, in the order of kinds. */
+const inGroups = (resources: readonly Managed[]): Managed[][] =>
+  [...Map.groupBy(resources, ({ kind }) => kind).values()].flatMap((same) =>
+    Array.from({ length: Math.ceil(same.length / GROUP) }, (_, n) => same.slice(n * GROUP, (n + 1) * GROUP)),
+  );
 
 export class Workspace {
   readonly #engine: Engine;
@@ -100,17 +112,39 @@ export class Workspace {
     });
   }
 
+  /**
+   * Manifests for what the server has. The state remembers that it was there before: a plan of them is empty, and what
+   * they say is adopted, so that it is not dropped with them.
+   */
+  async import(options: ImportOptions): Promise<Imported> {
+    await this.#reader.prepare();
+    const imported = await importServer(this.#engine, this.#reader.at(0), options);
+    const applied = JSON.stringify({ adopted: true });
+    for (const manifest of imported.manifests) {
+      if (manifest.spec.forProvider['adopt'] !== true) continue;
+      const resource = this.#store.add(this.#validated(manifest));
+      await this.#store
+        .ofKind(manifest.kind)
+        .patchMetadata(resource, { annotations: { [ANNOTATION.applied]: applied } });
+    }
+    return imported;
+  }
+
   /** What would be done, without doing it. */
   async plan(resources: readonly Managed[]): Promise<ResourcePlan[]> {
     const info = await this.#engine.info();
     await this.#reader.prepare();
     const planned = new PlannedObjects();
     const plans: ResourcePlan[] = [];
+    const reader = this.#reader.at(Date.now() - 1);
+    // All at once, so that everything is read with few statements; then in order, as one plan builds on another.
+    await Promise.allSettled(resources.map(async (resource) => await this.#planOne(resource, planned, reader)));
     for (const resource of resources) {
       try {
-        const plan = await this.#planOne(resource, planned);
+        const plan = await this.#planOne(resource, planned, reader);
         planned.add(plan.steps);
-        plans.push({ resource, statements: this.#engine.compile(plan.steps, info), unchangeable: plan.unchangeable });
+        const statements = this.#engine.compile(plan.steps, info);
+        plans.push({ resource, statements, unchangeable: plan.unchangeable, exists: plan.exists });
       } catch (error) {
         plans.push({ resource, statements: [], unchangeable: [], problem: (error as Error).message });
       }
@@ -118,12 +152,12 @@ export class Workspace {
     return plans;
   }
 
-  async #planOne(resource: Managed, planned: PlannedObjects): Promise<Plan> {
+  async #planOne(resource: Managed, planned: PlannedObjects, reader: Reader): Promise<Plan> {
     const planner = planners.get(resource.kind);
     if (planner === undefined) throw new Error(`${resource.kind} is not implemented yet`);
     const password = await this.#credentials.password(resource);
     const context: PlanContext = {
-      reader: new PlanningReader(this.#reader, planned),
+      reader: new PlanningReader(reader, planned),
       externalName: externalNameOf(resource),
       mark: { uid: resource.metadata.uid ?? '', resource: `${resource.metadata.namespace}/${resource.metadata.name}` },
       owned: hasCreated(resource),
@@ -141,12 +175,14 @@ export class Workspace {
   ): Promise<ResourceResult[]> {
     await this.#reader.prepare();
     let waiting = [...resources];
+    let finished = 0;
     for (let round = 0; waiting.length > 0 && round < MAX_ROUNDS; round += 1) {
       const left: Managed[] = [];
-      for (const resource of waiting) {
-        if (await this.#reconcile(resource))
-          progress(resources.length - waiting.length + (waiting.indexOf(resource) + 1 - left.length), resources.length);
-        else left.push(resource);
+      for (const some of inGroups(waiting)) {
+        const done = await Promise.all(some.map(async (resource) => await this.#reconcile(resource)));
+        left.push(...some.filter((_, index) => done[index] !== true));
+        finished += done.filter(Boolean).length;
+        progress(finished, resources.length);
       }
       if (left.length === waiting.length) break;
       waiting = left;

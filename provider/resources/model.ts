@@ -209,6 +209,35 @@ export interface RoleDependencies {
   databases: string[];
 }
 
+/** Privileges that one grantee holds on one object. */
+export interface FoundRight {
+  on: ObjectTarget;
+  to: Grantee;
+  privileges: string[];
+  withOption: boolean;
+  /** Of PUBLIC: what it has is not what the server gives by default, so that the rest has to be taken away. */
+  exclusive: boolean;
+}
+
+export interface FoundDefault extends Pick<DefaultPrivilegesQuery, 'creator' | 'grantee' | 'objectType' | 'schema'> {
+  privileges: string[];
+  withOption: boolean;
+}
+
+/** What there is on a server, by name; the rest is read by the kinds of reads. */
+export interface Discovery {
+  roles: string[];
+  databases: {
+    name: string;
+    schemas: string[];
+    extensions: { name: string; schema: string }[];
+    rights: FoundRight[];
+    defaults: FoundDefault[];
+  }[];
+  /** On what belongs to no database. */
+  rights: FoundRight[];
+}
+
 /** What the server says of a setting of sessions. */
 export interface SettingObserved {
   /** Whether every session may change it for itself, without any right. False for what the server does not know. */

@@ -1,5 +1,5 @@
 /** PostgreSQL as an `Engine`. */
-import type { ReadKind, Reads, Step } from '../../resources/model.ts';
+import type { Discovery, ReadKind, Reads, Step } from '../../resources/model.ts';
 import type { Secret } from '../../resources/secret.ts';
 import type { ConnectionSettings, Engine, ServerInfo, Statement } from '../engine.ts';
 import { SessionPool } from '../session-pool.ts';
@@ -13,6 +13,7 @@ import { readInfo } from './info.ts';
 import { runTenantScript } from './init-sql.ts';
 import { PostgresJobs } from './jobs/operations.ts';
 import { PasswordChecker } from './passwords.ts';
+import { discover } from './reads/discovery.ts';
 import { dispatchRead } from './reads/dispatch.ts';
 import { Serial } from './serial.ts';
 import { ClientSession, type Session } from './session.ts';
@@ -110,6 +111,13 @@ export class PostgresEngine implements Engine {
         this.#passwords.forget(batch.steps);
       }
     }
+  }
+
+  async discover(signal?: AbortSignal): Promise<Discovery> {
+    return await discover(
+      await this.info(),
+      async (database, work) => await this.#read(database ?? this.#settings.database, work, 'read', signal),
+    );
   }
 
   async checkPassword(

@@ -7,7 +7,7 @@ import { reachColumns } from './grants-sql.ts';
 import type { ReadSession } from './grants-session.ts';
 
 /** Letters of pg_default_acl and of acldefault() for each type. */
-const LETTERS: Readonly<Record<string, readonly [catalog: string, builtin: string]>> = {
+export const LETTERS: Readonly<Record<string, readonly [catalog: string, builtin: string]>> = {
   table: ['r', 'r'],
   sequence: ['S', 's'],
   function: ['f', 'f'],

@@ -16,7 +16,7 @@ export interface GrantsParameter {
 }
 
 /** Where the objects of a type are in the catalogs, and how their NULL acl is to be read. */
-interface Source {
+export interface Source {
   type: ObjectType;
   /** Rows of the catalog as o; n is the schema's row where the type lives in one. */
   from: string;
@@ -44,7 +44,7 @@ const ARGUMENTS = `(
   LEFT JOIN pg_type e ON e.oid = t.typelem
   LEFT JOIN pg_namespace en ON en.oid = e.typnamespace)`;
 
-const SOURCES: readonly Source[] = [
+export const SOURCES: readonly Source[] = [
   { type: 'database', from: 'pg_database o', name: 'o.datname', owner: 'o.datdba', acl: 'o.datacl', letter: 'd' },
   { type: 'schema', from: 'pg_namespace o', name: 'o.nspname', owner: 'o.nspowner', acl: 'o.nspacl', letter: 'n' },
   {
