@@ -116,7 +116,7 @@ const forProvider = z.object({
       overlap: duration
         .optional()
         .describe(
-          'MySQL: how long the password before it logs in too (RETAIN CURRENT PASSWORD), as Go duration; 10m when not given, 0s for not at all.',
+          'MySQL and MariaDB: how long the password before it logs in too, as Go duration; 10m when not given, 0s for not at all.',
         ),
     })
     .optional()

@@ -24,14 +24,20 @@ export class Place {
 
   constructor(server: MysqlServerName | MysqlClient) {
     this.server = typeof server === 'string' ? sharedMysql(server) : server;
-    const { host, port, flavour, adminUser, password } = this.server;
-    this.engine = new MysqlEngine(
+    this.engine = this.engineAs(this.server.adminUser, this.server.password);
+  }
+
+  /** Another administrator's engine, for the test to close. */
+  engineAs(username: string, password: string): MysqlEngine {
+    const { host, port, flavour } = this.server;
+    const secret = new Secret(password);
+    return new MysqlEngine(
       {
         engine: flavour,
         host,
         port,
-        username: adminUser,
-        password: new Secret(password),
+        username,
+        password: secret,
         database: '',
         tls: { mode: 'disable' },
         connectionLimit: 3,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Step } from '../../provider/resources/model.ts';
+import { Secret } from '../../provider/resources/secret.ts';
 import { name, Place, servers, text } from './planned.ts';
 
 const kinds = (steps: readonly Step[]): string[] => steps.map(({ kind }) => kind);
@@ -202,9 +203,7 @@ describe.each(servers)('roles on %s', (server) => {
     story.password = 'another secret';
     await story.reconcile();
     expect(await pluginOf(story.name)).toBe(other);
-    expect(await place.engine.checkPassword(story.name, undefined, { reveal: () => 'another secret' } as never)).toBe(
-      'match',
-    );
+    expect(await place.engine.checkPassword(story.name, undefined, new Secret('another secret'))).toBe('match');
     const usual = place.isMariadb ? 'mysql_native_password' : 'caching_sha2_password';
     await story.edit({ authenticationPlugin: { name: usual } });
     expect(await place.loggedIn(story.name, 'another secret')).toBe(`${story.name}@%`);
@@ -227,7 +226,7 @@ describe.each(servers)('roles on %s', (server) => {
     story.password = 'changed';
     await story.reconcile();
     expect(await pluginOf(user)).toBe(plugin);
-    expect(await place.engine.checkPassword(user, undefined, { reveal: () => 'changed' } as never)).toBe('match');
+    expect(await place.engine.checkPassword(user, undefined, new Secret('changed'))).toBe('match');
   });
 
   test('with a plugin that takes no password get none, and no password is published', async () => {
@@ -361,21 +360,7 @@ describe.each(servers)('roles on %s', (server) => {
     const admin = place.name('blind');
     await place.sql(`CREATE USER ${text(admin)}@'%' IDENTIFIED BY 'blind'`);
     await place.sql(`GRANT CREATE USER ON *.* TO ${text(admin)}@'%'`);
-    const { MysqlEngine } = await import('../../provider/engines/mysql/engine.ts');
-    const { Secret } = await import('../../provider/resources/secret.ts');
-    const engine = new MysqlEngine(
-      {
-        engine: place.server.flavour,
-        host: place.server.host,
-        port: place.server.port,
-        username: admin,
-        password: new Secret('blind'),
-        database: '',
-        tls: { mode: 'disable' },
-        connectionLimit: 1,
-      },
-      place.server.flavour,
-    );
+    const engine = place.engineAs(admin, 'blind');
     try {
       await expect(engine.read('role', [{ name: 'anybody' }])).rejects.toMatchObject({
         reason: 'PermissionDenied',
@@ -388,8 +373,32 @@ describe.each(servers)('roles on %s', (server) => {
   });
 });
 
-describe('rotation on MySQL', () => {
-  const place = new Place('MySQL 9.7');
+test('accounts of MariaDB with parsec get a password that the server itself would store, and the engine logs in with it', async () => {
+  const place = new Place('MariaDB 11.8');
+  try {
+    await place.sql("INSTALL SONAME 'auth_parsec'").catch(() => {});
+    const theirs = place.name('theirs');
+    await place.sql(`CREATE USER ${text(theirs)} IDENTIFIED VIA parsec USING PASSWORD('by the server')`);
+    const read = async (password: string) => await place.engine.checkPassword(theirs, undefined, new Secret(password));
+    expect(await read('by the server')).toBe('match');
+    expect(await read('by nobody')).toBe('mismatch');
+    const story = place.role(place.name('parsec'), { authenticationPlugin: { name: 'parsec' } }, 'first');
+    await story.reconcile();
+    story.password = 'second';
+    await story.reconcile();
+    const engine = place.engineAs(story.name, 'second');
+    expect((await engine.info()).admin.name).toBe(story.name);
+    await engine.close();
+    const wrong = place.engineAs(story.name, 'first');
+    await expect(wrong.info()).rejects.toMatchObject({ reason: 'AuthenticationFailed' });
+    await wrong.close();
+  } finally {
+    await place.close();
+  }
+});
+
+describe.each(servers)('rotation on %s', (server) => {
+  const place = new Place(server);
   afterAll(async () => {
     await place.close();
   });
@@ -424,12 +433,48 @@ describe('rotation on MySQL', () => {
     const story = place.role(place.name('theirs'), {}, 'first');
     story.changedAt = new Date('2026-06-01T12:00:00Z');
     await story.reconcile();
-    await place.sql(`ALTER USER ${text(story.name)} IDENTIFIED BY 'second' RETAIN CURRENT PASSWORD`);
+    await place.sql(
+      place.isMariadb
+        ? `ALTER USER ${text(story.name)} IDENTIFIED VIA mysql_native_password USING PASSWORD('second') OR mysql_native_password USING PASSWORD('first')`
+        : `ALTER USER ${text(story.name)} IDENTIFIED BY 'second' RETAIN CURRENT PASSWORD`,
+    );
     story.password = 'second';
     expect((await story.plan()).steps).toEqual([]);
   });
 
+  test('leaves the other ways in which an account logs in as they are', async () => {
+    if (!place.isMariadb) return;
+    const user = place.name('ways');
+    await place.sql(
+      `CREATE USER ${text(user)} IDENTIFIED VIA unix_socket OR mysql_native_password USING PASSWORD('first') OR unix_socket USING 'x'`,
+    );
+    const story = place.role(user, { adopt: true }, 'first');
+    await story.reconcile();
+    story.changedAt = new Date('2026-06-02T12:00:00Z');
+    story.now = story.changedAt;
+    for (const password of ['second', 'third']) {
+      story.password = password;
+      expect(await story.reconcile()).toMatchObject([{ kind: 'setPassword', retain: true }]);
+    }
+    const waysOf = async () => {
+      const [row] = await place.sql<{ priv: string }>(
+        `SELECT CAST(Priv AS CHAR) AS priv FROM mysql.global_priv WHERE User = ${text(user)}`,
+      );
+      const priv = JSON.parse(row?.priv ?? '{}') as { plugin: string; auth_or: { plugin?: string }[] };
+      return priv.auth_or.map(({ plugin }) => plugin ?? priv.plugin);
+    };
+    const native = 'mysql_native_password';
+    expect(await waysOf()).toEqual(['unix_socket', native, native, 'unix_socket']);
+    for (const password of ['second', 'third']) expect(await place.loggedIn(user, password)).toBeDefined();
+    await expect(place.loggedIn(user, 'first')).rejects.toThrow('Access denied');
+    story.now = new Date('2026-06-02T13:00:00Z');
+    await story.reconcile();
+    expect(await waysOf()).toEqual(['unix_socket', native, 'unix_socket']);
+    await expect(place.loggedIn(user, 'second')).rejects.toThrow('Access denied');
+  });
+
   test('the attributes that people gave an account stay beside our mark', async () => {
+    if (place.isMariadb) return;
     const user = place.name('attributes');
     await place.sql(`CREATE USER ${text(user)} IDENTIFIED BY 'x' ATTRIBUTE '{"team": "a", "xdatabase": "theirs"}'`);
     const story = place.role(user, { adopt: true }, 'x');

@@ -6,6 +6,7 @@ import { createHash, randomInt, timingSafeEqual } from 'node:crypto';
 import { ResourceError } from '../../resources/errors.ts';
 import type { Flavour } from './info.ts';
 import { ed25519Verifier } from './ed25519.ts';
+import { matchesParsec, parsecVerifier } from './parsec.ts';
 import { sha256Crypt } from './sha256-crypt.ts';
 
 /** The server's own numbers. */
@@ -86,17 +87,24 @@ const ed25519: Plugin = {
   isStored: () => false,
 };
 
+const parsec: Plugin = {
+  make: async (password) => Buffer.from(await parsecVerifier(password)),
+  matches: async (password, stored) => await matchesParsec(password, stored.toString('latin1')),
+  isStored: (text) => /^P\d:[A-Za-z0-9+/]{24}:[A-Za-z0-9+/]{43}$/.test(text),
+};
+
 const PLUGINS: Record<string, Plugin> = {
   caching_sha2_password: cachingSha2,
   sha256_password: sha256Password,
   mysql_native_password: nativePassword,
   ed25519,
+  parsec,
 };
 
 /** Those that each server knows. */
 export const PASSWORD_PLUGINS: Record<Flavour, readonly string[]> = {
   mysql: ['caching_sha2_password', 'sha256_password', 'mysql_native_password'],
-  mariadb: ['ed25519', 'mysql_native_password'],
+  mariadb: ['parsec', 'ed25519', 'mysql_native_password'],
 };
 
 /** Whether an account with this plugin has a password that can be set and compared. */

@@ -6,7 +6,7 @@ import { compileStep, type Prepared } from './compile/steps.ts';
 import { codeOf, isRetryable } from './errors.ts';
 import { isStoredString, storedString, takesPassword } from './authentication.ts';
 import type { MysqlInfo } from './info.ts';
-import { readAccounts } from './reads/roles.ts';
+import { readAccounts, type StoredAccount, type Way } from './reads/roles.ts';
 import { type Session, UNLIMITED_MS } from './session.ts';
 import { literal, sql } from './sql.ts';
 
@@ -80,9 +80,14 @@ async function authenticationOf(
   info: MysqlInfo,
 ): Promise<Authentication | undefined> {
   if (step.kind === 'setPassword') {
-    const plugin = step.plugin || (await pluginOf(session, step, info));
-    return { plugin, stored: await storedString(plugin, step.password.reveal()) };
+    const [account] = await readAccounts(session, [step], info);
+    const kept = takesPassword(account?.plugin ?? '') ? account?.plugin : undefined;
+    const plugin =
+      step.plugin || (step.plugin === undefined ? kept : undefined) || pluginFor(step.password.reveal(), info);
+    const stored = await storedString(plugin, step.password.reveal());
+    return { plugin, stored, ...otherWays(account, step.retain === true) };
   }
+  if (step.kind === 'alterRole' && step.discardOldPassword === true) return await onePassword(session, step, info);
   const { plugin } = step;
   if (plugin?.authString !== undefined) return { plugin: plugin.name, stored: Buffer.from(plugin.authString) };
   if (step.kind === 'createRole' && step.password !== undefined) {
@@ -101,15 +106,36 @@ function pluginFor(password: string, { defaultPlugin }: MysqlInfo): string {
   return takesPassword(defaultPlugin) ? defaultPlugin : 'caching_sha2_password';
 }
 
-/** The plugin that the account has, if it takes passwords. */
-async function pluginOf(
+const asAuthentication = ({ plugin, stored }: Way): Authentication => ({
+  plugin,
+  stored: Buffer.from(stored.reveal(), 'hex'),
+});
+
+/**
+ * The other ways of an account to log in, which a new password leaves alone; where an account may have several, the old
+ * password is one more of them for as long as it is retained.
+ */
+function otherWays(account: StoredAccount | undefined, retain: boolean): Pick<Authentication, 'before' | 'after'> {
+  const ways = account?.ways ?? [];
+  const first = ways.findIndex(({ plugin }) => takesPassword(plugin));
+  if (first < 0) return {};
+  const kept = ways.slice(first + 1).filter(({ plugin }) => !takesPassword(plugin));
+  return {
+    before: ways.slice(0, first).map(asAuthentication),
+    after: [...(retain ? ways.slice(first, first + 1) : []), ...kept].map(asAuthentication),
+  };
+}
+
+/** On MariaDB the old password goes when all other ways are said again; MySQL has a word for it. */
+async function onePassword(
   session: Session,
-  step: Extract<Step, { kind: 'setPassword' }>,
+  step: Extract<Step, { kind: 'alterRole' }>,
   info: MysqlInfo,
-): Promise<string> {
+): Promise<Authentication | undefined> {
+  if (info.engine === 'mysql') return undefined;
   const [account] = await readAccounts(session, [step], info);
-  const plugin = account?.plugin ?? '';
-  return takesPassword(plugin) ? plugin : pluginFor(step.password.reveal(), info);
+  const way = account?.ways.find(({ plugin }) => takesPassword(plugin));
+  return way === undefined ? undefined : { ...asAuthentication(way), ...otherWays(account, false) };
 }
 
 async function commentOf(session: Session, database: string, info: MysqlInfo): Promise<string | null> {

@@ -85,7 +85,7 @@ export async function readInfo(session: Session, expected: Flavour): Promise<Mys
     defaultPlugin: defaultPluginOf(engine, variables),
     accounts: {
       passwordPlugins: PASSWORD_PLUGINS[engine],
-      dualPasswords: engine === 'mysql',
+      dualPasswords: true,
       defaultRoles: engine === 'mysql' ? 'many' : 'one',
     },
     foldsDatabaseNames: Number(row['lower_case_names']) !== 0,

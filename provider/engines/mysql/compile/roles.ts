@@ -25,6 +25,9 @@ export interface Authentication {
   plugin: string;
   /** The string that the plugin stores; undefined = it needs none. */
   stored?: Buffer;
+  /** Further ways to log in, which the account keeps. */
+  before?: readonly Authentication[];
+  after?: readonly Authentication[];
 }
 
 export function createRole(step: Of<'createRole'>, authentication: Authentication | undefined, info: MysqlInfo): Sql[] {
@@ -52,7 +55,7 @@ export function createRole(step: Of<'createRole'>, authentication: Authenticatio
 export function alterRole(step: Of<'alterRole'>, authentication: Authentication | undefined, info: MysqlInfo): Sql[] {
   const parts = [
     ...(authentication === undefined ? [] : [identified(authentication, info)]),
-    ...(step.discardOldPassword === true ? [sql`DISCARD OLD PASSWORD`] : []),
+    ...(step.discardOldPassword === true && info.engine === 'mysql' ? [sql`DISCARD OLD PASSWORD`] : []),
     ...options(step.account ?? {}, step.connectionLimit),
   ];
   return parts.length === 0 ? [] : [join([sql`ALTER USER ${account(step.name, step.host)}`, ...parts], ' ')];
@@ -60,7 +63,8 @@ export function alterRole(step: Of<'alterRole'>, authentication: Authentication 
 
 export function setPassword(step: Of<'setPassword'>, authentication: Authentication, info: MysqlInfo): Sql[] {
   const change = sql`ALTER USER ${account(step.name, step.host)} ${identified(authentication, info)}`;
-  return [step.retain === true ? sql`${change} RETAIN CURRENT PASSWORD` : change];
+  // On MariaDB the other password is a way to log in of its own.
+  return [step.retain === true && info.engine === 'mysql' ? sql`${change} RETAIN CURRENT PASSWORD` : change];
 }
 
 /** `isRole`: what the server has under that name. */
@@ -78,15 +82,19 @@ export const markRole = (step: Of<'mark'>, info: MysqlInfo): Sql[] =>
 const nameOf = ({ name, host }: { name: string; host?: string }, isRole: boolean, info: MysqlInfo): Sql =>
   isRole && info.engine === 'mariadb' ? roleName(name) : accountSql({ name, host: host ?? '%' }, info);
 
-function identified({ plugin, stored }: Authentication, { engine }: MysqlInfo): Sql {
+function identified(authentication: Authentication, { engine }: MysqlInfo): Sql {
+  const { plugin, stored, before = [], after = [] } = authentication;
   if (plugin === '') return sql`IDENTIFIED BY ${secretLiteral(new Secret(''))}`;
-  const name = literal(plugin);
   if (engine === 'mariadb')
-    return stored === undefined
-      ? sql`IDENTIFIED VIA ${name}`
-      : sql`IDENTIFIED VIA ${name} USING ${secretLiteral(new Secret(stored.toString('utf8')))}`;
+    return sql`IDENTIFIED VIA ${join([...before, authentication, ...after].map(mariadbWay), ' OR ')}`;
+  const name = literal(plugin);
   return stored === undefined ? sql`IDENTIFIED WITH ${name}` : sql`IDENTIFIED WITH ${name} AS ${secretBytes(stored)}`;
 }
+
+const mariadbWay = ({ plugin, stored }: Authentication): Sql =>
+  stored === undefined || stored.length === 0
+    ? literal(plugin)
+    : sql`${literal(plugin)} USING ${secretLiteral(new Secret(stored.toString('utf8')))}`;
 
 const LIMITS = {
   maxQueriesPerHour: sql`MAX_QUERIES_PER_HOUR`,

@@ -16,7 +16,15 @@ export interface StoredAccount {
   plugin: string;
   /** What the plugin compares a password with, in hexadecimal capitals. */
   stored: Secret;
+  /** All ways to log in, where there may be several, in the server's order. */
+  ways: readonly Way[];
   observed: RoleObserved;
+}
+
+/** One way of an account to log in. */
+export interface Way {
+  plugin: string;
+  stored: Secret;
 }
 
 type Query = Reads['role']['query'];
@@ -96,6 +104,7 @@ function mysqlAccount(row: Row): StoredAccount {
     isRole,
     plugin,
     stored: new Secret(text('verifier')),
+    ways: [{ plugin, stored: new Secret(text('verifier')) }],
     observed: {
       name: user,
       host,
@@ -162,9 +171,8 @@ function mariadbAccount(row: Row): StoredAccount {
   const [user, host] = [String(row['user']), String(row['host'])];
   const priv = JSON.parse(String(row['priv'])) as Priv;
   const isRole = priv.is_role === true;
-  const ways = [priv, ...(priv.auth_or ?? [])].filter((way) => way.plugin !== undefined);
-  const way = ways.find(({ plugin = '' }) => takesPassword(plugin)) ?? ways[0];
-  const plugin = way?.plugin ?? 'mysql_native_password';
+  const ways = waysOf(priv);
+  const { plugin, stored } = ways.find((way) => takesPassword(way.plugin)) ?? ways[0]!;
   const groups = row['groups_of'] === null ? [] : (JSON.parse(String(row['groups_of'])) as [string, string][]);
   const lifetime = priv.password_lifetime ?? -1;
   return {
@@ -172,11 +180,8 @@ function mariadbAccount(row: Row): StoredAccount {
     host,
     isRole,
     plugin,
-    stored: new Secret(
-      Buffer.from(way?.authentication_string ?? '')
-        .toString('hex')
-        .toUpperCase(),
-    ),
+    stored,
+    ways,
     observed: {
       name: user,
       ...(isRole ? {} : { host }),
@@ -189,9 +194,31 @@ function mariadbAccount(row: Row): StoredAccount {
         // What a role is a member of applies wherever the role does.
         inherit: isRole || priv.default_role === role,
       })),
-      ...(isRole ? {} : { account: mariadbOptions(priv, plugin, lifetime) }),
+      ...(isRole
+        ? {}
+        : {
+            account: {
+              ...mariadbOptions(priv, plugin, lifetime),
+              retainsPassword: ways.filter((way) => takesPassword(way.plugin)).length > 1,
+            },
+          }),
     },
   };
+}
+
+function waysOf(priv: Priv): Way[] {
+  const all = priv.auth_or ?? [{}];
+  return all.map((one) => {
+    const { plugin, authentication_string: stored } = one.plugin === undefined ? priv : one;
+    return {
+      plugin: plugin ?? 'mysql_native_password',
+      stored: new Secret(
+        Buffer.from(stored ?? '')
+          .toString('hex')
+          .toUpperCase(),
+      ),
+    };
+  });
 }
 
 const mariadbOptions = (priv: Priv, plugin: string, lifetime: number): AccountObserved => ({
