@@ -15,15 +15,15 @@ import { takePlace } from './take-place.ts';
 
 export interface NativeAccess {
   /** Ends the idle sessions of a database, which is about to be another. */
-  evict(database: string): Promise<void>;
-  info(): Promise<ServerInfo>;
+  evict: (database: string) => Promise<void>;
+  info: () => Promise<ServerInfo>;
   /** A session of a database; errors are explained with what was tried. `undefined` = the administrator's. */
-  use<T>(
+  use: <T>(
     database: string | undefined,
     tried: string,
     work: (session: Session) => Promise<T>,
     signal?: AbortSignal,
-  ): Promise<T>;
+  ) => Promise<T>;
 }
 
 /** From here on a connection can be changed in place. */
@@ -137,7 +137,7 @@ async function query(session: Session, { sql: text, params }: statements.Bound):
   );
 }
 
-const jobId = (rows: readonly Record<string, unknown>[]): string => String(rows[0]?.['job_id'] ?? '');
+const jobId = ([row]: readonly Record<string, unknown>[]): string => String(row?.['job_id']);
 
 async function shown(session: Session, name: string): Promise<string | undefined> {
   const rows = await session.query(

@@ -13,7 +13,7 @@ export async function findSchedules(session: Session, label: string): Promise<Sc
       id: String(row['id']),
       isFull: row['backup_type'] === 'FULL' || !/\bINTO LATEST IN\b/.test(command),
       isPaused: row['schedule_status'] !== 'ACTIVE',
-      isWaiting: /initial backup/i.test(String(row['state'] ?? '')),
+      isWaiting: /initial backup/i.test(textOf(row['state'])),
       recurrence: String(row['recurrence']),
       owner: String(row['owner']),
       onPreviousRunning: previousOf(String(row['on_previous_running'])),
@@ -23,11 +23,13 @@ export async function findSchedules(session: Session, label: string): Promise<Sc
   });
 }
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
 /** The statement itself, or JSON around it, as versions have it. */
 function commandOf(value: unknown): string {
   if (typeof value === 'object' && value !== null)
-    return String((value as { backup_statement?: unknown }).backup_statement ?? '');
-  return String(value);
+    return textOf((value as { backup_statement?: unknown }).backup_statement);
+  return textOf(value);
 }
 
 /** Spelt in several ways: START and NO_WAIT are one. */
