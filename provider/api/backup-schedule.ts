@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { backupFields, compressionLevelFits } from './backup-fields.ts';
 import { defineManaged, requiresReference } from './common.ts';
 import type { Managed } from './kind.ts';
+import { nativeSchedule } from './native-fields.ts';
 import { ownServerOnly, ownStorageOnly, storedBackup } from './run.ts';
 import { scheduleColumns, scheduleFields, scheduleStatus } from './schedule.ts';
 import { cron, timestamp } from './text.ts';
@@ -11,6 +12,7 @@ const keep = (what: string) => z.int().min(1).max(10_000).optional().describe(wh
 const forProvider = z.object({
   ...scheduleFields,
   ...backupFields,
+  cockroachdb: nativeSchedule,
   retention: z
     .object({
       keepLast: keep('How many of the newest backups are kept.'),
@@ -52,6 +54,7 @@ const forProvider = z.object({
 
 const atProvider = z.object({
   ...scheduleStatus,
+  command: z.string().optional().describe('CockroachDB: the statement that the server runs, without secrets.'),
   lastBackup: z.object(storedBackup).optional().describe('The last backup that succeeded.'),
   lastVerifyTime: timestamp.optional().describe('When a test restore last succeeded.'),
   lastVerifiedKey: z.string().optional().describe('Key of the backup that it restored.'),

@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { backupFields, compressionLevelFits } from './backup-fields.ts';
 import { defineManaged, requiresReference } from './common.ts';
 import type { Managed } from './kind.ts';
+import { nativeBackup } from './native-fields.ts';
 import { ownServerOnly, ownStorageOnly, runColumns, runStatus, storedBackup } from './run.ts';
 import { matching } from './text.ts';
 
 const forProvider = z.object({
   ...backupFields,
+  cockroachdb: nativeBackup,
   fileName: matching(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be letters, digits and . _ - only, without a slash', 200)
     .optional()
     .describe(

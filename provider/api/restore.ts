@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { defineManaged, requiresReference } from './common.ts';
 import type { Managed } from './kind.ts';
 import { mode, restoreFields, source } from './restore-fields.ts';
+import { nativeRestore } from './native-fields.ts';
 import { ownServerOnly, ownStorageOnly, runColumns, runStatus, storedBackup } from './run.ts';
 
-const forProvider = z.object({ source, ...restoreFields, mode });
+const forProvider = z.object({ source, ...restoreFields, mode, cockroachdb: nativeRestore });
 
 const atProvider = z.object({
   ...runStatus,

@@ -32,6 +32,7 @@ export const runStatus = {
     .optional()
     .describe('How far it is. Succeeded and Failed are final: it never runs again, whatever becomes of its Job.'),
   jobName: z.string().optional().describe('Job that runs it.'),
+  jobId: z.string().optional().describe('CockroachDB: id of the job of the server that runs it.'),
   startTime: timestamp.optional().describe('When it started.'),
   completionTime: timestamp.optional().describe('When it ended.'),
   failureReason: z.string().optional().describe('One stable word for why it failed.'),

@@ -131,6 +131,7 @@ export class Manager {
         config: (resource) => this.configOf(resource),
         connect: async (resource) => await this.servers.connect(resource),
         get: (kind, namespace, name) => this.store(kind)?.get(`${namespace}/${name}`) as Managed | undefined,
+        list: (kind, namespace) => (this.store(kind)?.byIndex('namespace', namespace) ?? []) as Managed[],
         readSecret: async ({ namespace, name }) => await this.secrets.get(namespace, name),
         guard: this.tenancy,
         runnerImage: options.runnerImage,

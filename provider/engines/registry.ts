@@ -1,6 +1,6 @@
 /** The engines there are. */
 import { CockroachEngine } from './cockroachdb/engine.ts';
-import type { ConnectionSettings, Engine } from './engine.ts';
+import type { ConnectionSettings, Engine, EngineName } from './engine.ts';
 import { MysqlEngine } from './mysql/engine.ts';
 import { PostgresEngine } from './postgres/engine.ts';
 
@@ -16,3 +16,6 @@ export function openEngine(settings: ConnectionSettings): Engine {
       return new CockroachEngine(settings);
   }
 }
+
+/** Whether backups are made, scheduled and restored by the server itself (`Engine.native`) instead of by its tools. */
+export const makesOwnBackups = (engine: EngineName): boolean => engine === 'cockroachdb';

@@ -19,6 +19,7 @@ export interface WorkServices {
   config(resource: Managed): ProviderConfig | undefined;
   connect(resource: Managed, signal: AbortSignal): Promise<ServerConnection>;
   get(kind: string, namespace: string, name: string): Managed | undefined;
+  list(kind: string, namespace: string): Managed[];
   readSecret: ReadSecret;
   guard: Guard;
   runnerImage: string;
