@@ -67,7 +67,7 @@ export class Stage {
           secret === undefined ? undefined : { ...secret, metadata: { ...secret.metadata, resourceVersion: version } },
         );
       },
-      guard: { check: () => {} },
+      guard: { check: () => {}, leaves: () => undefined, tenant: () => undefined },
       runnerImage: 'runner',
       providerNamespace: 'system',
       now: () => new Date(),

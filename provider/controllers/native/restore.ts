@@ -61,7 +61,7 @@ export class NativeRestore implements ExternalClient {
       };
       return { ...over(record, record.outcome, false), differences: ['DROP EXTERNAL CONNECTION'] };
     }
-    refuseWhatOthersDo(this.#fields as unknown as Record<string, unknown>);
+    refuseWhatOthersDo(this.#fields);
     const state = runState(jobs, 0);
     if (state.state === 'none') {
       if (record.begun === true && (await this.#exists(beside, signal))) return this.#place(undefined, resource);

@@ -39,7 +39,7 @@ export interface NativeContext {
 
 export function recordOf(resource: Managed): NativeRecord {
   const record = appliedOf(resource);
-  return typeof record === 'object' && record !== null && !Array.isArray(record) ? (record as NativeRecord) : {};
+  return typeof record === 'object' && record !== null && !Array.isArray(record) ? record : {};
 }
 
 export const connectionOf = (resource: Managed): string => connectionName(resource.metadata.uid ?? '');

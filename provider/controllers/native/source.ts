@@ -12,7 +12,7 @@ import { connectionOf, type NativeContext } from './shared.ts';
 export function storageOf({ resource, services }: NativeContext): Storage {
   const { source } = resource.spec.forProvider as unknown as RestoreParameters;
   if (source.storage !== undefined) return source.storage;
-  const backup = backupOf(resource, source.backupRef?.name ?? '', services.get);
+  const backup = backupOf(resource, source.backupRef?.name ?? '', services);
   if (configOf(backup, services).metadata.uid !== configOf(resource, services).metadata.uid)
     throw invalidSpec('source.backupRef: is a Backup of another server; give storage and key instead');
   return (backup.spec.forProvider as unknown as BackupParameters).storage;
@@ -21,9 +21,9 @@ export function storageOf({ resource, services }: NativeContext): Storage {
 function backupOf(
   { metadata: { namespace = '' } }: Managed,
   name: string,
-  get: NativeContext['services']['get'],
+  services: NativeContext['services'],
 ): Managed {
-  const backup = get('Backup', namespace, name);
+  const backup = services.get('Backup', namespace, name);
   if (backup === undefined) throw waiting(`Backup ${JSON.stringify(name)} (source.backupRef) does not exist`);
   return backup;
 }
@@ -34,7 +34,7 @@ export async function chooseKey(context: NativeContext, signal: AbortSignal): Pr
   const { source } = resource.spec.forProvider as unknown as RestoreParameters;
   if (source.verifiedOnly)
     throw invalidSpec('source.verifiedOnly: backups of CockroachDB are verified by no test restore; remove it');
-  const key = source.backupRef === undefined ? source.key : keyOfBackup(resource, source.backupRef.name, services.get);
+  const key = source.backupRef === undefined ? source.key : keyOfBackup(resource, source.backupRef.name, services);
   const chosen = key ?? (await newest(context, source.before, signal));
   const parts = splitKey(chosen);
   if (parts === undefined)
@@ -62,8 +62,11 @@ function isShared({ resource, services }: NativeContext): boolean {
   return source.storage?.s3 === undefined && configOf(resource, services).kind === 'ClusterProviderConfig';
 }
 
-function keyOfBackup(resource: Managed, name: string, get: NativeContext['services']['get']): string {
-  const { phase, key } = (backupOf(resource, name, get).status?.atProvider ?? {}) as { phase?: string; key?: string };
+function keyOfBackup(resource: Managed, name: string, services: NativeContext['services']): string {
+  const { phase, key } = (backupOf(resource, name, services).status?.atProvider ?? {}) as {
+    phase?: string;
+    key?: string;
+  };
   if (phase === 'Failed')
     throw new ResourceError('BackupFailed', `Backup ${JSON.stringify(name)} (source.backupRef) has failed`, {
       retryable: false,
