@@ -24,6 +24,10 @@ export class CachedInventory implements Inventory {
     return (this.#sources.store(claim.kind)?.byIndex('claim', claimKey(claim)) ?? []) as Managed[];
   }
 
+  grantsNaming(role: Claimed): Managed[] {
+    return (this.#sources.store('Grant')?.byIndex('needs', claimKey(role)) ?? []) as Managed[];
+  }
+
   policy(resource: Managed): ServerPolicy | undefined {
     const config = this.#sources.config(resource);
     return config === undefined ? undefined : policyOf(config, configKey(resource));

@@ -41,6 +41,8 @@ export interface Guard {
   leaves(resource: Managed): string | undefined;
   /** On a server that tenants share: whose the resource is. */
   tenant(resource: Managed): Tenant | undefined;
+  /** Other Grants to the same role on that server, as far as they are in force. */
+  siblings?(resource: Managed): Managed[];
 }
 
 /** Gives a resource what it publishes and what it logs in with; only Roles have either. */
@@ -148,6 +150,7 @@ class SqlExternal implements ExternalClient {
     return {
       reader,
       ...(tenant === undefined ? {} : { tenant }),
+      siblings: () => (this.#options.guard.siblings?.(resource) ?? []).map(({ spec }) => spec.forProvider),
       externalName: externalNameOf(resource),
       mark: {
         uid: resource.metadata.uid ?? '',

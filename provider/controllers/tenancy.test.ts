@@ -141,6 +141,36 @@ describe('on an isolated server', () => {
     expect(refusal(isolated, twin, ...mine)).toBe('AlreadyManaged');
   });
 
+  test('Grants to one role know of each other, as far as they are in force', () => {
+    const made = (namespace: string, name: string, spec: object) => {
+      const grant = make('Grant', namespace, name, {
+        role: 'orders_app',
+        database: 'orders',
+        privileges: ['SELECT'],
+        ...spec,
+      });
+      grant.metadata.annotations = {
+        ...grant.metadata.annotations,
+        'crossplane.io/external-create-succeeded': '2026-01-01T00:00:00Z',
+      };
+      return grant;
+    };
+    const [one, two, foreign, gone, unborn] = [
+      made('team-a', 'one', {}),
+      made('team-a', 'two', {}),
+      made('team-b', 'foreign', {}),
+      made('team-a', 'gone', {}),
+      make('Grant', 'team-a', 'unborn', { role: 'orders_app', database: 'orders', privileges: ['SELECT'] }),
+    ];
+    gone.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';
+    const inventory = {
+      ...inventoryOf(isolated, database, role),
+      grantsNaming: () => [one, two, foreign, gone, unborn],
+    };
+    expect(new Tenancy(inventory).siblings(one)).toEqual([two]);
+    expect(new Tenancy({ ...inventory, policy: () => open }).siblings(one)).toEqual([two, foreign]);
+  });
+
   test('a younger resource of another namespace does not make the name its own', () => {
     const thief = make('Role', 'team-b', 'orders_app', {}, '2026-02-01T00:00:00Z');
     const grant = make('Grant', 'team-b', 'g', { role: 'orders_app', memberOf: 'orders_app' });

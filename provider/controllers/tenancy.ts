@@ -35,6 +35,8 @@ export interface Inventory {
   claimants(claim: Claimed): Managed[];
   /** The policy of the server that the resource refers to; undefined when there is no such configuration. */
   policy(resource: Managed): ServerPolicy | undefined;
+  /** Every Grant that names the role. */
+  grantsNaming?(role: Claimed): Managed[];
 }
 
 /** Roles that PostgreSQL itself comes with. */
@@ -73,6 +75,31 @@ export class Tenancy implements Guard {
     } catch (error) {
       if (!(error instanceof ResourceError)) throw error;
       return error.message;
+    }
+  }
+
+  siblings(resource: Managed): Managed[] {
+    const policy = this.#inventory.policy(resource);
+    const role = mentionsOf(resource).find(({ path }) => path === 'forProvider.role');
+    if (resource.kind !== 'Grant' || policy === undefined || role === undefined) return [];
+    return (this.#inventory.grantsNaming?.(role) ?? []).filter(
+      (other) =>
+        other.metadata.uid !== resource.metadata.uid &&
+        other.metadata.deletionTimestamp === undefined &&
+        hasCreated(other) &&
+        this.#inventory.policy(other)?.server === policy.server &&
+        this.#isAllowed(other),
+    );
+  }
+
+  /** What is refused is not in force, and protects nothing. */
+  #isAllowed(resource: Managed): boolean {
+    try {
+      this.check(resource);
+      return true;
+    } catch (error) {
+      if (error instanceof ResourceError) return false;
+      throw error;
     }
   }
 

@@ -210,7 +210,13 @@ export class Workspace {
       connector: new SqlConnector({
         planner,
         servers: this.#servers(),
-        guard: { check: () => {}, leaves: () => undefined, tenant: () => undefined },
+        guard: {
+          check: () => {},
+          leaves: () => undefined,
+          tenant: () => undefined,
+          siblings: (grant) =>
+            grant.kind === 'Grant' ? this.#store.list('Grant').filter((other) => isSibling(grant, other)) : [],
+        },
         credentials: this.#credentials,
         now: () => new Date(),
       }),
@@ -257,3 +263,10 @@ export class Workspace {
     await this.#engine.close();
   }
 }
+
+/** Another Grant of the same server that is in force. */
+const isSibling = (grant: Managed, other: Managed): boolean =>
+  other.metadata.uid !== grant.metadata.uid &&
+  other.metadata.deletionTimestamp === undefined &&
+  hasCreated(other) &&
+  JSON.stringify(other.spec.providerConfigRef) === JSON.stringify(grant.spec.providerConfigRef);

@@ -2,6 +2,7 @@
 import type { AppliedEntry } from './applied.ts';
 import { actToGrant, actToRevoke, type Authority, type AuthorityAcl, type HeldPrivilege } from './grant-authority.ts';
 import { Grouped } from './grant-diff-groups.ts';
+import type { Keeps } from './grant-siblings.ts';
 import { changeOf, type GrantWish, type Slot } from './grant-slot.ts';
 import { objectKey, withoutColumns } from './grant-target.ts';
 import type { ObjectTarget, Step } from './model.ts';
@@ -30,6 +31,7 @@ export interface GrantDiff {
 export interface GrantRules {
   authority: Authority;
   table: PrivilegeTable;
+  keeps?: Keeps;
 }
 
 /**
@@ -146,9 +148,13 @@ class Diff {
       if (isWish) this.#complete = false;
       grouped.add({ kind: 'grant', withOption }, acting, privilege, column);
     }
-    for (const row of revoke) if (this.#revoke(slot, row, false, grouped)) removed.set(row, 'all');
+    const isKept = (row: HeldPrivilege, what: 'all' | 'option') =>
+      this.#rules.keeps?.(acl.target, column, row.privilege, what) === true;
+    for (const row of revoke.filter((held) => !isKept(held, 'all')))
+      if (this.#revoke(slot, row, false, grouped)) removed.set(row, 'all');
     const isRenewed = table.objects[acl.target.type]?.dynamic === true;
-    for (const row of revokeOption) if (isRenewed || this.#revoke(slot, row, true, grouped)) removed.set(row, 'option');
+    for (const row of revokeOption.filter((held) => !isKept(held, 'option')))
+      if (isRenewed || this.#revoke(slot, row, true, grouped)) removed.set(row, 'option');
     return taken;
   }
 

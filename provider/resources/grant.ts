@@ -7,6 +7,7 @@ import { type AuthorityObserved, type AuthorityQuery, denied } from './grant-aut
 import type { Blocked } from './grant-diff.ts';
 import { planMembership, planMembershipDelete } from './grant-membership.ts';
 import { baseWish, diffParts, type GrantPart, grantParts, readableParts } from './grant-parts.ts';
+import { type Keeps, keptBySiblings } from './grant-siblings.ts';
 import { recordGrant } from './grant-record.ts';
 import type { GrantWish } from './grant-slot.ts';
 import { granteeWords, type GrantSubject, objectKey, targetWords, withoutColumns } from './grant-target.ts';
@@ -40,7 +41,10 @@ export class GrantPlanner implements Planner<Grant> {
     if (!now.granteeExists) throw waiting(`role ${granteeWords(base.grantee)} does not exist; it is looked for again`);
     if (now.missing.length > 0) throw waiting(`${now.missing.join(', ')} does not exist; it is looked for again`);
     refuseAmbiguous(targetsOf(parts), now);
-    const { whole, byPart } = diffParts(parts, nothing(base), applied, now.objects, before.objects, rules);
+    const { whole, byPart } = sparing(
+      (keeping) => diffParts(parts, nothing(base), applied, now.objects, before.objects, { ...rules, ...keeping }),
+      () => keptBySiblings(siblingsOf(context), base.grantee, table, server),
+    );
     // Grants before revokes, in one transaction: nobody is ever without what they keep.
     const steps = [...whole.grants, ...whole.revokes];
     const unready = blockedMessage(whole.blocked, server);
@@ -76,7 +80,10 @@ export class GrantPlanner implements Planner<Grant> {
     const isRecorded = state.applied.length > 0 || !context.owned;
     const applied = isRecorded ? state.applied : parts.flatMap(({ wish, subject }) => declared(wish, subject));
     const objects = [...state.now.objects, ...state.before.objects];
-    const { whole } = diffParts([], nothing(base), applied, [], objects, state.rules);
+    const { whole } = sparing(
+      (keeping) => diffParts([], nothing(base), applied, [], objects, { ...state.rules, ...keeping }),
+      () => keptBySiblings(siblingsOf(context), base.grantee, table, server),
+    );
     const steps = [...whole.grants, ...whole.revokes];
     const blocked = blockedMessage(whole.blocked, server);
     // A refusal keeps the finalizer: what we gave is still there, and somebody has to know.
@@ -84,6 +91,16 @@ export class GrantPlanner implements Planner<Grant> {
     return { ...GONE, exists: steps.length > 0, steps };
   }
 }
+
+type Diffed = ReturnType<typeof diffParts>;
+
+/** Others are only looked at when something would be taken, which is seldom. */
+function sparing(diff: (keeping: { keeps?: Keeps }) => Diffed, keeps: () => Keeps): Diffed {
+  const plain = diff({});
+  return plain.whole.revokes.length === 0 ? plain : diff({ keeps: keeps() });
+}
+
+const siblingsOf = (context: PlanContext): GrantParameters[] => (context.siblings?.() ?? []) as GrantParameters[];
 
 const GONE: Plan = { exists: false, steps: [], unchangeable: [], atProvider: {} };
 

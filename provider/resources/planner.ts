@@ -30,6 +30,8 @@ export interface PlanContext {
    * `overlapMs`: how long the password before it may log in too, where the server has that.
    * Password of a Role: from its Secret, from its connection Secret, or freshly generated. */
   password?: { value: Secret; generated: boolean; changedAt?: string; overlapMs?: number };
+  /** What other resources of this kind want of the same role on that server. */
+  siblings?: () => readonly unknown[];
   /** On a server that tenants share: whose resource this is. */
   tenant?: Tenant;
   /** Names on the server of roles that memberOf refers to are resolved in the spec already. */

@@ -173,6 +173,8 @@ export class Story {
   spec: GrantParameters;
   owned = false;
   applied: unknown;
+  /** Other Grants to the same role. */
+  siblings: Story[] = [];
 
   constructor(world: World, spec: GrantParameters) {
     this.#world = world;
@@ -186,6 +188,7 @@ export class Story {
       mark: { uid: 'u', resource: 'ns/name' },
       owned: this.owned,
       applied: this.applied,
+      siblings: () => this.siblings.filter(({ owned }) => owned).map(({ spec }) => spec),
       now: new Date(),
     };
   }

@@ -201,6 +201,31 @@ describe.each(mysqlServers)('%s', (server) => {
     await other.delete();
   });
 
+  test('what two Grants give stays until both are gone, and an exclusive one takes nothing from the other (B143)', async () => {
+    const small = world.grant({ role, database, privileges: ['SELECT', 'INSERT'] });
+    const large = world.grant({ role, database, privileges: ['ALL'], withOption: true });
+    const strict = world.grant({ role, database, privileges: ['DELETE'], exclusive: true });
+    for (const story of [small, large, strict])
+      story.siblings = [small, large, strict].filter((other) => other !== story);
+    await small.reconcile();
+    await large.reconcile();
+    await large.delete();
+    large.owned = false;
+    expect(await world.shown('app')).toEqual(['GRANT SELECT, INSERT ON `shop`.*']);
+    await world.prepare(`GRANT DROP ON \`${database.replaceAll('_', String.raw`\_`)}\`.* TO {app}@'%'`);
+    await strict.reconcile();
+    expect(await world.shown('app')).toEqual(['GRANT SELECT, INSERT, DELETE ON `shop`.*']);
+    expect(await small.reconcile()).toEqual([]);
+    expect(await small.edit({ privileges: ['SELECT', 'DELETE'] })).toEqual([
+      expect.stringMatching(/^REVOKE INSERT ON /),
+    ]);
+    await strict.delete();
+    strict.owned = false;
+    expect(await world.shown('app')).toEqual(['GRANT SELECT, DELETE ON `shop`.*']);
+    await small.delete();
+    expect(await world.shown('app')).toEqual([]);
+  });
+
   test('revoking on a table leaves what is granted on its columns', async () => {
     const columns = world.grant({ role, database, tables: ['items'], columns: ['id'], privileges: ['SELECT'] });
     const table = world.grant({ role, database, tables: ['items'], privileges: ['SELECT', 'INSERT'] });

@@ -216,6 +216,8 @@ export class Story<Spec> {
   spec: Spec;
   owned = false;
   applied: unknown;
+  /** Other Grants to the same role. */
+  siblings: Story<Spec>[] = [];
 
   constructor(world: World, planner: Planner<never>, spec: Spec) {
     this.#world = world;
@@ -231,6 +233,7 @@ export class Story<Spec> {
       mark,
       owned: this.owned,
       applied: this.applied,
+      siblings: () => this.siblings.filter(({ owned }) => owned).map(({ spec }) => spec),
       now: new Date(),
     };
   }

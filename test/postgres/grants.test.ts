@@ -52,6 +52,33 @@ describe.each(postgresMajors)('PostgreSQL %i, grants', (major) => {
     expect(await holds()).toEqual(['SELECT']);
   });
 
+  test('what two Grants give stays until both are gone, and an exclusive one takes nothing from the other (B143)', async () => {
+    const named = table(['SELECT', 'INSERT']);
+    const every = world.grant({
+      ...place,
+      schema: 's',
+      tables: ['*'],
+      privileges: ['SELECT', 'UPDATE'],
+      withOption: true,
+    });
+    const strict = table(['DELETE'], { exclusive: true });
+    for (const story of [named, every, strict])
+      story.siblings = [named, every, strict].filter((other) => other !== story);
+    await named.reconcile();
+    await every.reconcile();
+    await strict.reconcile();
+    expect(await holds()).toEqual(['DELETE', 'INSERT', 'SELECT*', 'UPDATE*']);
+    expect(await named.reconcile()).toEqual([]);
+    await named.delete();
+    named.owned = false;
+    expect(await holds()).toEqual(['DELETE', 'INSERT', 'SELECT*', 'UPDATE*'].filter((word) => word !== 'INSERT'));
+    await every.delete();
+    every.owned = false;
+    expect(await holds()).toEqual(['DELETE']);
+    await strict.delete();
+    expect(await holds()).toEqual([]);
+  });
+
   test('ALL is what this version has, and a member revoked by hand comes back (B3, B4, B6)', async () => {
     const story = table(['ALL']);
     await story.reconcile();

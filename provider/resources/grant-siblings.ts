@@ -1,0 +1,65 @@
+/** What other Grants give the same grantee: it is not taken away under their hands, to be given again by them. */
+import type { GrantParameters } from '../api/grant.ts';
+import type { ServerInfo } from '../engines/engine.ts';
+import { baseWish, readableParts } from './grant-parts.ts';
+import { objectKey, withoutColumns } from './grant-target.ts';
+import type { Grantee, ObjectTarget } from './model.ts';
+import { type PrivilegeTable, unlessInvalid } from './privilege-set.ts';
+
+/** Whether another Grant wants that the privilege, or its option, stays. */
+export type Keeps = (
+  target: ObjectTarget,
+  column: string | undefined,
+  privilege: string,
+  what: 'all' | 'option',
+) => boolean;
+
+interface Kept {
+  columns: readonly string[] | undefined;
+  privileges: ReadonlySet<string>;
+  withOption: boolean;
+}
+
+export function keptBySiblings(
+  siblings: readonly GrantParameters[],
+  grantee: Grantee,
+  table: PrivilegeTable,
+  server: ServerInfo,
+): Keeps {
+  const kept = new Map<string, Kept[]>();
+  for (const spec of siblings) {
+    const base = unlessInvalid(() => baseWish(spec, table));
+    if (base === undefined || spec.memberOf !== undefined || !isSame(base.grantee, grantee)) continue;
+    for (const { subject, wish } of readableParts(spec, table, server))
+      for (const target of subject.targets) {
+        const key = objectKey(withoutColumns(target));
+        const list = kept.get(key) ?? [];
+        kept.set(key, list);
+        list.push({ columns: wish.columns, privileges: new Set(wish.privileges), withOption: wish.withOption });
+      }
+  }
+  return (target, column, privilege, what) =>
+    keysOf(target).some((key) =>
+      kept
+        .get(key)
+        ?.some(
+          ({ columns, privileges, withOption }) =>
+            (column === undefined ? columns === undefined : columns?.includes(column) === true) &&
+            privileges.has(privilege) &&
+            (what === 'all' || withOption),
+        ),
+    );
+}
+
+const isSame = (a: Grantee, b: Grantee): boolean =>
+  a.public === true || b.public === true
+    ? a.public === b.public
+    : a.name === b.name && (a.host ?? '%').toLowerCase() === (b.host ?? '%').toLowerCase();
+
+/** The ways in which a Grant may name the object: itself, a routine by its name alone, all of its kind. */
+function keysOf(target: ObjectTarget): string[] {
+  const { type, database, schema, name } = target;
+  const place = { ...(database === undefined ? {} : { database }), ...(schema === undefined ? {} : { schema }) };
+  if (name === undefined) return [objectKey(target)];
+  return [objectKey(target), objectKey({ type, ...place, name }), objectKey({ type, ...place, name: '*' })];
+}
