@@ -8,7 +8,7 @@ import type { Step } from '../resources/model.ts';
 import type { Plan, PlanContext, Planner, Reader } from '../resources/planner.ts';
 import type { Tenant } from '../resources/tenant.ts';
 import { admitted, withoutStrange } from '../resources/tenant-steps.ts';
-import { appliedOf, externalNameOf, hasCreated, isDeleted } from '../runtime/managed/annotations.ts';
+import { appliedOf, externalNameOf, hasCreated, isCreating, isDeleted } from '../runtime/managed/annotations.ts';
 import type {
   ConnectOptions,
   Details,
@@ -157,6 +157,7 @@ class SqlExternal implements ExternalClient {
         resource: `${resource.metadata.namespace ?? ''}/${resource.metadata.name}`,
       },
       owned: hasCreated(resource),
+      creating: isCreating(resource),
       applied: appliedOf(resource),
       ...(this.#password === undefined ? {} : { password: this.#password }),
       now: this.#options.now(),

@@ -40,11 +40,17 @@ export class DatabasePlanner implements Planner<Database> {
     refuseFoldedName(reader.server, name);
     if (isExpired(spec, context.now)) return await ended(resource, await this.planDelete(resource, context), context);
     const observed = await reader.read('database', { name });
-    const wanted = observed === undefined ? forCreation(resource) : spec;
+    const isBegun = observed !== undefined && isHalfMade(observed, forCreation(resource), context);
+    const wanted = observed === undefined || isBegun ? forCreation(resource) : spec;
     refuseUnknownFields('Database', wanted, reader.server.engine);
     refuseUnsupported(wanted, reader.server);
     if (observed === undefined) refuseContradictions(wanted, reader.server);
-    const plan = observed === undefined ? create(name, wanted, spec, context) : change(spec, observed, context);
+    const plan =
+      observed === undefined
+        ? create(name, wanted, spec, context)
+        : isBegun
+          ? finish(wanted, spec, observed, context)
+          : change(spec, observed, context);
     const { owner } = wanted;
     if (owner !== undefined && observed?.owner !== owner && (await reader.read('role', { name: owner })) === undefined)
       throw waiting(`role ${JSON.stringify(owner)} (forProvider.owner) does not exist yet`);
@@ -114,6 +120,33 @@ function create(name: string, wanted: DatabaseParameters, spec: DatabaseParamete
     steps,
     unchangeable: [],
     atProvider: {},
+    applied: appliedOf(spec, {}, wanted.initSQL !== undefined),
+  };
+}
+
+/**
+ * A database and its mark are two statements, as CREATE DATABASE is in no transaction. One without any mark, which was not
+ * there when we began to make it, and belongs to whom it would, is ours.
+ */
+function isHalfMade(observed: DatabaseObserved, wanted: DatabaseParameters, context: PlanContext): boolean {
+  const { admin, unmarked } = context.reader.server;
+  if (context.creating !== true || observed.mark !== undefined || unmarked?.includes('Database') === true) return false;
+  return observed.owner === (wanted.owner ?? admin.name);
+}
+
+/** Does what was to follow the CREATE DATABASE. */
+function finish(
+  wanted: DatabaseParameters,
+  spec: DatabaseParameters,
+  observed: DatabaseObserved,
+  context: PlanContext,
+): Plan {
+  const mark = markOfNew(wanted, context);
+  const plan = change(wanted, { ...observed, mark }, context);
+  const marking: Step = { kind: 'mark', on: { type: 'database', name: observed.name }, mark };
+  return {
+    ...plan,
+    steps: [marking, ...plan.steps],
     applied: appliedOf(spec, {}, wanted.initSQL !== undefined),
   };
 }

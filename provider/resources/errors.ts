@@ -24,3 +24,11 @@ export const invalidSpec = (message: string): ResourceError =>
 
 /** Something this resource needs is not there yet; it will be looked for again. */
 export const waiting = (message: string): ResourceError => new ResourceError('Waiting', message);
+
+const OPEN = Symbol('the outcome is not known');
+
+/** For a creation that broke off: the object may be there all the same, without a mark of ours. */
+export const withOpenOutcome = <E>(error: E): E =>
+  typeof error === 'object' && error !== null ? Object.assign(error, { [OPEN]: true }) : error;
+
+export const hasOpenOutcome = (error: unknown): boolean => typeof error === 'object' && error !== null && OPEN in error;

@@ -24,6 +24,8 @@ export interface PlanContext {
   mark: Mark;
   /** Whether this resource made or adopted the object already (its annotations say so). */
   owned: boolean;
+  /** Whether a creation was begun whose end nobody has seen yet. */
+  creating?: boolean;
   /** What this resource applied earlier, as `Plan.applied` gave it; undefined before the first time. */
   applied: unknown;
   /**

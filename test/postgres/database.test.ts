@@ -1,6 +1,9 @@
 /** Databases at real servers. */
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hasOpenOutcome, ResourceError } from '../../provider/resources/errors.ts';
+import { waitFor } from '../rig/process.ts';
+import { cutAt } from './cutting-proxy.ts';
 import { circumstances, Place, type Story } from './planned.ts';
 
 describe.each(circumstances)('a Database on PostgreSQL %i as %s', (major, admin) => {
@@ -220,6 +223,45 @@ describe.each(circumstances)('a Database on PostgreSQL %i as %s', (major, admin)
       await place.engine.run(steps.slice(0, 1));
       await story.reconcile();
       expect(await tables(name)).toHaveLength(1);
+    });
+
+    test.each([
+      ['CREATE DATABASE', 'after'],
+      ['COMMENT ON DATABASE', 'before'],
+    ] as const)('goes on by itself when the session was lost at %s', async (statement, when) => {
+      const name = place.name(`lost ${when}`);
+      const story = initial(name, 'CREATE SCHEMA app; CREATE TABLE app.made (id int)');
+      story.spec = { ...story.spec, settings: [{ name: 'work_mem', value: '7MB' }] };
+      const proxy = await cutAt(place.server, `${statement} "${name}"`, when);
+      const engine = place.openAt(proxy.port);
+      const { steps, applied } = await story.plan();
+      story.applied = applied;
+      const failure: unknown = await engine.run(steps).catch((error: unknown) => error);
+      await engine.close();
+      await proxy.close();
+      expect(failure).toBeInstanceOf(ResourceError);
+      expect(hasOpenOutcome(failure)).toBe(true);
+      await waitFor('the database is there', async () => await facts(name));
+      // `create-pending` is there, and no `create-failed`.
+      Object.assign(story, { owned: true, creating: true });
+      const rest = (await story.reconcile()).map(({ kind }) => kind);
+      expect(rest).toEqual(expect.arrayContaining(['mark', 'setDatabaseSetting', 'initSQL']));
+      expect(rest).not.toContain('createDatabase');
+      expect(await facts(name)).toMatchObject({ owner: owner() });
+      expect(await tables(name)).toHaveLength(1);
+      story.creating = false;
+      await story.edit({ dropPolicy: 'Always' });
+      await story.delete();
+    });
+
+    test('takes what somebody else made in that moment for what it is', async () => {
+      const name = place.name('rival');
+      const story = place.database(name, { owner: owner() });
+      await place.sql('CREATE DATABASE {rival} OWNER {next}');
+      await expect(story.change()).rejects.toMatchObject({ reason: 'AlreadyExists' });
+      // Begun, but the owner is another than ours would have.
+      Object.assign(story, { owned: true, creating: true });
+      expect((await story.plan()).steps.some(({ kind }) => kind === 'mark')).toBe(false);
     });
 
     test('cannot do what the owner may not', async () => {

@@ -1,11 +1,14 @@
 /** The engine at real servers: sessions, TLS, logins, and steps that end up as they were asked. */
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { createSecureContext, TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConnectionSettings } from '../../provider/engines/engine.ts';
 import { PostgresEngine } from '../../provider/engines/postgres/engine.ts';
 import { Secret } from '../../provider/resources/secret.ts';
 import type { PostgresClient } from '../rig/postgres-client.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
+import { createAuthority } from '../rig/certificates.ts';
 import { newestPostgres, postgresMajors, sharedPostgres } from '../rig/servers.ts';
 
 const settingsOf = (server: PostgresClient, change: Partial<ConnectionSettings> = {}): ConnectionSettings => ({
@@ -301,5 +304,38 @@ describe('TLS', () => {
     expect(await login({ mode: 'verify-ca', ca, serverName: 'other.example' })).toBe('in');
     expect(await login({ mode: 'require' })).toBe('in');
     expect(await login({ mode: 'prefer' })).toBe('in');
+  });
+
+  test('names tls.serverName to the server, as a proxy that serves many hosts needs', async () => {
+    const asked: string[] = [];
+    const { certificate, key } = createAuthority().issue({ commonName: 'db.example', usage: 'server' });
+    const proxy = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => {
+        socket.write('S');
+        const secure = new TLSSocket(socket, {
+          isServer: true,
+          secureContext: createSecureContext({ cert: certificate, key }),
+          SNICallback: (name, done) => {
+            asked.push(name);
+            done(null, undefined);
+          },
+        });
+        secure.on('error', () => {});
+        secure.on('secure', () => secure.destroy());
+      });
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const { port } = proxy.address() as AddressInfo;
+    const at = async (tls: ConnectionSettings['tls'], host: string): Promise<void> => {
+      const engine = new PostgresEngine({ ...settingsOf(server, { tls, host }), port });
+      await engine.info().catch(() => {});
+      await engine.close();
+    };
+    await at({ mode: 'require', serverName: 'db.example' }, 'localhost');
+    expect(new Set(asked)).toEqual(new Set(['db.example']));
+    await at({ mode: 'require', serverName: 'other.example' }, '127.0.0.1');
+    expect(new Set(asked)).toEqual(new Set(['db.example', 'other.example']));
+    await new Promise((resolve) => proxy.close(resolve));
   });
 });

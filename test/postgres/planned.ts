@@ -28,12 +28,28 @@ export class Place {
   readonly engine: PostgresEngine;
   readonly admin: string;
   readonly #id: string;
+  readonly #password: string;
 
-  private constructor(server: PostgresClient, engine: PostgresEngine, admin: string, id: string) {
+  private constructor(server: PostgresClient, admin: string, password: string, id: string) {
     this.server = server;
-    this.engine = engine;
     this.admin = admin;
+    this.#password = password;
     this.#id = id;
+    this.engine = this.openAt(server.port);
+  }
+
+  /** As the same administrator by way of another port. */
+  openAt(port: number): PostgresEngine {
+    return new PostgresEngine({
+      engine: 'postgres',
+      host: this.server.host,
+      port,
+      username: this.admin,
+      password: new Secret(this.#password),
+      database: 'postgres',
+      tls: { mode: 'disable' },
+      connectionLimit: 3,
+    });
   }
 
   /** `cloud`: the administrator is NOSUPERUSER CREATEROLE CREATEDB, as on a managed server. */
@@ -45,17 +61,7 @@ export class Place {
       ? [`admin ${id}`, randomBytes(12).toString('hex')]
       : [server.adminUser, server.password];
     if (isCloud) await server.query(`CREATE ROLE ${quoted(admin)} LOGIN CREATEROLE CREATEDB PASSWORD '${password}'`);
-    const engine = new PostgresEngine({
-      engine: 'postgres',
-      host: server.host,
-      port: server.port,
-      username: admin,
-      password: new Secret(password),
-      database: 'postgres',
-      tls: { mode: 'disable' },
-      connectionLimit: 3,
-    });
-    return new Place(server, engine, admin, id);
+    return new Place(server, admin, password, id);
   }
 
   /** A name that no other test has. */
@@ -137,6 +143,7 @@ export class Story {
   password: string | undefined;
   readonly uid = randomBytes(6).toString('hex');
   owned = false;
+  creating = false;
   applied: unknown;
 
   constructor(place: Place, planner: Planner<never>, name: string, spec: object, password?: string) {
@@ -153,6 +160,7 @@ export class Story {
       externalName: this.name,
       mark: { uid: this.uid, resource: `tests/${this.uid}` },
       owned: this.owned,
+      creating: this.creating,
       applied: this.applied,
       ...(this.password === undefined ? {} : { password: { value: new Secret(this.password), generated: false } }),
       now: new Date(),

@@ -1,4 +1,5 @@
 /** Opens one session, with TLS as the configuration says and settings that no database can change for us. */
+import { Socket } from 'node:net';
 import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
 import { Client, type CustomTypesConfig, types } from 'pg';
 import type { ConnectionSettings } from '../engine.ts';
@@ -79,8 +80,12 @@ async function attempt(
   { statements, options }: Opening,
 ): Promise<Client> {
   const password = login === undefined ? settings.password?.reveal() : login.password;
+  const { serverName } = settings.tls;
   const client = new Client({
-    host: settings.host,
+    // The driver asks for the certificate of the host that it is told, so it is told that name and led to the server.
+    ...(serverName === undefined || ssl === false
+      ? { host: settings.host }
+      : { host: serverName, stream: () => socketTo(settings.host) }),
     port: settings.port,
     user: login?.username ?? settings.username,
     // A function, as an empty text would make the driver look into PGPASSWORD and ~/.pgpass.
@@ -105,6 +110,14 @@ async function attempt(
     void endClient(client, 0);
     throw error;
   }
+}
+
+/** A socket that connects to that host, whatever host it is told. */
+function socketTo(host: string): Socket {
+  const socket = new Socket();
+  const connect = socket.connect.bind(socket) as (port: number, host: string) => Socket;
+  socket.connect = ((port: number) => connect(port, host)) as Socket['connect'];
+  return socket;
 }
 
 function tlsOptions({ host, tls }: ConnectionSettings): false | ConnectionOptions {

@@ -1,5 +1,6 @@
 /** PostgreSQL as an `Engine`. */
 import type { Discovery, ReadKind, Reads, Step } from '../../resources/model.ts';
+import { hasOpenOutcome, withOpenOutcome } from '../../resources/errors.ts';
 import type { Secret } from '../../resources/secret.ts';
 import type { ConnectionSettings, Engine, ServerInfo, Statement } from '../engine.ts';
 import { SessionPool } from '../session-pool.ts';
@@ -151,7 +152,8 @@ export class PostgresEngine implements Engine {
       if (batch.alone && step !== undefined) for (const database of idleIn(step)) await this.#pool.evict(database);
       await runBatch({ use, settle }, batch, info);
     } catch (error) {
-      throw this.#explained(error, triedOf(batch), signal);
+      const explained = this.#explained(error, triedOf(batch), signal);
+      throw step?.kind === 'createDatabase' && hasOpenOutcome(error) ? withOpenOutcome(explained) : explained;
     }
   }
 

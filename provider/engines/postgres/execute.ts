@@ -1,10 +1,10 @@
 /** Sends steps: one transaction per batch, one round trip per transaction. */
 import type { Step } from '../../resources/model.ts';
-import { ResourceError } from '../../resources/errors.ts';
+import { ResourceError, withOpenOutcome } from '../../resources/errors.ts';
 import type { ServerInfo } from '../engine.ts';
 import type { Batch } from './batches.ts';
 import { compileSteps, type Prepared } from './compile/steps.ts';
-import { codeOf, isRetryable } from './errors.ts';
+import { codeOf, isLostSession, isRetryable } from './errors.ts';
 import { borrow } from './membership.ts';
 import { isVerifier, scramVerifier } from './scram.ts';
 import { type Session, UNLIMITED_MS } from './session.ts';
@@ -97,10 +97,15 @@ async function runAlone(
       await session.execute(statement.text, UNLIMITED_MS);
     }).catch((error: unknown) => {
       const isMark = index > 0 && statement.text.startsWith('COMMENT');
-      if (!isMark || codeOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
+      if (isMark && codeOf(error) === INSUFFICIENT_PRIVILEGE) return;
+      // Without an answer of the server, or after a statement that it took, nobody knows what is there now.
+      throw index > 0 || !isAnswer(error) ? withOpenOutcome(error) : error;
     });
   await runTogether(session, giveBack);
 }
+
+/** Whether the server itself refused, and its session lives on. */
+const isAnswer = (error: unknown): boolean => codeOf(error).length === 5 && !isLostSession(error);
 
 async function retrying(work: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt += 1)

@@ -40,6 +40,12 @@ export function hasCreated(resource: Managed): boolean {
   return failed === undefined || Date.parse(failed) < Date.parse(pending);
 }
 
+/** Whether a creation was begun whose end nobody has seen yet. */
+export const isCreating = (resource: Managed): boolean =>
+  annotation(resource, ANNOTATION.createSucceeded) === undefined &&
+  annotation(resource, ANNOTATION.createPending) !== undefined &&
+  hasCreated(resource);
+
 /** Seconds precision, as crossplane-runtime writes and parses it. */
 export const timestamp = (now: Date): string => now.toISOString().replace(/\.\d{3}Z$/, 'Z');
 

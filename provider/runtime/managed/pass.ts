@@ -7,7 +7,7 @@
  * at a later look. SQL names are deterministic, so nothing depends on it.
  */
 import type { Managed } from '../../api/kind.ts';
-import { ResourceError } from '../../resources/errors.ts';
+import { hasOpenOutcome, ResourceError } from '../../resources/errors.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import * as at from './annotations.ts';
 import * as condition from './conditions.ts';
@@ -222,9 +222,11 @@ export class Pass {
     try {
       await external.create(this.#draft.resource, this.#signal);
     } catch (error) {
-      await this.#draft.patchMetadata({
-        annotations: { [at.ANNOTATION.createFailed]: at.timestamp(this.#options.now()) },
-      });
+      // What may have been made after all is still ours: `create-pending` says so until a look finds it or does not.
+      if (!hasOpenOutcome(error))
+        await this.#draft.patchMetadata({
+          annotations: { [at.ANNOTATION.createFailed]: at.timestamp(this.#options.now()) },
+        });
       throw new Failure('CannotCreateExternalResource', 'create failed', error);
     }
     // The Secret first: should the process die here, the next pass still finds the password that was set.

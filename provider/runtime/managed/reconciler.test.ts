@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Managed } from '../../api/kind.ts';
-import { ResourceError } from '../../resources/errors.ts';
+import { ResourceError, withOpenOutcome } from '../../resources/errors.ts';
 import { LocalStore } from '../../local/store.ts';
-import { ANNOTATION, FINALIZER, hasCreated } from './annotations.ts';
+import { ANNOTATION, FINALIZER, hasCreated, isCreating } from './annotations.ts';
 import { conditionOf } from './conditions.ts';
 import type { ExternalClient, Observation } from './external.ts';
 import type { ReferenceResolver } from './options.ts';
@@ -162,6 +162,15 @@ describe('a new resource', () => {
       message: 'connect failed: no route to host',
     });
     expect(ready()).toMatchObject({ status: 'False', reason: 'Creating' });
+  });
+
+  test('whose creation broke off without an answer is ours if it is there after all', async () => {
+    store.add(resource());
+    external.fail.create = withOpenOutcome(new ResourceError('Unreachable', 'the connection was reset'));
+    await reconcile();
+    expect(current().metadata.annotations?.[ANNOTATION.createFailed]).toBeUndefined();
+    expect(hasCreated(current())).toBe(true);
+    expect(isCreating(current())).toBe(true);
   });
 
   test('whose creation fails says so and is not taken for ours afterwards', async () => {
