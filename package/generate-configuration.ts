@@ -1,7 +1,7 @@
-/** Writes the XRDs of the claim and the schema of the function's input. Run by package/generate.ts as a process of its own. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+/** Writes the XRDs of the claim, the schema of the function's input, and a page for each. Run by package/generate.ts as a process of its own. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { claimRules, claimSpecV1, claimSpecV2 } from '../function/claim.ts';
 import { CONNECTION_KEYS } from '../function/connection.ts';
@@ -9,6 +9,7 @@ import { INPUT_GROUP, INPUT_KIND, inputFields, inputRules } from '../function/in
 import { claimStatus } from '../function/status.ts';
 import { type JsonSchema, openApiSchema, toCrd } from '../provider/api/crd.ts';
 import { type KindDefinition, type PrinterColumn, VERSION } from '../provider/api/kind.ts';
+import { page } from './reference.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
@@ -93,26 +94,40 @@ function definitionV1() {
   };
 }
 
-/** The input's CRD is never installed: tools read it to check Compositions. */
-const inputCrd = () =>
-  toCrd({
-    group: INPUT_GROUP,
-    version: VERSION,
-    kind: INPUT_KIND,
-    plural: 'inputs',
-    singular: 'input',
-    shortNames: [],
-    categories: ['crossplane'],
-    namespaced: false,
-    description: 'Input is what the platform decides for every XDatabase that a Composition composes.',
-    spec: inputFields,
-    topLevel: true,
-    status: undefined,
-    specRules: inputRules,
-    columns: [],
-    references: [],
-    managed: false,
-  });
+/** Its CRD is never installed: tools read it to check Compositions. */
+const inputKind: KindDefinition = {
+  group: INPUT_GROUP,
+  version: VERSION,
+  kind: INPUT_KIND,
+  plural: 'inputs',
+  singular: 'input',
+  shortNames: [],
+  categories: ['crossplane'],
+  namespaced: false,
+  description: 'Input is what the platform decides for every XDatabase that a Composition composes.',
+  spec: inputFields,
+  topLevel: true,
+  status: undefined,
+  specRules: inputRules,
+  columns: [],
+  references: [],
+  managed: false,
+};
+
+const exampleOf = (name: string): string => readFileSync(join(ROOT, `examples/${name}.yaml`), 'utf8');
+
+/** It is never in a cluster, so nobody can get it from there. */
+const inputPage = (): string =>
+  page(inputKind, stringify(inputOf('platform/composition'), { lineWidth: 0 })).replaceAll(
+    /^\| (Scope|kubectl) .*\n/gm,
+    '',
+  );
+
+/** The input of the first step of an example. */
+function inputOf(name: string): unknown {
+  const { spec } = parse(exampleOf(name)) as { spec: { pipeline: { input: unknown }[] } };
+  return spec.pipeline[0]?.input;
+}
 
 /** Every file by its path from the root of the repository. */
 export function configurationFiles(): Map<string, string> {
@@ -120,7 +135,9 @@ export function configurationFiles(): Map<string, string> {
   return new Map([
     ['package/configuration/v1/definition.yaml', yaml(definitionV1())],
     ['package/configuration/v2/definition.yaml', yaml(definitionV2())],
-    [`package/function/input/${INPUT_GROUP}_inputs.yaml`, yaml(inputCrd())],
+    [`package/function/input/${INPUT_GROUP}_inputs.yaml`, yaml(toCrd(inputKind))],
+    ['docs/xdatabase.md', page(claimKind('xdatabase.dev', claimSpecV2), exampleOf('xr-complete'))],
+    ['docs/input.md', inputPage()],
   ]);
 }
 

@@ -1,0 +1,115 @@
+/** The documentation is true: links lead somewhere, commands exist, and every reason of a condition is explained. */
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { FAILURES } from '../provider/backup/contract.ts';
+import { kindByName, kinds } from '../provider/api/registry.ts';
+import { parse } from '../provider/api/validate.ts';
+import { xdb } from '../provider/cli/program.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const PAGES = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md', { cwd: ROOT })].toSorted();
+const text = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const scripts = Object.keys((JSON.parse(text('package.json')) as { scripts: object }).scripts);
+
+/** As GitHub makes them of headings. */
+const anchors = (markdown: string): string[] =>
+  [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+/** Blocks of a language, and for shells the indented ones too. */
+function blocks(markdown: string, language: string): string[] {
+  const fenced = [...markdown.matchAll(/^( *)```(\w*)\n([\s\S]*?)^ *```$/gm)];
+  return fenced.filter(([, , of]) => of === language).map(([, , , body = '']) => body);
+}
+
+const commands = (markdown: string): string[] =>
+  [
+    ...blocks(markdown, 'sh').flatMap((block) => block.split('\n')),
+    ...markdown.split('\n').filter((line) => /^ {4}(npm|xdb|kubectl|node) /.test(line)),
+  ].map((line) => line.replace(/ {2,}#.*$/, '').trim());
+
+describe.each(PAGES)('%s', (page) => {
+  const markdown = text(page);
+
+  test('links to what is there', () => {
+    const broken = [...markdown.replaceAll(/```[\s\S]*?```/g, '').matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, target = '']) => target)
+      .filter((target) => !/^https?:/.test(target))
+      .filter((target) => {
+        const [path = '', anchor] = target.split('#');
+        const file = path === '' ? join(ROOT, page) : resolve(ROOT, dirname(page), path);
+        if (!existsSync(file)) return true;
+        return anchor !== undefined && !anchors(readFileSync(file, 'utf8')).includes(anchor);
+      });
+    expect(broken).toEqual([]);
+  });
+
+  test('names files that are there, and commands and options that exist', () => {
+    const wrong = commands(markdown).flatMap((line) => {
+      const files = [...line.matchAll(/(?<![\w/])(?:examples|package|test)\/[\w./-]+/g)].map(([path]) => path);
+      const missing = files.filter((path) => !existsSync(join(ROOT, path))).map((path) => `${path} in ${line}`);
+      const npm = /^npm run (\S+)/.exec(line)?.[1];
+      if (npm !== undefined && !scripts.includes(npm)) missing.push(line);
+      const [, name, rest = ''] = /(?:^|\| )(?:xdb|node dist\/xdb\.js) (\w+)(.*)$/.exec(line) ?? [];
+      if (name === undefined) return missing;
+      const command = xdb().commands.find((one) => one.name() === name);
+      const options = [...rest.matchAll(/(?<= )(--?[a-zA-Z][\w-]*)/g)].map(([option]) => option);
+      const unknown = options.filter(
+        (option) => !command?.options.some(({ long, short }) => [long, short].includes(option)),
+      );
+      return [...missing, ...(command === undefined ? [line] : unknown.map((option) => `${option} in ${line}`))];
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('names kinds as kubectl does', () => {
+    const claims = ['xdatabases.claim.xdatabase.dev', 'xdatabases.xdatabase.dev'];
+    const known = new Set([...claims, ...kinds.map(({ plural, group }) => `${plural}.${group}`)]);
+    const named = [...markdown.matchAll(/\b[a-z]+\.(?:[a-z]+\.)*xdatabase\.dev(?=[/ `\n])(?!\/v)/g)].map(
+      ([name]) => name,
+    );
+    const groups = new Set(kinds.map(({ group }) => group));
+    expect(named.filter((name) => !known.has(name) && !groups.has(name) && !/^(claim|fn)\./.test(name))).toEqual([]);
+  });
+
+  test('shows manifests that an API server takes', () => {
+    for (const block of blocks(markdown, 'yaml'))
+      for (const document of parseAllDocuments(block)) {
+        expect(document.errors).toEqual([]);
+        const object = document.toJS() as { apiVersion?: string; kind?: string } | null;
+        const kind = kindByName(object?.apiVersion ?? '', object?.kind ?? '');
+        if (kind !== undefined) expect(() => parse(kind, object)).not.toThrow();
+      }
+  });
+});
+
+describe('troubleshooting', () => {
+  const explained = new Set(
+    [...text('docs/troubleshooting.md').matchAll(/^\| `(\w+)` \|/gm)].map(([, reason = '']) => reason),
+  );
+  const sources = globSync('{provider,function}/**/*.ts', { cwd: ROOT }).filter(
+    (path) => !/\.test\.ts$|fixture|\/fake-|^provider\/cli\//.test(path),
+  );
+  const code = sources.map(text).join('\n');
+  const inCode = [
+    ...code.matchAll(/new (?:Resource|Run)Error\(\s*'([A-Z]\w+)'/g),
+    ...code.matchAll(/\breason: '([A-Z]\w+)'/g),
+  ].map(([, reason = '']) => reason);
+  const thrown = new Set<string>([...FAILURES, ...inCode]);
+
+  test('explains every reason that a condition can have', () => {
+    /** Of the provider's own watch, and never in a condition. */
+    const inner = new Set(['WatchTooShort', 'InvalidClaim']);
+    expect([...thrown].filter((reason) => !explained.has(reason) && !inner.has(reason)).toSorted()).toEqual([]);
+  });
+
+  test('explains none that there is not', () => {
+    expect([...explained].filter((reason) => !code.includes(`'${reason}'`))).toEqual([]);
+  });
+});
