@@ -169,6 +169,8 @@ export const FAILURES = [
   'IdentityInvalid',
   'WrongIdentity',
   'EngineMismatch',
+  /** The target holds something already, and must not. */
+  'TargetNotEmpty',
   'RowsDiffer',
   'NotYours',
   /** SIGTERM: the deadline, a deletion or a drained node. */

@@ -1,5 +1,6 @@
 /** The commands of xdb, their options and their exit codes. */
 import { Argument, Command, InvalidArgumentError } from 'commander';
+import { addBackupCommands } from './backup-program.ts';
 import { apply, type CommandOptions, EXIT, plan, verify } from './commands.ts';
 import { completionScript, SHELLS, type Shell } from './completions.ts';
 import { convertCommand, type ConvertCommandOptions } from './convert-command.ts';
@@ -41,6 +42,7 @@ export function xdb(): Command {
     .showHelpAfterError()
     .addHelpText('after', EXIT_CODES);
   addServerCommands(program);
+  addBackupCommands(program, server, output);
   program
     .command('import')
     .description(

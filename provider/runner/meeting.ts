@@ -5,7 +5,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RunError } from '../backup/errors.ts';
-import { MEETING } from '../backup/tools/tool.ts';
+import { MEETING, NOT_EMPTY } from '../backup/tools/tool.ts';
 import { lastWords } from './last-words.ts';
 
 const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
@@ -96,6 +96,8 @@ export class Meeting {
   async #require(what: string): Promise<void> {
     const code = await this.#exit;
     if (code === 0) return;
+    if (code === NOT_EMPTY)
+      throw new RunError('TargetNotEmpty', 'the target is not empty; nothing was loaded, and it is as it was');
     const words = lastWords(await readFile(this.#path(MEETING.log), 'utf8').catch(() => ''));
     if (code === undefined)
       throw new RunError(

@@ -18,10 +18,11 @@ const OPTIONS = '--defaults-file="$XDB_SECRETS/client.cnf"';
 
 /**
  * Rows, from one snapshot, with everything that belongs to a database. Nothing of other databases, of accounts, of
- * replication or of tablespaces, which an ordinary login could not load.
+ * replication or of tablespaces, which an ordinary login could not load. No DROP TABLE either: what is loaded into must not
+ * lose what it has.
  */
 const DUMP_OPTIONS =
-  '--single-transaction --quick --routines --events --triggers --hex-blob --no-tablespaces --skip-lock-tables --skip-add-locks --default-character-set=utf8mb4 --tz-utc';
+  '--single-transaction --quick --routines --events --triggers --hex-blob --no-tablespaces --skip-lock-tables --skip-add-locks --skip-add-drop-table --default-character-set=utf8mb4 --tz-utc';
 
 /** One value of an option file. */
 const quoted = (value: string): string =>
@@ -58,6 +59,7 @@ function container(
       XDB_WORK: folders.work,
       XDB_SECRETS: folders.secrets,
       XDB_DATABASE: server.database,
+      ...(options.requireEmpty === true ? { XDB_REQUIRE_EMPTY: '1' } : {}),
       ...(options.countRows === true ? { XDB_COUNT_ROWS: '1' } : {}),
     },
     files: {
@@ -73,6 +75,8 @@ function container(
 /** Every statement that counts one table, written by the server, which quotes the names. */
 const COUNT_STATEMENTS = `SELECT CONCAT('SELECT CONCAT(COUNT(*), CHAR(9), ', QUOTE(TABLE_SCHEMA), ', CHAR(9), ', QUOTE(TABLE_NAME), ') FROM \\\`', REPLACE(TABLE_NAME, '\\\`', '\\\`\\\`'), '\\\`;') FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' ORDER BY TABLE_NAME`;
 
+const IS_EMPTY = `SELECT NOT EXISTS (SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()) AND NOT EXISTS (SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE())`;
+
 export function familyTools(family: Family): EngineTools {
   const dump = dumpScript(
     family.programs,
@@ -81,11 +85,12 @@ export function familyTools(family: Family): EngineTools {
   );
   // In binary mode the client knows no command of its own but DELIMITER: nothing in a dump can reach a shell or a file.
   const client = `"$client" ${OPTIONS} --batch --binary-mode --default-character-set=utf8mb4 --max-allowed-packet=1G --database="$XDB_DATABASE"`;
-  const load = loadScript(
-    family.programs,
-    '"$client" --version',
-    `exec ${client}`,
-    `if [ -f "$XDB_SECRETS/transform.sql" ]; then
+  const load = loadScript({
+    prepare: family.programs,
+    version: '"$client" --version',
+    isEmpty: `${client} --skip-column-names --execute="${IS_EMPTY}"`,
+    tool: `exec ${client}`,
+    after: `if [ -f "$XDB_SECRETS/transform.sql" ]; then
     ${client} <"$XDB_SECRETS/transform.sql" >/dev/null || return 3
   fi
   if [ "\${XDB_COUNT_ROWS:-}" = 1 ]; then
@@ -93,7 +98,7 @@ export function familyTools(family: Family): EngineTools {
     ${client} --skip-column-names --raw <"$private/counts" >rows.new || return 3
     mv rows.new rows
   fi`,
-  );
+  });
   return {
     extension: 'sql',
     dump: (server, folders) => container(dump, server, folders, family, {}),

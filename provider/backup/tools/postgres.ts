@@ -16,23 +16,31 @@ done
 const DUMP = dumpScript(
   PREPARE,
   'pg_dump --version',
-  'exec pg_dump --format=custom --compress=0 --large-objects --no-password --dbname="$XDB_CONNINFO"',
+  'exec pg_dump --format=custom --compress=0 --no-password --dbname="$XDB_CONNINFO"',
 );
 
 /**
  * The runner chooses what of the archive is loaded (`entries`); all of it is loaded in one transaction or none. pg_restore
  * sends to the server only: nothing in an archive can reach a shell.
  */
-const LOAD = loadScript(
-  PREPARE,
-  'pg_restore --version',
-  `set -- --single-transaction --exit-on-error --no-owner --no-privileges --no-security-labels --no-tablespaces \\
+const LOAD = loadScript({
+  prepare: PREPARE,
+  version: 'pg_restore --version',
+  isEmpty: `psql --no-psqlrc --no-password --quiet --no-align --tuples-only --dbname="$XDB_CONNINFO" <<'END'
+with own as (select oid from pg_catalog.pg_namespace where nspname not like 'pg\\_%' and nspname <> 'information_schema'),
+  extensions as (select classid, objid from pg_catalog.pg_depend where deptype = 'e')
+select not exists (select from pg_catalog.pg_class where relnamespace in (select oid from own)
+    and ('pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, oid) not in (select classid, objid from extensions))
+  and not exists (select from pg_catalog.pg_proc where pronamespace in (select oid from own)
+    and ('pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid, oid) not in (select classid, objid from extensions));
+END`,
+  tool: `set -- --single-transaction --exit-on-error --no-owner --no-privileges --no-security-labels --no-tablespaces \\
     --no-publications --no-subscriptions --no-password --dbname="$XDB_CONNINFO"
   [ -z "\${XDB_OWNER_ROLE:-}" ] || set -- "$@" --role="$XDB_OWNER_ROLE"
   [ ! -f entries ] || set -- "$@" --use-list=entries
   exec pg_restore "$@"`,
   // A command that begins with a line break is never one of psql's own: it is sent to the server as it is.
-  `if [ -f "$XDB_SECRETS/transform.sql" ]; then
+  after: `if [ -f "$XDB_SECRETS/transform.sql" ]; then
     psql --no-psqlrc --no-password --quiet --set=ON_ERROR_STOP=1 --dbname="$XDB_CONNINFO" --command="
 $(cat "$XDB_SECRETS/transform.sql")" >/dev/null || return 3
   fi
@@ -49,7 +57,7 @@ select format(E'select count(*) || E''\\t'' || %L || E''\\t'' || %L from only %I
 END
     mv rows.new rows
   fi`,
-);
+});
 
 /** One value of a connection string. */
 const quoted = (value: string): string => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
@@ -105,6 +113,7 @@ export const postgresTools: EngineTools = {
     env: {
       ...environment(server, folders),
       ...(options.ownerRole === undefined ? {} : { XDB_OWNER_ROLE: options.ownerRole }),
+      ...(options.requireEmpty === true ? { XDB_REQUIRE_EMPTY: '1' } : {}),
       ...(options.countRows === true ? { XDB_COUNT_ROWS: '1' } : {}),
     },
     files: {

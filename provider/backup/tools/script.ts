@@ -9,6 +9,7 @@
  * - `data`. A loading tool sees the end of its input only after the runner said `done`, because the script's watch holds the
  *   FIFO open until then: a runner that dies in the middle never looks like a dump that is complete.
  */
+import { NOT_EMPTY } from './tool.ts';
 
 const HEAD = `set -eu
 umask 007
@@ -73,19 +74,36 @@ ${WATCH}${WAIT}exit "$code"
 `;
 
 /**
+ * @param isEmpty Prints `t` or 1 when the database holds nothing; asked where that is required.
  * @param tool Becomes the load tool, by exec, and reads standard input.
  * @param after Runs after the tool ended well, e.g. counts rows; returns not 0 when it fails.
  */
-export const loadScript = (prepare: string, version: string, tool: string, after: string): string => `${HEAD}${prepare}
-version() { ${version}; }
+export const loadScript = (parts: {
+  prepare: string;
+  version: string;
+  isEmpty: string;
+  tool: string;
+  after: string;
+}): string => `${HEAD}${parts.prepare}
+version() { ${parts.version}; }
+is_empty() {
+  ${parts.isEmpty}
+}
 load() {
   trap - EXIT TERM INT
-  ${tool}
+  ${parts.tool}
 }
 after() {
-  ${after}
+  ${parts.after}
 }
-${MEET}exec 5<>data
+${MEET}if [ "\${XDB_REQUIRE_EMPTY:-}" = 1 ]; then
+  case $(is_empty 2>>log) in
+    t | 1) ;;
+    ?*) exit ${NOT_EMPTY} ;;
+    *) exit 1 ;;
+  esac
+fi
+exec 5<>data
 load <data >/dev/null 2>>log 4<&- 5>&- 6>&- &
 ${WATCH}exec 5>&-
 ${WAIT}if [ "$code" = 0 ]; then

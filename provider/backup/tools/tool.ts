@@ -32,6 +32,8 @@ export interface LoadOptions {
   ownerRole?: string;
   /** Run after loading, with the rights of the login; when it fails the load has failed. */
   transformSQL?: string;
+  /** Fails with TargetNotEmpty, before anything is loaded, when the database holds anything. */
+  requireEmpty?: boolean;
   /** Counts the rows of every table after loading. */
   countRows?: boolean;
 }
@@ -70,5 +72,8 @@ export const MEETING = {
   /** postgres: entries of the archive that are loaded (pg_restore --use-list). */
   entries: 'entries',
 } as const;
+
+/** Exit code of a load script that found something in a database that has to be empty. */
+export const NOT_EMPTY = 65;
 
 export type ToolsByEngine = Readonly<Record<BackupEngine, EngineTools>>;
