@@ -166,6 +166,26 @@ export class World {
   }
 }
 
+/** A database `shop` with one of each kind of object, and the accounts `app` and `other`. */
+export async function openShop(client: MysqlClient): Promise<World> {
+  const world = await World.create(client);
+  await world.allowProxies();
+  await world.users('app', 'other');
+  await world.databases('shop');
+  // As a pattern, shop_… would be this one too.
+  await world.database(`shopX${world.id}`);
+  await world.prepare(
+    'CREATE TABLE <shop>.items (id int, name text, `odd name` int)',
+    'CREATE TABLE <shop>.orders (id int)',
+    'CREATE VIEW <shop>.seen AS SELECT id FROM <shop>.items',
+    'CREATE PROCEDURE <shop>.work() SELECT 1',
+    'CREATE FUNCTION <shop>.work() RETURNS int DETERMINISTIC RETURN 1',
+    'CREATE FUNCTION <shop>.only() RETURNS int DETERMINISTIC RETURN 1',
+    `CREATE TABLE shopX${world.id}.items (id int)`,
+  );
+  return world;
+}
+
 /** One Grant over its life. */
 export class Story {
   readonly #world: World;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../resources/secret.ts';
-import { account, bytes, ident, join, keyword, literal, qualified, secretLiteral, sql, word } from './sql.ts';
+import { account, bytes, ident, join, keyword, literal, qualified, roleName, secretLiteral, sql, word } from './sql.ts';
 
 /** Reads one quoted text as the server's scanner does in a session of ours. */
 function parse(text: string): string {
@@ -49,14 +49,22 @@ describe('quoting', () => {
   test.each([
     ['', /empty/],
     ['a\0b', /NUL/],
-    [' root', /begins or ends with a space/],
-    ['root\n', /begins or ends with a space/],
     ['😀', /beyond U\+FFFF/],
     ['\ud800', /beyond U\+FFFF/],
     ['x'.repeat(129), /129 characters/],
   ])('the name %j is refused, never changed', (text, message) => {
     expect(() => account(text)).toThrow(message);
     expect(() => ident(text)).toThrow(text.length > 100 ? /at most 64/ : message);
+  });
+
+  test('what the server drops from names of accounts is refused there; other names may begin with it', () => {
+    for (const name of [' root', 'root\n', 'root ']) {
+      expect(() => account(name)).toThrow(/begins or ends with a space/);
+      expect(() => account('app', name)).toThrow(/begins or ends with a space/);
+      expect(() => roleName(name)).toThrow(/begins or ends with a space/);
+    }
+    expect(() => ident('items ')).toThrow(/ends with a space/);
+    expect(ident(' items\n').text).toBe('` items\n`');
   });
 
   test('bytes are digits, and no bytes are the empty text', () => {

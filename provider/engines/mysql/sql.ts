@@ -54,6 +54,8 @@ export function sql(strings: TemplateStringsArray, ...holes: readonly Sql[]): Sq
 /** A name as an identifier. Throws ResourceError for what the server cannot store. */
 export function ident(name: string): Sql {
   refuseUnfit(name, 'name', MAX_NAME_CHARACTERS);
+  if (name.endsWith(' '))
+    throw invalid(`the name ${JSON.stringify(name)} ends with a space, which the server does not take`);
   return Sql.trusted(`\`${name.replaceAll('`', '``')}\``);
 }
 
@@ -79,12 +81,15 @@ export const secretBytes = (value: Buffer): Sql => Sql.trusted(bytes(value).text
 export function account(user: string, host = '%'): Sql {
   refuseUnfit(user, 'user name', MAX_USER_CHARACTERS);
   refuseUnfit(host, 'host', MAX_HOST_CHARACTERS);
+  refuseTrimmed(user, 'user name');
+  refuseTrimmed(host, 'host');
   return Sql.trusted(`${quote(user)}@${quote(host)}`);
 }
 
 /** A role of MariaDB, which has no host. */
 export function roleName(name: string): Sql {
   refuseUnfit(name, 'role name', MAX_USER_CHARACTERS);
+  refuseTrimmed(name, 'role name');
   return Sql.trusted(quote(name));
 }
 
@@ -124,14 +129,17 @@ function refuseUnfit(name: string, what: string, limit: number): void {
   const size = Array.from(name).length;
   if (size > limit)
     throw invalid(`the ${what} ${JSON.stringify(name)} has ${size} characters; the server takes at most ${limit}`);
-  // The server cuts it off names of accounts and overlooks it in comparisons, so that two names would be one.
+  // The catalogs of both servers are in utf8mb3, where such a character becomes a question mark.
+  if (/[\u{10000}-\u{10ffff}]/u.test(name) || !name.isWellFormed())
+    throw invalid(`the ${what} ${JSON.stringify(name)} has characters beyond U+FFFF, which the server cannot store`);
+}
+
+/** The server cuts it off names of accounts and overlooks it in comparisons, so that two names would be one. */
+function refuseTrimmed(name: string, what: string): void {
   if (name !== name.trim())
     throw invalid(
       `the ${what} ${JSON.stringify(name)} begins or ends with a space or the like, which the server drops`,
     );
-  // The catalogs of both servers are in utf8mb3, where such a character becomes a question mark.
-  if (/[\u{10000}-\u{10ffff}]/u.test(name) || !name.isWellFormed())
-    throw invalid(`the ${what} ${JSON.stringify(name)} has characters beyond U+FFFF, which the server cannot store`);
 }
 
 function refuseNul(value: string): void {
