@@ -2,8 +2,21 @@
 import { CockroachServer } from '../../test/rig/cockroachdb/server.ts';
 import { type MysqlServer, startMariadb, startMysql } from '../../test/rig/mysql.ts';
 import { startPostgres } from '../../test/rig/postgres.ts';
+import { toolPath } from '../../test/rig/tool-path.ts';
 import { MYSQL, POSTGRES } from './proof-dialects.ts';
 import type { ProvingServer } from './proofs.ts';
+
+/** What the demo's backup needs of a server, as its administrator. */
+export interface DemoBackups {
+  /** Whether a database belongs to a role. */
+  readonly hasOwners: boolean;
+  /** Folder of the dump and load tools; throws NotAvailableError. */
+  tools(): Promise<string>;
+  url(database: string): string;
+  createDatabase(name: string, owner: string | undefined): Promise<void>;
+  /** Makes a table with rows. */
+  fill(database: string, schema: string | undefined, rows: number): Promise<void>;
+}
 
 export interface DemoServer extends ProvingServer {
   readonly host: string;
@@ -14,6 +27,8 @@ export interface DemoServer extends ProvingServer {
   readonly note?: string;
   /** Under examples/. */
   readonly example: string;
+  /** Absent where the server makes backups of its own. */
+  readonly backups?: DemoBackups;
   stop(): Promise<void>;
 }
 
@@ -26,6 +41,22 @@ async function postgres(): Promise<DemoServer> {
     example: 'claim.yaml',
     dialect: POSTGRES,
     queryAs: async (user, database, sql) => await server.queryAs(user, database, sql),
+    backups: {
+      hasOwners: true,
+      tools: () => toolPath('postgresql-18'),
+      url: (database) => `${server.url(database)}?sslmode=disable`,
+      createDatabase: async (name, owner) => {
+        await server.query(`CREATE DATABASE "${name}"${owner === undefined ? '' : ` OWNER "${owner}"`}`);
+      },
+      fill: async (database, schema, rows) => {
+        const table = POSTGRES.table(schema ?? 'public', 'rows_of_the_demo');
+        await server.query(
+          `CREATE TABLE ${table} AS SELECT n AS id, md5(n::text) AS note FROM generate_series(1, ${rows}) n`,
+          [],
+          database,
+        );
+      },
+    },
     stop: async () => {
       await server.stop();
     },
@@ -55,13 +86,29 @@ async function cockroachdb(): Promise<DemoServer> {
   };
 }
 
-const mysqlServer = (server: MysqlServer): DemoServer => ({
+const mysqlServer = (server: MysqlServer, toolSet: 'mysql-9.7' | 'mariadb-11.8'): DemoServer => ({
   host: server.host,
   port: server.port,
   serverUrl: `${server.url()}?sslmode=disable`,
   example: 'xr-mysql.yaml',
   dialect: MYSQL,
   queryAs: async (user, database, sql) => await server.queryAs(user, sql, database),
+  backups: {
+    hasOwners: false,
+    tools: () => toolPath(toolSet),
+    url: (database) => `${server.url(database)}?sslmode=disable`,
+    createDatabase: async (name) => {
+      await server.query(`CREATE DATABASE \`${name}\``);
+    },
+    fill: async (database, _schema, rows) => {
+      const table = `\`${database}\`.rows_of_the_demo`;
+      await server.query(`CREATE TABLE ${table} (id int PRIMARY KEY, note text)`);
+      await server.query(
+        `INSERT INTO ${table} WITH RECURSIVE n AS (SELECT 1 AS id UNION ALL SELECT id + 1 FROM n WHERE id < 1000)
+         SELECT a.id + 1000 * (b.id - 1), HEX(a.id) FROM n a, n b WHERE b.id <= ${Math.ceil(rows / 1000)}`,
+      );
+    },
+  },
   stop: async () => {
     await server.stop();
   },
@@ -70,7 +117,7 @@ const mysqlServer = (server: MysqlServer): DemoServer => ({
 /** Each throws NotAvailableError when such a server cannot be had on this machine. */
 export const demoServers: Readonly<Record<string, () => Promise<DemoServer>>> = {
   postgres,
-  mysql: async () => mysqlServer(await startMysql()),
-  mariadb: async () => mysqlServer(await startMariadb('11.8')),
+  mysql: async () => mysqlServer(await startMysql(), 'mysql-9.7'),
+  mariadb: async () => mysqlServer(await startMariadb('11.8'), 'mariadb-11.8'),
   cockroachdb,
 };

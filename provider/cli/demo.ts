@@ -10,6 +10,7 @@ import { readManifests } from '../local/manifests.ts';
 import { parseServerUrl } from '../local/server-url.ts';
 import { LocalStore } from '../local/store.ts';
 import { type ResourceResult, Workspace } from '../local/workspace.ts';
+import { type BackupProof, proveBackup } from './demo-backup.ts';
 import { type DemoServer, demoServers } from './demo-servers.ts';
 import { startLocalFunction } from './local-function.ts';
 import { type Output, planLines, resultRows, table, terminal } from './output.ts';
@@ -65,16 +66,42 @@ async function demo(
       output.line(
         `${proof.ok ? '✓' : '✗'} ${proof.role} ${proof.allowed ? 'may' : 'may not'} ${proof.what}${proof.ok ? '' : `: ${proof.detail}`}`,
       );
+    const saved = await provenBackup(server, resources, output);
     const connections = connectionsOf(store, resources);
     output.line('\nConnection strings (the passwords are in the connection Secrets):');
     for (const { role, uri } of connections) output.line(`  ${role}: ${uri}`);
-    const ok = results.every((r) => r.ready && r.synced) && proven.every((p) => p.ok) && again === 0;
+    const ok =
+      results.every((r) => r.ready && r.synced) &&
+      proven.every((p) => p.ok) &&
+      again === 0 &&
+      (saved === undefined || saved.backup.rows === saved.restore.rows);
     output.line(`\n${ok ? 'Everything is ready.' : 'Something is not as it should be, see above.'}`);
-    if (json) output.json(document(product, plans, results, proven, connections, again, ok));
+    if (json) output.json({ ...document(product, plans, results, proven, connections, again, ok), ...saved });
     return ok;
   } finally {
     await Promise.allSettled([workspace.close(), fn.stop()]);
     await server.stop();
+  }
+}
+
+/** Shows a backup and its restore, where the tools for it can be had. */
+async function provenBackup(
+  server: DemoServer,
+  resources: readonly Managed[],
+  output: Output,
+): Promise<BackupProof | undefined> {
+  try {
+    const saved = await proveBackup(server, resources, output);
+    if (saved === undefined) return undefined;
+    const { backup, restore } = saved;
+    output.line(
+      `\n${backup.rows === restore.rows ? '✓' : '✗'} a backup of ${backup.rows} rows (${backup.bytes} bytes, SHA-256 ${backup.sha256.slice(0, 12)}…) is restored as ${restore.database}: ${restore.rows} rows`,
+    );
+    return saved;
+  } catch (error) {
+    if (!(error instanceof NotAvailableError)) throw error;
+    output.line(`\nNo backup is shown: ${error.message}`);
+    return undefined;
   }
 }
 

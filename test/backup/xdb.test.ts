@@ -201,3 +201,18 @@ describe.each(['MySQL 9.7', 'MariaDB 11.8'] as const)('%s', (name) => {
     expect(await xdb(restore, env)).toMatchObject({ code: 1, stderr: expect.stringContaining('TargetNotEmpty') });
   });
 });
+
+test('the demo backs up and restores beside, and both have as many rows', async () => {
+  const { stdout, code } = await new Promise<{ stdout: string; code: number }>((resolve) => {
+    const demo = join(import.meta.dirname, '../../provider/cli/demo.ts');
+    execFile(process.execPath, [demo, '--json'], { maxBuffer: 1 << 24 }, (error, out) => {
+      resolve({ stdout: out, code: error === null ? 0 : Number(error.code) });
+    });
+  });
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    ok: true,
+    backup: { rows: 10_000, bytes: expect.any(Number), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    restore: { rows: 10_000, database: 'orders_beside' },
+  });
+});
