@@ -20,16 +20,16 @@ const context = (change: Partial<PlanContext> = {}): PlanContext =>
   contextOf({
     tenant,
     answers: {
-      role: ({ name }) => (name.startsWith('absent') ? undefined : role(name, markOf(name))),
+      role: ({ name }) => (name.startsWith('absent') || name === '' ? undefined : role(name, markOf(name))),
       database: ({ name }) =>
-        name.startsWith('absent')
-          ? undefined
-          : database(name, { ...markOf(name), owner: name === 'bare_of_own' ? 'own_role' : 'postgres' }),
+        name.startsWith('absent') ? undefined : database(name, { ...markOf(name), owner: OWNERS[name] ?? 'postgres' }),
       schema: ({ name }) => schema(name, { ...markOf(name), owner: name === 'bare_of_own' ? 'own_role' : 'postgres' }),
       setting: ({ name }) => ({ anybodyMaySet: name === 'work_mem' }),
     },
     ...change,
   });
+
+const OWNERS: Record<string, string> = { bare_of_own: 'own_role', bare_of_nobody: '' };
 
 const planOf = (...steps: Step[]): Plan => ({ exists: true, steps, unchangeable: [], atProvider: {} });
 const select = (name: string, grantee = 'own_role', schemaName = 'own_schema'): Step => ({
@@ -67,6 +67,7 @@ describe('a step of a tenant', () => {
     ['NotYours', { kind: 'createDatabase', name: 'absent', template: 'bare_db' }],
     ['NotYours', { kind: 'alterDatabase', name: 'bare_db', owner: 'own_role' }],
     ['NotYours', { kind: 'dropDatabase', name: 'other_db' }],
+    ['NotYours', { kind: 'dropDatabase', name: 'bare_of_nobody' }],
     ['NotYours', { kind: 'initSQL', database: 'own_db', owner: 'bare_role', sql: 'SELECT 1' }],
     ['SettingNotAllowed', { kind: 'setDatabaseSetting', name: 'own_db', setting: 'log_statement', value: null }],
     ['SettingNotAllowed', { kind: 'setRoleSetting', name: 'own_role', setting: 'app.other', value: 'x' }],

@@ -56,7 +56,9 @@ export function ownDatabase(context: PlanContext, tenant: Tenant): IsOwn {
   return async (name) => {
     const observed = await reader.read('database', { name });
     if (observed === undefined || tenant.made({ kind: 'Database', name }, observed.mark, reader.server)) return true;
-    return observed.mark === undefined && (await ownRole(context, tenant)({ name: observed.owner }));
+    // Where databases have no owner, that proves nothing.
+    if (observed.mark !== undefined || observed.owner === '') return false;
+    return await ownRole(context, tenant)({ name: observed.owner });
   };
 }
 
