@@ -19,7 +19,11 @@ export interface CollectionOwner {
 
 /** Below the prefix of the storage, as keys of other engines are. */
 export const collectionPath = ({ namespace, name, database }: CollectionOwner): string =>
-  [namespace, name, database].map(encodeURIComponent).join('/');
+  [namespace, name, database].map(encoded).join('/');
+
+/** Quotes too: the server shows the place inside of them. */
+export const encoded = (text: string): string =>
+  encodeURIComponent(text).replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
 
 export const collectionOf = (connection: string, path: string): string => `external://${connection}/${path}`;
 

@@ -3,7 +3,7 @@ import type { BackupParameters } from '../../api/backup.ts';
 import type { Managed } from '../../api/kind.ts';
 import type { RestoreParameters } from '../../api/restore.ts';
 import type { Storage } from '../../api/storage.ts';
-import { collectionOf, collectionPath, keyOf, splitKey, timeOf } from '../../backup/native/names.ts';
+import { collectionOf, collectionPath, encoded, keyOf, splitKey, timeOf } from '../../backup/native/names.ts';
 import { invalidSpec, ResourceError, waiting } from '../../resources/errors.ts';
 import { configOf } from '../jobs/work.ts';
 import { connectionOf, type NativeContext } from './shared.ts';
@@ -41,7 +41,7 @@ export async function chooseKey(context: NativeContext, signal: AbortSignal): Pr
     throw invalidSpec(
       `source.key: ${JSON.stringify(chosen)} is not the key of a CockroachDB backup, which ends in its time, e.g. team-a/nightly/orders/2026/11/25-030000.00`,
     );
-  if (isShared(context) && !parts.collection.startsWith(`${encodeURIComponent(resource.metadata.namespace ?? '')}/`))
+  if (isShared(context) && !parts.collection.startsWith(`${encoded(resource.metadata.namespace ?? '')}/`))
     throw new ResourceError(
       'NotYours',
       'source.key: is outside the folder of this namespace, and the storage belongs to a ClusterProviderConfig',
