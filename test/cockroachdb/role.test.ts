@@ -153,6 +153,19 @@ onEveryVersion('a Role', (world) => {
     expect(name).not.toBe('');
   });
 
+  test('that owns a database is dropped with all of it given to the administrator', async () => {
+    const database = world().name('given-db');
+    const story = world().role('giver', { onDelete: { reassignOwnedToAdmin: true } }, 'pw');
+    await story.reconcile();
+    await world().sql('CREATE DATABASE {given-db} WITH OWNER = {giver}');
+    await world().as('giver', 'pw', 'CREATE TABLE public.t (id int)', database);
+    await story.delete();
+    const admin = world().server.settings.username;
+    expect(await world().sql('SELECT owner FROM [SHOW TABLES FROM public]', database)).toEqual([{ owner: admin }]);
+    const owners = await world().sql(`SELECT owner FROM [SHOW DATABASES] WHERE database_name = '${database}'`);
+    expect(owners).toEqual([{ owner: admin }]);
+  });
+
   test('that owns something is not dropped without leave, and says what it owns', async () => {
     const database = world().name('kept-db');
     const story = world().role('owner', {});

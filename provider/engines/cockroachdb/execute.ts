@@ -21,7 +21,7 @@ export async function runSteps(session: Session, steps: readonly Step[], info: S
   for (const group of mergeGrants(steps)) {
     const [step] = group;
     if (step === undefined) continue;
-    const commands = compileGroup(group, info, await prepare(session, step));
+    const commands = compileGroup(group, info, await prepare(session, step, info));
     for (const command of commands) await send(session, command);
   }
 }

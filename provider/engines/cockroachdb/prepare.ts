@@ -1,6 +1,7 @@
 /** What has to be known, or done first, so that a step can succeed. */
 import { ResourceError } from '../../resources/errors.ts';
 import type { Step } from '../../resources/model.ts';
+import type { ServerInfo } from '../engine.ts';
 import { isVerifier, scramVerifier } from '../postgres/scram.ts';
 import type { Session } from '../postgres/session.ts';
 import { ident, join, keyword, sql } from '../postgres/sql.ts';
@@ -13,7 +14,7 @@ import { existingRoles } from './reads/roles.ts';
 
 type Of<K extends Step['kind']> = Extract<Step, { kind: K }>;
 
-export async function prepare(session: Session, step: Step): Promise<Prepared> {
+export async function prepare(session: Session, step: Step, info: ServerInfo): Promise<Prepared> {
   switch (step.kind) {
     case 'createRole':
     case 'setPassword':
@@ -22,7 +23,7 @@ export async function prepare(session: Session, step: Step): Promise<Prepared> {
     case 'mark':
       return { comment: await commentOf(session, step) };
     case 'reassignOwned':
-      return { before: await handOverDatabase(session, step) };
+      return { before: await handOverDatabase(session, step, info) };
     case 'dropOwned':
       return { before: await beforeDropOwned(session, step.role) };
     case 'dropRole':
@@ -42,11 +43,14 @@ async function commentOf(session: Session, { on }: Of<'mark'>): Promise<string |
 }
 
 /** REASSIGN OWNED hands over what is in the database; the database itself is handed over too. */
-async function handOverDatabase(session: Session, { from, to }: Of<'reassignOwned'>): Promise<Command[]> {
+async function handOverDatabase(
+  session: Session,
+  { from, to }: Of<'reassignOwned'>,
+  { admin }: ServerInfo,
+): Promise<Command[]> {
   const query = 'SELECT database_name FROM [SHOW DATABASES] WHERE database_name = $1 AND owner = $2';
   if ((await session.query(query, [session.database, from])).length === 0) return [];
-  const heir = to === null ? keyword('CURRENT_USER', ['CURRENT_USER']) : ident(to);
-  return [command(sql`ALTER DATABASE ${ident(session.database)} OWNER TO ${heir}`)];
+  return [command(sql`ALTER DATABASE ${ident(session.database)} OWNER TO ${ident(to ?? admin.name)}`)];
 }
 
 /** DROP OWNED refuses roles with system privileges, and leaves default privileges, which then keep the role. */

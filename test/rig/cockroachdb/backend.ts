@@ -11,6 +11,7 @@ export class Backend {
   readonly #client: Client;
   readonly database: string;
   #isLost = false;
+  #tail: Promise<unknown> = Promise.resolve();
 
   private constructor(client: Client, database: string) {
     this.#client = client;
@@ -48,8 +49,14 @@ export class Backend {
     return this.#isLost ? 'I' : (this.#client.getTransactionStatus() ?? 'I');
   }
 
-  /** Every value as the text that the server sent. */
+  /** Every value as the text that the server sent. Statements wait for each other. */
   async run(text: string, params: readonly (string | null)[] = []): Promise<Result> {
+    const result = this.#tail.then(async () => await this.#run(text, params));
+    this.#tail = result.catch(() => {});
+    return await result;
+  }
+
+  async #run(text: string, params: readonly (string | null)[]): Promise<Result> {
     try {
       const result = await this.#client.query({
         text,

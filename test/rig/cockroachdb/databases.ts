@@ -107,6 +107,9 @@ async function dropDatabase(session: Session, cursor: Cursor): Promise<Result> {
       'rejected (sql_safe_updates = true): DROP DATABASE on non-empty database without explicit CASCADE',
     );
   await session.simulator.quiet(name);
+  const { oid } = await catalog.database(name);
+  const { defaults } = session.simulator.state;
+  for (const key of defaults.keys()) if ((JSON.parse(key) as string[])[0] === oid) defaults.delete(key);
   await catalog.run('postgres', `DROP DATABASE ${quoted(name)} WITH (FORCE)`);
   return { tag: 'DROP DATABASE' };
 }
