@@ -17,6 +17,9 @@ const DATABASES: Record<EngineName, RegExp> = {
   mariadb: /^(mysql|sys|information_schema|performance_schema)$/i,
 };
 
+/** Names of logins and databases that live for one run of a backup, a restore or a script. */
+const RUNS = /^xdatabase_(run|beside|replaced)_/i;
+
 const refuse = (what: string, name: string): never => {
   throw new ResourceError(
     'ReservedName',
@@ -27,11 +30,11 @@ const refuse = (what: string, name: string): never => {
 
 /** The administrator manages itself no more than it manages the server's own roles. */
 export function refuseReservedRole(engine: EngineName, name: string, admin: string): void {
-  if (name === admin || ROLES[engine].test(name)) refuse('role', name);
+  if (name === admin || ROLES[engine].test(name) || RUNS.test(name)) refuse('role', name);
 }
 
 export function refuseReservedDatabase(engine: EngineName, name: string): void {
-  if (DATABASES[engine].test(name)) refuse('database', name);
+  if (DATABASES[engine].test(name) || RUNS.test(name)) refuse('database', name);
 }
 
 export function refuseReservedSchema(name: string): void {

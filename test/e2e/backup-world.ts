@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { bundle, ENTRIES } from '../../package/build.ts';
 import type { KubeObject, Managed } from '../../provider/api/kind.ts';
-import { debianTools } from '../rig/debian.ts';
+import { debianTools, type ToolSetName } from '../rig/debian.ts';
 import type { Image } from '../rig/kubelet-sandbox.ts';
 import { Kubelet } from '../rig/kubelet.ts';
 import type { Cluster } from '../rig/kubernetes.ts';
@@ -40,12 +40,13 @@ async function runnerImage(folder: string): Promise<Image> {
 }
 
 /** Client programs of 18 for every server. */
-async function postgresImage(): Promise<Image> {
-  const [tools, path] = [await debianTools('postgresql-18'), await toolPath('postgresql-18')];
+export async function toolImage(name: ToolSetName = 'postgresql-18'): Promise<Image> {
+  const [tools, path] = [await debianTools(name), await toolPath(name)];
   return { folders: [tools.folder, path], path: [path] };
 }
 
-export async function startBackupWorld(claims: Record<string, string> = {}): Promise<BackupWorld> {
+/** @param more Images beside those of the runner and of PostgreSQL. */
+export async function startBackupWorld(more: Record<string, Image> = {}): Promise<BackupWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'xdatabase-runner-'));
   const ends: (() => Promise<void>)[] = [async () => await rm(folder, { recursive: true, force: true })];
   const stop = async (): Promise<void> => {
@@ -58,8 +59,12 @@ export async function startBackupWorld(claims: Record<string, string> = {}): Pro
     ends.push(async () => await server.stop());
     const s3 = await startS3();
     ends.push(async () => await s3.stop());
-    const images = { [RUNNER_IMAGE]: await runnerImage(folder), [`postgres:${server.version}`]: await postgresImage() };
-    const kubelet = await Kubelet.start({ kubeconfig: cluster.kubeconfig, images, claims });
+    const images = {
+      [RUNNER_IMAGE]: await runnerImage(folder),
+      [`postgres:${server.version}`]: await toolImage(),
+      ...more,
+    };
+    const kubelet = await Kubelet.start({ kubeconfig: cluster.kubeconfig, images });
     ends.push(async () => await kubelet.stop());
     await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: PLATFORM } });
     const start = async (): Promise<ProviderProcess> =>

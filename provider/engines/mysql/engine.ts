@@ -9,6 +9,7 @@ import { circumstanceOf, Connector } from './connect.ts';
 import { isLostSession, toResourceError } from './errors.ts';
 import { runStep, triedOf } from './execute.ts';
 import { type Flavour, type MysqlInfo, readInfo } from './info.ts';
+import { MysqlJobs } from './jobs/operations.ts';
 import { PasswordChecker } from './passwords.ts';
 import { dispatchRead } from './reads/dispatch.ts';
 import { readAccounts } from './reads/roles.ts';
@@ -24,6 +25,7 @@ const ANYWHERE = '';
 export class MysqlEngine implements Engine {
   readonly seesAllDatabases = true;
   readonly writes = new WriteLog();
+  readonly jobs: MysqlJobs;
   readonly #settings: ConnectionSettings;
   readonly #flavour: Flavour;
   readonly #pool: SessionPool<ConnectionSession>;
@@ -41,6 +43,30 @@ export class MysqlEngine implements Engine {
       onLost: () => {
         this.#info = undefined;
       },
+    });
+    this.jobs = new MysqlJobs({
+      info: async () => await this.info(),
+      run: async (steps, signal) => {
+        await this.run(steps, signal);
+      },
+      use: async (tried, work, signal) => {
+        try {
+          return await this.#pool.use(ANYWHERE, work, signal);
+        } catch (error) {
+          throw this.#explained(error, tried, signal);
+        }
+      },
+      as: async (login, tried, work) =>
+        await this.#pool.reserve(async () => {
+          const session = new ConnectionSession(await connector.open(login));
+          try {
+            return await work(session);
+          } catch (error) {
+            throw this.#explained(error, tried, undefined);
+          } finally {
+            await session.end();
+          }
+        }),
     });
     this.#passwords = new PasswordChecker(async (name, host) => {
       const info = await this.info();

@@ -1,0 +1,306 @@
+/**
+ * Logins and databases of runs on MySQL and MariaDB. A database has no owner and no second name here: what was loaded
+ * beside moves into the target table by table in one statement, and its programs are made anew. The login of the run does
+ * all of that itself, never the administrator; where it is the definer of something it stays, locked, with rights on
+ * that database alone.
+ */
+import { randomBytes } from 'node:crypto';
+import { ResourceError } from '../../../resources/errors.ts';
+import type { Step } from '../../../resources/model.ts';
+import { Secret } from '../../../resources/secret.ts';
+import type { Beside, HandOver, JobOperations, LoadTarget, RunLogin } from '../../jobs.ts';
+import { patternOf } from '../database-pattern.ts';
+import { codeOf } from '../errors.ts';
+import type { MysqlInfo } from '../info.ts';
+import { readDatabaseContents } from '../reads/contents.ts';
+import { type ConnectionSession, type Session, UNLIMITED_MS } from '../session.ts';
+import { account, ident, integer, join, keyword, literal, qualified, type Sql, sql, word } from '../sql.ts';
+import { dropPrograms, dropTriggers, isBegun, isMoved, keep, markMoved, remake, tablesOf } from './programs.ts';
+
+export interface JobSessions {
+  info(): Promise<MysqlInfo>;
+  /** Throws ResourceError. */
+  use<T>(tried: string, work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  run(steps: readonly Step[], signal?: AbortSignal): Promise<void>;
+  /** Opens a session of that login, within the budget of the server, and ends it. */
+  as<T>(
+    login: { username: string; password: string },
+    tried: string,
+    work: (session: ConnectionSession) => Promise<T>,
+  ): Promise<T>;
+}
+
+const RUN_PREFIX = 'xdatabase_run_';
+const DATABASE_PREFIX = /^xdatabase_(beside|replaced)_/;
+const LOAD = [
+  'SELECT',
+  'INSERT',
+  'UPDATE',
+  'DELETE',
+  'CREATE',
+  'DROP',
+  'REFERENCES',
+  'INDEX',
+  'ALTER',
+  'CREATE TEMPORARY TABLES',
+  'LOCK TABLES',
+  'EXECUTE',
+  'CREATE VIEW',
+  'SHOW VIEW',
+  'CREATE ROUTINE',
+  'ALTER ROUTINE',
+  'EVENT',
+  'TRIGGER',
+] as const;
+const DUMP = ['SELECT', 'SHOW VIEW', 'TRIGGER', 'EVENT', 'LOCK TABLES'] as const;
+/** MariaDB 11.3 tells the right to see a routine from all others. */
+const SHOW_CREATE_ROUTINE = 110_300;
+const ATTEMPTS = 5;
+
+/** Everything is kept before anything is moved: whoever comes back after an interruption can carry it to its end. */
+export class MysqlJobs implements JobOperations {
+  readonly #sessions: JobSessions;
+
+  constructor(sessions: JobSessions) {
+    this.#sessions = sessions;
+  }
+
+  async makeReader(login: RunLogin, database: string, signal?: AbortSignal): Promise<void> {
+    const info = await this.#sessions.info();
+    await this.#makeLogin(login, signal);
+    await this.#sessions.use(
+      'backup',
+      async (session) => {
+        await session.execute(grant(DUMP, database, login.name, info));
+        await this.#showRoutines(session, database, login.name, info);
+      },
+      signal,
+    );
+  }
+
+  async makeBeside(login: RunLogin, beside: Beside, signal?: AbortSignal): Promise<LoadTarget> {
+    const info = await this.#sessions.info();
+    await this.dropBeside(beside, signal);
+    await this.#makeLogin(login, signal);
+    await this.#sessions.use(
+      'restore',
+      async (session) => {
+        const [like] = await session.query(
+          sql`SELECT DEFAULT_CHARACTER_SET_NAME AS charset, DEFAULT_COLLATION_NAME AS collation FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ${literal(beside.like)}`,
+        );
+        if (like === undefined)
+          throw new ResourceError(
+            'DatabaseNotFound',
+            `database ${JSON.stringify(beside.like)} does not exist on the server`,
+          );
+        const [charset, collation] = [
+          word(String(like['charset']), 'character set'),
+          word(String(like['collation']), 'collation'),
+        ];
+        await session.execute(sql`CREATE DATABASE ${ident(beside.name)} CHARACTER SET ${charset} COLLATE ${collation}`);
+        await session.execute(grant(LOAD, beside.name, login.name, info));
+      },
+      signal,
+    );
+    return { database: beside.name };
+  }
+
+  async contents(database: string, signal?: AbortSignal): Promise<{ empty: boolean; summary: string }> {
+    const info = await this.#sessions.info();
+    const read = async (session: Session) => await readDatabaseContents(session, [{ name: database }], info);
+    return (await this.#sessions.use('restore', read, signal))[0] ?? { empty: true, summary: '' };
+  }
+
+  async handOver(order: HandOver, signal?: AbortSignal): Promise<number> {
+    const { target, beside, replaced, login, requireEmpty, endSessions } = order;
+    const info = await this.#sessions.info();
+    const hasBegun = await this.#sessions.use(
+      'restore',
+      async (session) => await isBegun(session, beside.name),
+      signal,
+    );
+    if (!hasBegun) {
+      const { empty, summary } = await this.contents(target, signal);
+      if (requireEmpty && !empty)
+        throw new ResourceError(
+          'TargetNotEmpty',
+          `database ${JSON.stringify(target)} holds ${summary}, and mode is FailIfNotEmpty; it was left as it was. Use mode Replace to replace it`,
+          { retryable: false },
+        );
+    }
+    const inTheWay = await this.#sessions.use(
+      'restore',
+      async (session) => await sessionsIn(session, target, endSessions),
+      signal,
+    );
+    if (inTheWay > 0) return inTheWay;
+    const password = randomBytes(24).toString('base64url');
+    await this.#sessions.run([{ kind: 'setPassword', name: login, host: '%', password: new Secret(password) }], signal);
+    await this.#sessions.use(
+      'restore',
+      async (session) => {
+        await session.execute(sql`CREATE DATABASE IF NOT EXISTS ${ident(replaced)}`);
+        for (const database of [beside.name, target, replaced])
+          await session.execute(grant(LOAD, database, login, info));
+      },
+      signal,
+    );
+    const run = { username: login, password };
+    await this.#sessions.as(run, 'restore', async (session) => {
+      await session.execute(sql`USE ${ident(beside.name)}`);
+      await keep(session, beside.name);
+      await dropTriggers(session, beside.name);
+    });
+    // What is replaced may be defined by accounts that only the administrator may touch.
+    await this.#sessions.use(
+      'restore',
+      async (session) => {
+        if (!(await isMoved(session, beside.name))) await dropPrograms(session, target);
+      },
+      signal,
+    );
+    await this.#sessions.as(run, 'restore', async (session) => {
+      await move(session, target, beside.name, replaced);
+    });
+    await this.#sessions.use(
+      'restore',
+      async (session) => {
+        for (const database of [beside.name, replaced]) await session.execute(revoke(database, login, info));
+      },
+      signal,
+    );
+    return 0;
+  }
+
+  async dropBeside({ name }: Pick<Beside, 'name' | 'run'>, signal?: AbortSignal): Promise<void> {
+    // Names are digests of the run, and nobody else may use the prefix.
+    if (!DATABASE_PREFIX.test(name)) throw new TypeError(`${name} is no database of a run`);
+    await this.#sessions.use(
+      'drop a database of a run',
+      async (session) => {
+        await session.execute(sql`DROP DATABASE IF EXISTS ${ident(name)}`, UNLIMITED_MS);
+      },
+      signal,
+    );
+  }
+
+  async dropLogin(name: string, signal?: AbortSignal): Promise<void> {
+    if (!name.startsWith(RUN_PREFIX)) throw new TypeError(`${name} is no login of a run`);
+    await this.#sessions.use(
+      'drop the login of a run',
+      async (session) => {
+        const login = account(name);
+        if (!(await exists(session, name))) return;
+        await session.execute(sql`ALTER USER ${login} ACCOUNT LOCK`);
+        for (const row of await session.query(sql`SHOW PROCESSLIST`))
+          if (row['User'] === name) await kill(session, Number(row['Id']));
+        if (!(await isDefiner(session, name))) await session.execute(sql`DROP USER IF EXISTS ${login}`);
+      },
+      signal,
+    );
+  }
+
+  /** Makes the account, or gives the one of an earlier run of the same resource a new password. */
+  async #makeLogin({ name, password }: RunLogin, signal?: AbortSignal): Promise<void> {
+    const isThere = await this.#sessions.use('login', async (session) => await exists(session, name), signal);
+    if (!isThere) {
+      await this.#sessions.run(
+        [{ kind: 'createRole', name, host: '%', attributes: { login: true }, password }],
+        signal,
+      );
+      return;
+    }
+    await this.#sessions.run([{ kind: 'setPassword', name, host: '%', password }], signal);
+    await this.#sessions.use(
+      'login',
+      async (session) => {
+        await session.execute(sql`ALTER USER ${account(name)} ACCOUNT UNLOCK`);
+      },
+      signal,
+    );
+  }
+
+  /** Without it a dump fails where there are routines, and says so. */
+  async #showRoutines(session: Session, database: string, login: string, info: MysqlInfo): Promise<void> {
+    const [what, where] =
+      info.engine === 'mysql'
+        ? [sql`SHOW_ROUTINE`, sql`*.*`]
+        : info.versionNumber >= SHOW_CREATE_ROUTINE
+          ? [sql`SHOW CREATE ROUTINE`, sql`${ident(patternOf(database, info))}.*`]
+          : [sql`SELECT`, sql`mysql.proc`];
+    try {
+      await session.execute(sql`GRANT ${what} ON ${where} TO ${account(login)}`);
+    } catch (error) {
+      if (!DENIED.has(codeOf(error))) throw error;
+    }
+  }
+}
+
+const DENIED: ReadonlySet<string> = new Set(['1044', '1045', '1142', '1227']);
+
+const PRIVILEGES: readonly string[] = LOAD;
+
+const grant = (privileges: readonly string[], database: string, login: string, info: MysqlInfo): Sql =>
+  sql`GRANT ${join(privileges.map((privilege) => keyword(privilege, PRIVILEGES)))} ON ${ident(patternOf(database, info))}.* TO ${account(login)}`;
+
+const revoke = (database: string, login: string, info: MysqlInfo): Sql =>
+  sql`REVOKE ${join(LOAD.map((privilege) => keyword(privilege, PRIVILEGES)))} ON ${ident(patternOf(database, info))}.* FROM ${account(login)}`;
+
+const exists = async (session: Session, name: string): Promise<boolean> =>
+  (await session.query(sql`SELECT 1 AS one FROM mysql.user WHERE User = ${literal(name)} AND Host = '%'`)).length > 0;
+
+async function isDefiner(session: Session, name: string): Promise<boolean> {
+  const definer = literal(`${name}@%`);
+  const rows = await session.query(
+    sql`SELECT 1 AS one FROM information_schema.VIEWS WHERE DEFINER = ${definer}
+      UNION ALL SELECT 1 FROM information_schema.ROUTINES WHERE DEFINER = ${definer}
+      UNION ALL SELECT 1 FROM information_schema.TRIGGERS WHERE DEFINER = ${definer}
+      UNION ALL SELECT 1 FROM information_schema.EVENTS WHERE DEFINER = ${definer}`,
+  );
+  return rows.length > 0;
+}
+
+async function kill(session: Session, id: number): Promise<void> {
+  try {
+    await session.execute(sql`KILL ${integer(id)}`);
+  } catch (error) {
+    // It has just ended.
+    if (codeOf(error) !== '1094') throw error;
+  }
+}
+
+/** Ends the sessions of others in a database, or counts them. */
+async function sessionsIn(session: Session, database: string, end: boolean): Promise<number> {
+  const others = (await session.query(sql`SHOW PROCESSLIST`)).filter((row) => row['db'] === database);
+  if (!end) return others.length;
+  for (const row of others) await kill(session, Number(row['Id']));
+  return 0;
+}
+
+/** All tables change places in one statement; what was kept of the programs is made anew until it is all there. */
+async function move(session: ConnectionSession, target: string, beside: string, replaced: string): Promise<void> {
+  await session.execute(sql`USE ${ident(target)}`);
+  if (!(await isMoved(session, beside))) {
+    const [fresh, old] = [await tablesOf(session, beside), await tablesOf(session, target)];
+    const renames = [
+      ...old.map((name) => sql`${qualified(target, name)} TO ${qualified(replaced, name)}`),
+      ...fresh.map((name) => sql`${qualified(beside, name)} TO ${qualified(target, name)}`),
+      markMoved(beside),
+    ];
+    await patiently(async () => {
+      await session.execute(sql`RENAME TABLE ${join(renames)}`, UNLIMITED_MS);
+    });
+  }
+  await remake(session, beside);
+}
+
+/** A transaction that is still open in one of the tables is waited for. */
+async function patiently(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (codeOf(error) !== '1205' || attempt >= ATTEMPTS) throw error;
+    }
+}

@@ -1,0 +1,163 @@
+/**
+ * Views, routines, triggers and events cannot be moved between databases as tables can: they are read, kept in a table
+ * beside the data, and made anew in the target by the same login, which stays their definer.
+ */
+import { ident, integer, join, keyword, literal, qualified, type Sql, sql, tenantStatement } from '../sql.ts';
+import type { Row, Session } from '../session.ts';
+
+const KINDS = ['FUNCTION', 'PROCEDURE', 'PACKAGE', 'PACKAGE BODY', 'VIEW', 'TRIGGER', 'EVENT'] as const;
+type Kind = (typeof KINDS)[number];
+
+interface Program {
+  kind: Kind;
+  name: string;
+  statement: string;
+  sqlMode: string;
+  charset: string;
+  collation: string;
+  timeZone: string;
+}
+
+/** What has been read of a database that is about to be handed over; there once it is complete. */
+const STATE = 'xdatabase_hand_over';
+/** Its name once the tables have moved: it is renamed in the statement that moves them. */
+const MOVED = 'xdatabase_handed_over';
+
+const text = (row: Row | undefined, ...columns: string[]): string =>
+  String(columns.map((column) => row?.[column]).find((value) => value !== undefined && value !== null) ?? '');
+
+const listOf = (database: string): Sql => sql`
+SELECT 'VIEW' AS kind, TABLE_NAME AS name, 0 AS place FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ${literal(database)}
+UNION ALL SELECT ROUTINE_TYPE, ROUTINE_NAME, 0 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ${literal(database)}
+UNION ALL SELECT 'TRIGGER', TRIGGER_NAME, ACTION_ORDER FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ${literal(database)}
+UNION ALL SELECT 'EVENT', EVENT_NAME, 0 FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ${literal(database)}`;
+
+const isKind = (kind: string): kind is Kind => (KINDS as readonly string[]).includes(kind);
+
+async function namesIn(session: Session, database: string): Promise<{ kind: Kind; name: string }[]> {
+  const rows = await session.query(listOf(database));
+  return rows
+    .toSorted((a, b) => Number(a['place']) - Number(b['place']))
+    .flatMap((row) => {
+      const kind = String(row['kind']);
+      return isKind(kind) ? [{ kind, name: String(row['name']) }] : [];
+    });
+}
+
+/** The session is at home in the database, so that what it reads names no database. */
+async function read(session: Session, kind: Kind, name: string): Promise<Program> {
+  const [row] = await session.query(sql`SHOW CREATE ${keyword(kind, KINDS)} ${ident(name)}`);
+  const column = `Create ${kind.toLowerCase().replaceAll(/\b\w/g, (letter) => letter.toUpperCase())}`;
+  return {
+    kind,
+    name,
+    statement: text(row, column, 'SQL Original Statement'),
+    sqlMode: text(row, 'sql_mode'),
+    charset: text(row, 'character_set_client') || 'utf8mb4',
+    collation: text(row, 'collation_connection') || 'utf8mb4_general_ci',
+    timeZone: text(row, 'time_zone'),
+  };
+}
+
+const isThere = async (session: Session, database: string, table: string): Promise<boolean> => {
+  const query = sql`SELECT 1 AS one FROM information_schema.TABLES WHERE TABLE_SCHEMA = ${literal(database)} AND TABLE_NAME = ${literal(table)}`;
+  return (await session.query(query)).length > 0;
+};
+
+/** Whether what the database holds has been kept: from then on it is carried to its end. */
+export const isBegun = async (session: Session, database: string): Promise<boolean> =>
+  (await isThere(session, database, STATE)) || (await isMoved(session, database));
+
+export const isMoved = async (session: Session, database: string): Promise<boolean> =>
+  await isThere(session, database, MOVED);
+
+/** One part of the statement that moves the tables. */
+export const markMoved = (database: string): Sql => sql`${qualified(database, STATE)} TO ${qualified(database, MOVED)}`;
+
+/** Keeps all programs of the database in a table, which appears complete. */
+export async function keep(session: Session, database: string): Promise<void> {
+  if (await isBegun(session, database)) return;
+  const draft = qualified(database, `${STATE}_draft`);
+  await session.execute(sql`DROP TABLE IF EXISTS ${draft}`);
+  await session.execute(
+    sql`CREATE TABLE ${draft} (place int PRIMARY KEY, kind varchar(16), name varchar(64), statement longtext, sql_mode varchar(4096), charset varchar(64), collation varchar(64), time_zone varchar(64)) CHARACTER SET utf8mb4`,
+  );
+  for (const [place, { kind, name }] of (await namesIn(session, database)).entries()) {
+    const program = await read(session, kind, name);
+    const values = [
+      program.kind,
+      program.name,
+      program.statement,
+      program.sqlMode,
+      program.charset,
+      program.collation,
+      program.timeZone,
+    ].map(literal);
+    await session.execute(sql`INSERT INTO ${draft} VALUES (${integer(place)}, ${join(values)})`);
+  }
+  await session.execute(sql`RENAME TABLE ${draft} TO ${qualified(database, STATE)}`);
+}
+
+async function kept(session: Session, database: string): Promise<Program[]> {
+  const rows = await session.query(sql`SELECT * FROM ${qualified(database, MOVED)} ORDER BY place`);
+  return rows.map((row) => ({
+    kind: String(row['kind']) as Kind,
+    name: String(row['name']),
+    statement: String(row['statement']),
+    sqlMode: String(row['sql_mode']),
+    charset: String(row['charset']),
+    collation: String(row['collation']),
+    timeZone: String(row['time_zone']),
+  }));
+}
+
+export async function dropTriggers(session: Session, database: string): Promise<void> {
+  for (const { kind, name } of await namesIn(session, database))
+    if (kind === 'TRIGGER') await session.execute(sql`DROP TRIGGER IF EXISTS ${qualified(database, name)}`);
+}
+
+export async function dropPrograms(session: Session, database: string): Promise<void> {
+  for (const { kind, name } of await namesIn(session, database))
+    await session.execute(sql`DROP ${keyword(kind, KINDS)} IF EXISTS ${qualified(database, name)}`);
+}
+
+/** Tables (and sequences) of a database, without what is kept of it. */
+export async function tablesOf(session: Session, database: string): Promise<string[]> {
+  const rows = await session.query(
+    sql`SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = ${literal(database)} AND TABLE_TYPE <> 'VIEW' AND TABLE_NAME NOT IN (${literal(STATE)}, ${literal(MOVED)})`,
+  );
+  return rows.map((row) => String(row['name']));
+}
+
+/** Makes the programs of `from` anew in the database that the session is at home in. Views may need each other. */
+export async function remake(session: Session, from: string): Promise<void> {
+  let left = await kept(session, from);
+  while (left.length > 0) {
+    const failed: Program[] = [];
+    let failure: unknown;
+    for (const program of left)
+      try {
+        await make(session, program);
+      } catch (error) {
+        failure ??= error;
+        failed.push(program);
+      }
+    if (failed.length === left.length) throw failure;
+    left = failed;
+  }
+}
+
+async function make(
+  session: Session,
+  { kind, name, statement, sqlMode, charset, collation, timeZone }: Program,
+): Promise<void> {
+  const settings = [
+    sql`character_set_client = ${literal(charset)}`,
+    sql`collation_connection = ${literal(collation)}`,
+    ...(kind === 'VIEW' ? [] : [sql`sql_mode = ${literal(sqlMode)}`]),
+    ...(timeZone === '' ? [] : [sql`time_zone = ${literal(timeZone)}`]),
+  ];
+  await session.execute(sql`DROP ${keyword(kind, KINDS)} IF EXISTS ${ident(name)}`);
+  await session.execute(sql`SET SESSION ${join(settings)}`);
+  await session.execute(tenantStatement(statement));
+}

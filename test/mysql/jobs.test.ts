@@ -1,0 +1,151 @@
+/** Logins and databases of runs on MySQL and MariaDB. */
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
+import { Secret } from '../../provider/resources/secret.ts';
+import { mysqlServers, sharedMysql } from '../rig/servers.ts';
+
+describe.each(mysqlServers)('a run on %s', (label) => {
+  const server = sharedMysql(label);
+  const id = randomBytes(4).toString('hex');
+  const [source, target, stranger] = [`src_${id}`, `dst_${id}`, `str_${id}`];
+  const [name, beside, replaced] = [`xdatabase_run_${id}`, `xdatabase_beside_${id}`, `xdatabase_replaced_${id}`];
+  const password = 'run-password';
+  let engine: MysqlEngine;
+
+  const login = () => ({ name, password: new Secret(password), validUntil: new Date(Date.now() + 3_600_000) });
+  const as = async (text: string, database?: string): Promise<object[]> =>
+    await server.queryAs({ name, password }, text, database);
+
+  beforeAll(async () => {
+    engine = new MysqlEngine(
+      {
+        engine: server.flavour,
+        host: server.host,
+        port: server.port,
+        username: server.adminUser,
+        password: new Secret(server.password),
+        database: '',
+        tls: { mode: 'disable' },
+        connectionLimit: 3,
+      },
+      server.flavour,
+    );
+    for (const database of [source, target, stranger])
+      await server.query(`CREATE DATABASE ${database} CHARACTER SET utf8mb4`);
+    for (const statement of [
+      `CREATE TABLE ${source}.t (id int PRIMARY KEY)`,
+      `INSERT INTO ${source}.t VALUES (1), (2)`,
+      `CREATE FUNCTION ${source}.f() RETURNS int DETERMINISTIC RETURN 7`,
+      `CREATE TABLE ${target}.old (id int)`,
+      `CREATE VIEW ${target}.old_view AS SELECT id FROM ${target}.old`,
+      `CREATE TABLE ${stranger}.t (id int)`,
+    ])
+      await server.query(statement);
+  });
+  afterAll(async () => {
+    await engine.close();
+    for (const database of [source, target, stranger, beside, replaced])
+      await server.query(`DROP DATABASE IF EXISTS ${database}`);
+    await server.query(`DROP USER IF EXISTS '${name}'@'%'`);
+  });
+
+  test('a dump reads everything of its database, writes nothing, and sees no other', async () => {
+    await engine.jobs.makeReader(login(), source);
+    expect(await as('SELECT COUNT(*) AS n FROM t', source)).toEqual([{ n: 2 }]);
+    const [routine] = await as('SHOW CREATE FUNCTION f', source);
+    expect(JSON.stringify(routine)).toContain('RETURN 7');
+    await expect(as('INSERT INTO t VALUES (3)', source)).rejects.toMatchObject({ errno: 1142 });
+    await expect(as(`SELECT * FROM ${stranger}.t`)).rejects.toMatchObject({ errno: 1142 });
+    await engine.jobs.dropLogin(name);
+    await engine.jobs.dropLogin(name);
+    await expect(as('SELECT 1')).rejects.toMatchObject({ errno: 1045 });
+    expect(await server.query('SELECT 1 FROM mysql.user WHERE User = ?', [name])).toEqual([]);
+  });
+
+  test('what is loaded beside takes the place of what was there, with its programs, and the administrator defines none of them', async () => {
+    const order = {
+      target,
+      beside: { like: target, name: beside, run: 'u', mayBeAdministrators: false },
+      replaced,
+      login: name,
+      requireEmpty: false,
+      endSessions: true,
+    };
+    expect(await engine.jobs.makeBeside(login(), order.beside)).toEqual({ database: beside });
+    for (const statement of [
+      'CREATE TABLE parent (id int PRIMARY KEY)',
+      'CREATE TABLE child (id int PRIMARY KEY, parent int, FOREIGN KEY (parent) REFERENCES parent (id))',
+      'INSERT INTO parent VALUES (1)',
+      'INSERT INTO child VALUES (10, 1)',
+      'CREATE VIEW a_view AS SELECT id FROM z_view',
+      'CREATE VIEW z_view AS SELECT id FROM parent',
+      'CREATE FUNCTION parents() RETURNS int READS SQL DATA RETURN (SELECT COUNT(*) FROM parent)',
+      'CREATE PROCEDURE p() SELECT 1',
+      'CREATE TRIGGER tr BEFORE INSERT ON child FOR EACH ROW SET NEW.id = NEW.id + 1',
+      "CREATE EVENT ev ON SCHEDULE AT '2037-01-01' DO DELETE FROM child",
+    ].toSorted((a, b) => Number(a.includes('a_view')) - Number(b.includes('a_view'))))
+      await as(statement, beside);
+    await expect(as(`SELECT * FROM ${target}.old`)).rejects.toMatchObject({ errno: 1142 });
+    await expect(as(`SELECT * FROM ${stranger}.t`)).rejects.toMatchObject({ errno: 1142 });
+    await expect(as('CREATE USER evil')).rejects.toMatchObject({ errno: 1227 });
+
+    await expect(engine.jobs.handOver({ ...order, requireEmpty: true })).rejects.toMatchObject({
+      reason: 'TargetNotEmpty',
+    });
+    expect(await engine.jobs.handOver(order)).toBe(0);
+    expect(await engine.jobs.handOver(order)).toBe(0);
+    expect(
+      await server.query(
+        `SELECT (SELECT COUNT(*) FROM ${target}.child) AS n, ${target}.parents() AS f, (SELECT id FROM ${target}.a_view) AS v`,
+      ),
+    ).toEqual([{ n: 1, f: 1, v: 1 }]);
+    await server.query(`INSERT INTO ${target}.child VALUES (20, 1)`);
+    expect(await server.query(`SELECT id FROM ${target}.child ORDER BY 1`)).toEqual([{ id: 10 }, { id: 21 }]);
+    await expect(server.query(`INSERT INTO ${target}.child VALUES (30, 99)`)).rejects.toMatchObject({ errno: 1452 });
+    expect(
+      await server.query('SELECT EVENT_NAME AS name FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ?', [target]),
+    ).toEqual([{ name: 'ev' }]);
+    expect(
+      await server.query('SELECT DISTINCT DEFINER AS d FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ?', [target]),
+    ).toEqual([{ d: `${name}@%` }]);
+    expect(
+      await server.query(
+        'SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA IN (?, ?) ORDER BY 1',
+        [target, replaced],
+      ),
+    ).toEqual(['a_view', 'child', 'old', 'parent', 'z_view'].map((table) => ({ name: table })));
+    await engine.jobs.dropBeside({ name: beside, run: 'u' });
+    await engine.jobs.dropBeside({ name: replaced, run: 'u' });
+    await engine.jobs.dropLogin(name);
+    // The definer stays, and nobody can log in as it.
+    await expect(as('SELECT 1')).rejects.toMatchObject({ errno: expect.any(Number) });
+    expect(await server.query(`SELECT ${target}.parents() AS f`)).toEqual([{ f: 1 }]);
+    const grants = JSON.stringify(await server.query(`SHOW GRANTS FOR '${name}'@'%'`));
+    for (const database of [beside, replaced, source]) expect(grants).not.toContain(database.replaceAll('_', '\\\\_'));
+  });
+
+  test('a session of somebody else is in the way, or is ended', async () => {
+    await server.query(`DROP DATABASE ${target}`);
+    await server.query(`CREATE DATABASE ${target}`);
+    const order = {
+      target,
+      beside: { like: target, name: beside, run: 'u', mayBeAdministrators: false },
+      replaced,
+      login: name,
+      requireEmpty: true,
+      endSessions: false,
+    };
+    await engine.jobs.makeBeside(login(), order.beside);
+    const other = await server.login({ name: server.adminUser, password: server.password }, target);
+    other.on('error', () => {});
+    expect(await engine.jobs.handOver(order)).toBe(1);
+    expect(await engine.jobs.handOver({ ...order, endSessions: true })).toBe(0);
+    await expect(other.query('SELECT 1')).rejects.toThrow();
+    other.destroy();
+    await engine.jobs.dropBeside({ name: beside, run: 'u' });
+    await engine.jobs.dropBeside({ name: replaced, run: 'u' });
+    await engine.jobs.dropLogin(name);
+    expect(await server.query('SELECT 1 FROM mysql.user WHERE User = ?', [name])).toEqual([]);
+  });
+});
