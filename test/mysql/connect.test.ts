@@ -5,7 +5,7 @@ import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
 import { Secret } from '../../provider/resources/secret.ts';
 import { createAuthority } from '../rig/certificates.ts';
 import { type MysqlServer, startMariadb, startMysql } from '../rig/mysql.ts';
-import { freePort } from '../rig/process.ts';
+import { freePort, waitFor } from '../rig/process.ts';
 
 type Change = Partial<Omit<ConnectionSettings, 'tls'>> & { tls?: Partial<ConnectionSettings['tls']> };
 
@@ -214,7 +214,9 @@ describe.each(rows)('a session on %s', (_, start) => {
     else await server.down();
     await expect(engine.read('role', [{ name: 'x' }])).rejects.toMatchObject({ reason: 'Unreachable' });
     await server.up();
-    expect(await engine.read('database', [{ name: `before ${how}` }])).toMatchObject([{ name: `before ${how}` }]);
+    // Who asks in the moment after a failure is told of that failure.
+    const found = await waitFor('an answer', async () => await engine.read('database', [{ name: `before ${how}` }]));
+    expect(found).toMatchObject([{ name: `before ${how}` }]);
   });
 
   test('to a server that stops answering is given up by the caller at once', async () => {

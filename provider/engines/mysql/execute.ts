@@ -6,7 +6,8 @@ import { compileStep, type Prepared } from './compile/steps.ts';
 import { codeOf, isRetryable } from './errors.ts';
 import { isStoredString, storedString, takesPassword } from './authentication.ts';
 import type { MysqlInfo } from './info.ts';
-import { readAccounts, type StoredAccount, type Way } from './reads/roles.ts';
+import { readAccounts } from './reads/roles.ts';
+import type { StoredAccount, Way } from './reads/stored-account.ts';
 import { type Session, UNLIMITED_MS } from './session.ts';
 import { literal, sql } from './sql.ts';
 

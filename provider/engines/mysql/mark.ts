@@ -14,11 +14,10 @@ export const carriesMark = (flavour: Flavour, type: string): boolean =>
 /** What is merged into the attributes of an account: those of others stay. */
 export const attributeOf = ({ uid, resource }: Mark): string => JSON.stringify({ xdatabase: { uid, resource } });
 
-/** Reads all attributes of an account, which are JSON. */
+/** Reads the attributes of an account. */
 export function readAttribute(attributes: unknown): Mark | undefined {
-  if (typeof attributes !== 'string') return undefined;
-  const { xdatabase } = JSON.parse(attributes) as { xdatabase?: Partial<Record<string, unknown>> };
-  const { uid, resource } = xdatabase ?? {};
+  const { uid, resource } =
+    (attributes as { xdatabase?: Partial<Record<string, unknown>> | null } | null)?.xdatabase ?? {};
   return typeof uid === 'string' && typeof resource === 'string' ? { uid, resource } : undefined;
 }
 

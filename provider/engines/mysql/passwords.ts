@@ -3,7 +3,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { Step } from '../../resources/model.ts';
 import type { Secret } from '../../resources/secret.ts';
 import { matchesStored } from './authentication.ts';
-import type { StoredAccount } from './reads/roles.ts';
+import type { StoredAccount } from './reads/stored-account.ts';
 
 type Verdict = 'match' | 'mismatch' | 'unknown';
 
