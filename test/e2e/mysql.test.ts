@@ -73,7 +73,7 @@ describe.each(['mysql', 'mariadb'] as const)('on %s', (engine) => {
             credentials: { secretRef: { name: 'admin' } },
             tls: { caSecretRef: { name: 'ca', key: 'ca.crt' } },
           },
-        } as never,
+        },
         managed('Role', namespace, 'sjuul', { passwordSecretRef: { name: 'sjuul' } }),
         managed('Role', namespace, 'at-a-host', { host: '10.%' }, { externalName: 'sjuul', secret: 'at-a-host' }),
         managed('Role', namespace, 'rotated', {}, { secret: 'rotated' }),

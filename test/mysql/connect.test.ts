@@ -6,6 +6,7 @@ import { Secret } from '../../provider/resources/secret.ts';
 import { createAuthority } from '../rig/certificates.ts';
 import { type MysqlServer, startMariadb, startMysql } from '../rig/mysql.ts';
 import { freePort, waitFor } from '../rig/process.ts';
+import { Place } from './planned.ts';
 
 type Change = Partial<Omit<ConnectionSettings, 'tls'>> & { tls?: Partial<ConnectionSettings['tls']> };
 
@@ -282,4 +283,41 @@ describe.each([
       await server.stop();
     }
   });
+});
+
+test('a server that stores names of databases in small letters has one name for each', async () => {
+  const server = await startMariadb('11.8', { settings: { 'lower-case-table-names': '1' } });
+  const place = new Place(server);
+  try {
+    await place.sql('CREATE DATABASE Mixed');
+    const observed = await place.engine.read('database', [{ name: 'mixed' }, { name: 'MIXED' }]);
+    expect(observed.map((one) => one?.name)).toEqual(['mixed', 'MIXED']);
+    await expect(place.database('Orders').plan()).rejects.toMatchObject({
+      reason: 'InvalidSpec',
+      message: expect.stringContaining('write "orders" instead of "Orders"') as string,
+    });
+    await place.database('orders').reconcile();
+  } finally {
+    await place.close();
+    await server.stop();
+  }
+});
+
+test('a replica is told from a server that has something against us', async () => {
+  const server = await startMysql({ settings: { 'super-read-only': 'OFF' } });
+  const place = new Place(server);
+  try {
+    await place.sql('SET GLOBAL super_read_only = ON');
+    await expect(place.database('orders').change()).rejects.toMatchObject({
+      reason: 'ReadOnlyServer',
+      code: '1290',
+      message: expect.stringContaining('use the one of the primary') as string,
+    });
+    expect(await place.engine.read('database', [{ name: 'orders' }])).toEqual([undefined]);
+    await place.sql('SET GLOBAL super_read_only = OFF');
+    await place.database('orders').reconcile();
+  } finally {
+    await place.close();
+    await server.stop();
+  }
 });
