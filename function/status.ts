@@ -97,7 +97,7 @@ export function report(request: RunFunctionRequest, world: World, { stage, now, 
       serverRef: { kind: world.server.kind, name: world.server.name },
       databaseName: world.database,
       ...(endpoint === undefined ? {} : { endpoint }),
-      secretNames: world.logins.map(({ secretName }) => secretName),
+      secretNames: stage === 'Expired' ? [] : world.logins.map(({ secretName }) => secretName),
       ...(backup === undefined ? {} : { backup }),
       ...(world.expiresAt === undefined ? {} : { expiresAt: world.expiresAt }),
       waitingFor:
