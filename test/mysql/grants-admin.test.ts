@@ -1,5 +1,6 @@
 /** Administrators that may little. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { GrantParameters } from '../../provider/api/grant.ts';
 import { mysqlServers, sharedMysql } from '../rig/servers.ts';
 import { World } from './grants-world.ts';
 
@@ -11,6 +12,7 @@ describe.each(mysqlServers)('%s', (server) => {
     root = await World.create(sharedMysql(server));
     await root.users('app', 'limited', 'blind');
     await root.databases('mine', 'theirs');
+    await root.roles('readers');
     await root.prepare(
       'CREATE TABLE <mine>.t (id int)',
       `GRANT SELECT ON mysql.* TO {limited}@'%'`,
@@ -48,6 +50,17 @@ describe.each(mysqlServers)('%s', (server) => {
     await expect(theirs.plan().then(async ({ steps }) => await world.run(steps))).rejects.toThrow(
       /database "theirs_.*" does not exist|denied/i,
     );
+  });
+
+  test.each<[string, () => GrantParameters]>([
+    ['the server', () => ({ system: true, privileges: ['PROCESS'] })],
+    ['a pattern of databases', () => ({ databasePattern: '%', privileges: ['SELECT'] })],
+    ['an account to act as', () => ({ proxyOf: root.name('app') })],
+    ['a role', () => ({ memberOf: root.name('readers') })],
+  ])('what it may not grant on %s is a permission that it has not', async (_, spec) => {
+    const world = await as('limited');
+    const { steps } = await world.grant({ role: root.name('app'), ...spec() }).plan();
+    await expect(world.run(steps)).rejects.toMatchObject({ reason: 'PermissionDenied' });
   });
 
   test('one that may not read the grant tables is told so, and nothing counts as absent', async () => {

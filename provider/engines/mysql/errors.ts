@@ -28,6 +28,7 @@ const NUMBERS: Record<number, ErrorPolicy> = {
   1227: { reason: 'PermissionDenied' },
   1370: { reason: 'PermissionDenied', remedy: 'grant it to the administrator' },
   1410: { reason: 'PermissionDenied', remedy: 'the administrator needs the CREATE USER privilege' },
+  1961: { reason: 'PermissionDenied', remedy: 'the administrator needs ADMIN OPTION on the role' },
   3878: { reason: 'PermissionDenied', remedy: 'the administrator needs ROLE_ADMIN, or ADMIN OPTION on the role' },
   // The server as a whole.
   1290: { reason: 'ReadOnlyServer', remedy: 'the endpoint leads to a replica; use the one of the primary' },
@@ -72,6 +73,15 @@ const NUMBERS: Record<number, ErrorPolicy> = {
   4052: { reason: 'InvalidSpec', remedy: 'the server refuses that authentication_policy', retryable: false },
   1235: { reason: 'NotSupported', retryable: false },
   1064: { reason: 'ServerRefused', retryable: false },
+};
+
+/** What means something else once somebody is logged in: GRANT and REVOKE refuse with the codes of a login. */
+const IN_STATEMENTS: Record<number, ErrorPolicy> = {
+  1045: { reason: 'PermissionDenied', remedy: 'the administrator has to have it itself, WITH GRANT OPTION' },
+  1698: {
+    reason: 'PermissionDenied',
+    remedy: 'the administrator has to have it itself, with the option to pass it on',
+  },
 };
 
 /** What the driver itself says. */
@@ -131,7 +141,9 @@ export function toResourceError(error: unknown, { tried, server }: Circumstance 
       { code, cause: error },
     );
   }
-  const policy = NUMBERS[number ?? 0] ?? { reason: 'ServerRefused' };
+  const isLogin = tried === undefined || tried === 'login';
+  const policy = (isLogin ? undefined : IN_STATEMENTS[number ?? 0]) ??
+    NUMBERS[number ?? 0] ?? { reason: 'ServerRefused' };
   const text = [
     tried === undefined ? '' : `${tried}: `,
     steady(message),
