@@ -5,7 +5,7 @@ const said = (errno: number, message: string): Error =>
   Object.assign(new Error(message), { errno, sqlState: '42000', code: 'ER_X' });
 
 test.each([
-  [1045, "Access denied for user 'app'@'10.1.2.3' (using password: YES)", 'AuthenticationFailed', "user 'app' (using"],
+  [1045, "Access denied for user 'app'@'10.1.2.3' (using password: YES)", 'PermissionDenied', "user 'app' (using"],
   [1130, "Host '10.1.2.3' is not allowed to connect to this MySQL server", 'AuthenticationFailed', 'This host is not'],
   [1142, "SELECT command denied to user 'xdb'@'10.9.8.7' for table 'user'", 'PermissionDenied', "to user 'xdb' for"],
   [1227, 'Access denied; you need (at least one of) the CREATE USER privilege(s)', 'PermissionDenied', 'CREATE USER'],
@@ -25,6 +25,18 @@ test.each([
   expect(error.message).toMatch(/^CREATE USER: /);
   expect(error.message).toContain(part);
   expect(error.message).not.toMatch(/10\.\d+\.\d+\.\d+/);
+});
+
+test('the code of a login that fails is one at a login, and a missing right in a statement', () => {
+  for (const errno of [1045, 1698]) {
+    const error = said(errno, "Access denied for user 'app'@'10.1.2.3'");
+    for (const tried of [{}, { tried: 'login' }])
+      expect(toResourceError(error, tried)).toMatchObject({ reason: 'AuthenticationFailed' });
+    expect(toResourceError(error, { tried: 'GRANT' })).toMatchObject({
+      reason: 'PermissionDenied',
+      message: expect.stringContaining('the administrator has to have it itself') as string,
+    });
+  }
 });
 
 test.each([
