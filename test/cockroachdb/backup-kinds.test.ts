@@ -148,7 +148,7 @@ onEveryVersion('Backup kinds', (world) => {
     await stage.delete('Copy', 'refused');
   });
 
-  test('an encrypted backup is restored beside and takes the place of its target', async () => {
+  test('an encrypted backup is restored beside and takes the place of its target, whose grants are looked at again (B189)', async () => {
     stage.secret('passphrase', { passphrase: 'open sesame' });
     const cockroachdb = { passphraseSecretRef: { name: 'passphrase', key: 'passphrase' } };
     age();
@@ -291,7 +291,7 @@ onEveryVersion('Backup kinds', (world) => {
     await stage.delete('BackupSchedule', 'hourly');
   });
 
-  test('nothing that anybody can read holds a secret', () => {
+  test('nothing that anybody can read holds a secret (B190)', () => {
     expect(stage.visible).not.toMatch(SECRET);
   });
 });

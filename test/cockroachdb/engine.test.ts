@@ -16,7 +16,7 @@ onEveryVersion('The engine', (world) => {
     expect(info.systemIdentifier).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  test('is told apart from PostgreSQL', async () => {
+  test('is told apart from PostgreSQL (B40)', async () => {
     const engine = openEngine({ ...world().server.settings, engine: 'postgres' });
     await expect(engine.info()).rejects.toMatchObject({ reason: 'WrongEngine' });
     await engine.close();

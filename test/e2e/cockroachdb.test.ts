@@ -252,50 +252,52 @@ describe('a server of a namespace of its own', () => {
 });
 
 describe('a server that namespaces share (CR7)', () => {
-  const [platform, mine, other] = ['cr-platform', 'cr-mine', 'cr-other'];
+  const platform = 'cr-platform';
+  const mine = 'cr-mine';
+  const other = 'cr-other';
   const shared = { kind: 'ClusterProviderConfig', name: 'shared-crdb' };
   beforeAll(async () => {
-    await cluster.apply([platform, mine, other].map((name) => namespaceOf(name!)));
+    await cluster.apply([platform, mine, other].map((name) => namespaceOf(name)));
     await cluster.apply(
-      config('ClusterProviderConfig', platform!, 'shared-crdb', { allowedNamespaces: { names: [mine] } }),
+      config('ClusterProviderConfig', platform, 'shared-crdb', { allowedNamespaces: { names: [mine] } }),
     );
   });
 
   test('is for the namespaces that it allows, whose names are their own', async () => {
     await cluster.apply([
-      managed('Role', mine!, 'owner', { privileges: { login: false } }, { externalName: 'mine_owner', config: shared }),
-      managed('Database', mine!, 'db', { ownerRef: { name: 'owner' } }, { externalName: 'mine', config: shared }),
-      managed('Role', other!, 'owner', {}, { externalName: 'other_owner', config: shared }),
+      managed('Role', mine, 'owner', { privileges: { login: false } }, { externalName: 'mine_owner', config: shared }),
+      managed('Database', mine, 'db', { ownerRef: { name: 'owner' } }, { externalName: 'mine', config: shared }),
+      managed('Role', other, 'owner', {}, { externalName: 'other_owner', config: shared }),
     ]);
-    await allReady(cluster, mine!);
-    await untilCondition(cluster, 'Role', other!, 'owner', 'Synced', 'False', 'NamespaceNotAllowed');
+    await allReady(cluster, mine);
+    await untilCondition(cluster, 'Role', other, 'owner', 'Synced', 'False', 'NamespaceNotAllowed');
     await cluster.apply([
-      managed('Role', mine!, 'chief', { privileges: { superUser: true } }, { config: shared }),
+      managed('Role', mine, 'chief', { privileges: { superUser: true } }, { config: shared }),
       managed(
         'Grant',
-        mine!,
+        mine,
         'system',
         { system: true, roleRef: { name: 'owner' }, privileges: ['VIEWJOB'] },
         { config: shared },
       ),
-      managed('Grant', mine!, 'admin', { memberOf: 'admin', roleRef: { name: 'owner' } }, { config: shared }),
+      managed('Grant', mine, 'admin', { memberOf: 'admin', roleRef: { name: 'owner' } }, { config: shared }),
     ]);
-    await untilCondition(cluster, 'Role', mine!, 'chief', 'Synced', 'False', 'AttributeNotAllowed');
-    await untilCondition(cluster, 'Grant', mine!, 'system', 'Synced', 'False', 'PrivilegeNotAllowed');
-    await untilCondition(cluster, 'Grant', mine!, 'admin', 'Synced', 'False', 'NotYours');
+    await untilCondition(cluster, 'Role', mine, 'chief', 'Synced', 'False', 'AttributeNotAllowed');
+    await untilCondition(cluster, 'Grant', mine, 'system', 'Synced', 'False', 'PrivilegeNotAllowed');
+    await untilCondition(cluster, 'Grant', mine, 'admin', 'Synced', 'False', 'NotYours');
   });
 
   test('keeps its Secret to itself, and its backups too', async () => {
     for (const oid of server.made.keys()) server.made.set(oid, new Date(0));
     await cluster.apply(
-      run('Backup', mine!, 'once', { databaseRef: { name: 'db' }, storage: { name: 'main' } }, shared),
+      run('Backup', mine, 'once', { databaseRef: { name: 'db' }, storage: { name: 'main' } }, shared),
     );
-    await untilCondition(cluster, 'Backup', mine!, 'once', 'Ready', 'True');
-    const { items } = await cluster.get<{ items: { metadata: { name: string } }[] }>('secrets', '-n', mine!);
+    await untilCondition(cluster, 'Backup', mine, 'once', 'Ready', 'True');
+    const { items } = await cluster.get<{ items: { metadata: { name: string } }[] }>('secrets', '-n', mine);
     expect(items).toEqual([]);
-    await cluster.apply(run('Backup', mine!, 'theft', { database: 'example-db', storage: { name: 'main' } }, shared));
-    const theft = await untilCondition(cluster, 'Backup', mine!, 'theft', 'Synced', 'False', 'NotYours');
+    await cluster.apply(run('Backup', mine, 'theft', { database: 'example-db', storage: { name: 'main' } }, shared));
+    const theft = await untilCondition(cluster, 'Backup', mine, 'theft', 'Synced', 'False', 'NotYours');
     expect(conditionOf(theft, 'Ready')?.status).not.toBe('True');
-    expect((await get(cluster, 'Backup', mine!, 'once')).status?.atProvider?.['key']).toMatch(/^cr-mine\/once\/mine\//);
+    expect((await get(cluster, 'Backup', mine, 'once')).status?.atProvider?.['key']).toMatch(/^cr-mine\/once\/mine\//);
   });
 });

@@ -2,7 +2,7 @@
 import type { ScheduleObserved } from '../../native.ts';
 import type { Session } from '../../postgres/session.ts';
 
-const FIND = `SELECT id, label, schedule_status, next_run, state, recurrence, owner, on_previous_running, command, backup_type
+const FIND = `SELECT id, label, schedule_status, next_run, state, recurrence, owner, on_previous_running, command
   FROM [SHOW SCHEDULES FOR BACKUP] WHERE label = $1 ORDER BY id`;
 
 export async function findSchedules(session: Session, label: string): Promise<ScheduleObserved[]> {
@@ -11,7 +11,7 @@ export async function findSchedules(session: Session, label: string): Promise<Sc
     const command = commandOf(row['command']);
     return {
       id: String(row['id']),
-      isFull: row['backup_type'] === 'FULL' || !/\bINTO LATEST IN\b/.test(command),
+      isFull: !/\bINTO LATEST IN\b/.test(command),
       isPaused: row['schedule_status'] !== 'ACTIVE',
       isWaiting: /initial backup/i.test(textOf(row['state'])),
       recurrence: String(row['recurrence']),
