@@ -95,6 +95,8 @@ const backup = z.strictObject({
   compressionLevel: z.int().optional(),
   recipients: z.array(z.string()).default([]),
   countRows: z.boolean().default(false),
+  /** Bytes of the database as the server counts them, from which the size of an upload's parts is chosen. */
+  expectedSize: z.int().min(0).optional(),
   tool: toolFolder,
   /** Applied to the owner's folder after success; absent: everything is kept. */
   retention: retentionRules.optional(),

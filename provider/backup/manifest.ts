@@ -73,7 +73,7 @@ async function* once(content: Buffer): AsyncIterable<Buffer> {
 export async function writeManifest(storage: Storage, content: Manifest, signal?: AbortSignal): Promise<void> {
   const where = manifestKey(content.key);
   const bytes = Buffer.from(`${JSON.stringify(content, null, 2)}\n`);
-  const file = await storage.write(where, once(bytes), { once: false, signal });
+  const file = await storage.write(where, once(bytes), { once: false, signal, expectedSize: bytes.length });
   if (!(await readAll(storage, file, signal)).equals(bytes))
     throw new RunError('UploadDiffers', `${storage.name} gives ${where} back other than it was written`);
 }
@@ -83,7 +83,7 @@ export async function markVerified(storage: Storage, content: Manifest, signal?:
   const bytes = Buffer.from(
     `${JSON.stringify({ version: 1, storedSha256: content.storedSha256, time: new Date() })}\n`,
   );
-  await storage.write(verifiedKey(content.key), once(bytes), { once: false, signal });
+  await storage.write(verifiedKey(content.key), once(bytes), { once: false, signal, expectedSize: bytes.length });
 }
 
 const mark = z.object({ version: z.literal(1), storedSha256: digest });

@@ -16,9 +16,18 @@ import { s3Client, secretFile } from './s3-client.ts';
 import { s3Error, statusOf } from './s3-errors.ts';
 import type { Storage, StoredFile, WriteOptions } from './storage.ts';
 
-/** 10,000 parts of this size are 160 GB; a part at a time is being sent while the next one fills. */
-const PART_BYTES = 16 * 1024 * 1024;
+const MEBIBYTE = 1024 * 1024;
+/** Most parts that an upload can have are 10,000; some are kept for a body that is longer than expected. */
+const PARTS = 8000;
+/** Of a body of which nothing is known: enough for 160 GB. */
+const USUAL_PART = 16 * MEBIBYTE;
+const SMALLEST_PART = 8 * MEBIBYTE;
+/** One is being sent while the next one fills. */
 const PARTS_AT_ONCE = 2;
+
+/** All parts of an upload are equally long, which some servers demand, and are held in memory. */
+const partSize = (expected: number | undefined): number =>
+  expected === undefined ? USUAL_PART : Math.max(SMALLEST_PART, Math.ceil(expected / PARTS / MEBIBYTE) * MEBIBYTE);
 /** How often a download is taken up again without having come any further. */
 const RESUMES = 5;
 /** Says whose upload an object is, to tell our own from another's when an answer was lost. */
@@ -62,7 +71,11 @@ export class S3Storage implements Storage {
     return { Bucket: this.#bucket, Key: this.#prefix + key };
   }
 
-  async write(key: string, body: AsyncIterable<Buffer>, { once, signal }: WriteOptions): Promise<StoredFile> {
+  async write(
+    key: string,
+    body: AsyncIterable<Buffer>,
+    { once, signal, expectedSize }: WriteOptions,
+  ): Promise<StoredFile> {
     const object = this.#object(key);
     const id = randomUUID();
     let size = 0;
@@ -98,7 +111,7 @@ export class S3Storage implements Storage {
         ContentType: key.endsWith('.json') ? 'application/json' : 'application/octet-stream',
         ...(once ? { IfNoneMatch: '*' } : {}),
       },
-      partSize: PART_BYTES,
+      partSize: partSize(expectedSize),
       queueSize: PARTS_AT_ONCE,
       leavePartsOnError: false,
       abortController: abort,

@@ -13,6 +13,8 @@ export interface StoredFile {
 export interface WriteOptions {
   /** Refuses with AlreadyExists when there is a file of this key. */
   once: boolean;
+  /** About how long the body will be at most, where that is known. */
+  expectedSize?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 

@@ -88,7 +88,7 @@ async function dumpTo(
   };
   const packed = compress(dump(), compression, request.compressionLevel);
   const file = recipients.length === 0 ? packed : encrypt(packed, recipients);
-  await storage.write(key, stored.through(file), { once: true, signal });
+  await storage.write(key, stored.through(file), { once: true, signal, expectedSize: request.expectedSize });
   onProgress({ phase: 'finishing', bytes: plain.bytes });
   const manifest: Manifest = {
     version: 1,

@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME`: measurements to be read, never a test that a busy machine could fail. */
 import { parseArgs } from 'node:util';
+import { compareBackups } from './backup.ts';
 import { compareFunctions } from './function.ts';
 import { measureOurs } from './ours.ts';
 import { compareWithProviderSql } from './provider-sql.ts';
@@ -32,6 +33,11 @@ const benches: Record<string, Bench> = {
     about: 'our function beside function-patch-and-transform: --resources calls of each kind in a round (default 2000)',
     resources: 2000,
     run: compareFunctions,
+  },
+  backup: {
+    about: 'a backup through the runner beside the bare pg_dump: --resources megabytes of rows (default 2000)',
+    resources: 2000,
+    run: compareBackups,
   },
 };
 

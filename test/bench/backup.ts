@@ -1,0 +1,157 @@
+/** A backup through the runner beside the bare dump tool writing a file: throughput, and the runner's memory. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { postgresTools } from '../../provider/backup/tools/postgres.ts';
+import { toolServer } from '../backup/postgres-world.ts';
+import { World } from '../backup/world.ts';
+import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
+import { toolPath } from '../rig/tool-path.ts';
+
+const DATABASE = 'bench';
+const ROW_BYTES = 1000;
+
+interface Measured {
+  name: string;
+  seconds: number;
+  /** Bytes of the dump inside, per second. */
+  megabytesPerSecond: number;
+  storedMegabytes: number;
+  /** Highest resident memory of the runner. */
+  runnerMegabytes?: number;
+}
+
+async function fill(server: PostgresServer, megabytes: number): Promise<void> {
+  await server.query(`create database ${DATABASE}`);
+  await server.query('create unlogged table t (id bigint, a text, b text, c timestamptz)', [], DATABASE);
+  const rows = Math.ceil((megabytes * 1e6) / ROW_BYTES);
+  // About as compressible as the tables of a business: words that repeat, and keys that do not.
+  await server.query(
+    `insert into t select n, repeat(md5((n % 1000)::text) || ' order line ', 18), md5(n::text) || md5((n + 1)::text), now()
+       from generate_series(1, ${rows}) n`,
+    [],
+    DATABASE,
+  );
+}
+
+/** Peak of a process, read until it ends. */
+function watchMemory(pid: number | undefined): () => number {
+  let peak = 0;
+  const timer = setInterval(() => {
+    try {
+      const kilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+      peak = Math.max(peak, Number(kilobytes ?? 0) / 1000);
+    } catch {
+      // It has ended.
+    }
+  }, 50);
+  return () => {
+    clearInterval(timer);
+    return peak;
+  };
+}
+
+async function bare(server: PostgresServer, world: World, path: string): Promise<{ seconds: number; stored: number }> {
+  const file = join(world.folder, 'bare.dump');
+  const begun = performance.now();
+  const child = spawn(join(path, 'pg_dump'), ['--format=custom', '--file', file, '--dbname', server.url(DATABASE)], {
+    stdio: 'inherit',
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`pg_dump failed (${code})`);
+  const seconds = (performance.now() - begun) / 1000;
+  const { size } = await stat(file);
+  await rm(file);
+  return { seconds, stored: size };
+}
+
+async function ours(
+  server: PostgresServer,
+  world: World,
+  path: string,
+  recipients: string[],
+): Promise<{ seconds: number; stored: number; size: number; memory: number }> {
+  const folders = world.folders();
+  const begun = performance.now();
+  const pod = await world.start(
+    {
+      action: 'backup',
+      storage: world.filesystem(),
+      owner: { namespace: 'bench', name: 'bench', database: DATABASE, engine: 'postgres' },
+      run: String(begun),
+      serverVersion: server.version,
+      recipients,
+      tool: { folder: folders.work },
+      retention: { keepLast: 1 },
+    },
+    [{ container: postgresTools.dump(toolServer(server, DATABASE), folders), path }],
+  );
+  const peak = watchMemory(pod.runner.pid);
+  const { result } = await pod.finished;
+  const memory = peak();
+  if (result.backup === undefined) throw new Error(`the backup failed: ${result.failureMessage}`);
+  const { storedSize, size } = result.backup;
+  return { seconds: (performance.now() - begun) / 1000, stored: storedSize, size, memory };
+}
+
+export async function compareBackups({
+  resources: megabytes,
+  json,
+}: {
+  resources: number;
+  json: boolean;
+}): Promise<void> {
+  const path = await toolPath('postgresql-18');
+  const server = await startPostgres({ major: 18 });
+  const world = await World.make();
+  await mkdir(world.folder, { recursive: true });
+  try {
+    await fill(server, megabytes);
+    const recipient = await identityToRecipient(await generateX25519Identity());
+    // The first read of the table warms what the others find warm.
+    await bare(server, world, path);
+    const plain = await ours(server, world, path, []);
+    const sealed = await ours(server, world, path, [recipient]);
+    const alone = await bare(server, world, path);
+    const rate = (seconds: number): number => Math.round(plain.size / 1e6 / seconds);
+    const measured: Measured[] = [
+      {
+        name: 'pg_dump -Fc --file',
+        seconds: alone.seconds,
+        megabytesPerSecond: rate(alone.seconds),
+        storedMegabytes: alone.stored / 1e6,
+      },
+      {
+        name: 'runner, zstd',
+        seconds: plain.seconds,
+        megabytesPerSecond: rate(plain.seconds),
+        storedMegabytes: plain.stored / 1e6,
+        runnerMegabytes: plain.memory,
+      },
+      {
+        name: 'runner, zstd and age',
+        seconds: sealed.seconds,
+        megabytesPerSecond: rate(sealed.seconds),
+        storedMegabytes: sealed.stored / 1e6,
+        runnerMegabytes: sealed.memory,
+      },
+    ];
+    const ratio = alone.seconds / plain.seconds;
+    if (json) {
+      process.stdout.write(`${JSON.stringify({ megabytes: plain.size / 1e6, measured, ratio })}\n`);
+      return;
+    }
+    process.stdout.write(`A dump of ${Math.round(plain.size / 1e6)} MB:\n`);
+    for (const { name, seconds, megabytesPerSecond, storedMegabytes, runnerMegabytes } of measured)
+      process.stdout.write(
+        `  ${name.padEnd(22)} ${seconds.toFixed(1).padStart(7)} s ${String(megabytesPerSecond).padStart(6)} MB/s, stored ${storedMegabytes.toFixed(0)} MB${runnerMegabytes === undefined ? '' : `, runner at most ${runnerMegabytes.toFixed(0)} MB`}\n`,
+      );
+    process.stdout.write(`  ${Math.round(ratio * 100)} % of the bare tool's throughput\n`);
+  } finally {
+    await world.remove();
+    await server.stop();
+  }
+}
