@@ -67,7 +67,7 @@ export async function importServer(engine: Engine, reader: Reader, options: Impo
 function rightsOf(found: Discovery, names: Names): Managed[] {
   const rights = [...found.rights, ...found.databases.flatMap((database) => database.rights)];
   const grants = importedGrants(rights).map((fields) =>
-    names.resource('Grant', `${String(fields['role'])}-${String(fields['database'] ?? 'server')}`, fields),
+    names.resource('Grant', [fields['role'], fields['database'] ?? 'server'].join('-'), fields),
   );
   const defaults = found.databases.flatMap(({ name: database, defaults: rules }) =>
     rules.map(({ creator, grantee, objectType, schema, privileges, withOption }) => {

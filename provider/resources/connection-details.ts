@@ -25,9 +25,13 @@ export function buildConnectionDetails(parts: ConnectionParts): Record<string, s
   return { ...details, ...strings };
 }
 
+/** What a path may hold as it is stays so: node-postgres does not decode those signs in the name of a database. */
+const encodePath = (text: string): string =>
+  encode(text).replaceAll(/%(?:24|26|2B|2C|3A|3B|3D|40)/g, (code) => decodeURIComponent(code));
+
 function postgres(parts: ConnectionParts, username: string): Record<string, string | Secret> {
   const { host, port, password, database, tlsMode } = parts;
-  const path = database === undefined ? '' : `/${encode(database)}`;
+  const path = database === undefined ? '' : `/${encodePath(database)}`;
   return {
     uri: new Secret(
       `postgresql://${userInfo(username, password)}@${authority(host)}:${port}${path}?sslmode=${tlsMode}`,

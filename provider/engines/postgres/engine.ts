@@ -111,6 +111,7 @@ export class PostgresEngine implements Engine {
         this.writes.record(batch.steps);
         this.#passwords.forget(batch.steps);
       }
+      this.#passwords.believe(batch.steps);
     }
   }
 
