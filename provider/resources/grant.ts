@@ -10,9 +10,9 @@ import { baseWish, diffParts, type GrantPart, grantParts, readableParts } from '
 import { type Keeps, keptBySiblings } from './grant-siblings.ts';
 import { recordGrant } from './grant-record.ts';
 import type { GrantWish } from './grant-slot.ts';
-import { granteeWords, type GrantSubject, objectKey, targetWords, withoutColumns } from './grant-target.ts';
+import { granteeOf, granteeWords, type GrantSubject, objectKey, targetWords, withoutColumns } from './grant-target.ts';
 import type { Grantee, ObjectTarget } from './model.ts';
-import { refuseFoldedName } from './names.ts';
+import { refuseFoldedName, refuseReservedRole } from './names.ts';
 import type { Plan, PlanContext, Planner, Reader } from './planner.ts';
 import { type PrivilegeTable, unlessInvalid } from './privilege-set.ts';
 import { type PrivilegeTables, tableOf } from './privilege-set-tables.ts';
@@ -30,6 +30,9 @@ export class GrantPlanner implements Planner<Grant> {
     const spec = resource.spec.forProvider;
     const { server } = context.reader;
     const table = tableOf(this.#tables, server);
+    // The accounts that such a server, or whoever runs it, lives by are never touched.
+    if (table.hosts && spec.role !== undefined)
+      refuseReservedRole(server.engine, nameOf(spec.role, table), server.admin.name);
     if (spec.memberOf !== undefined) return await planMembership(spec, context, table);
     refuseFoldedName(server, spec.database);
     const parts = grantParts(spec, table, server);
@@ -90,6 +93,11 @@ export class GrantPlanner implements Planner<Grant> {
     if (blocked !== undefined && steps.length === 0) throw denied(blocked);
     return { ...GONE, exists: steps.length > 0, steps };
   }
+}
+
+function nameOf(role: string, table: PrivilegeTable): string {
+  const grantee = role === 'PUBLIC' ? undefined : granteeOf(role, table);
+  return grantee?.public === true || grantee === undefined ? '' : grantee.name;
 }
 
 type Diffed = ReturnType<typeof diffParts>;

@@ -100,6 +100,15 @@ describe.each(mysqlServers)('%s', (server) => {
     await expect(world.grant({ role, ...spec() }).plan()).rejects.toThrow(words);
   });
 
+  test('accounts by which the server lives are not touched (B147)', async () => {
+    for (const name of ['root', 'root@localhost', `${world.info.engine}.sys@localhost`, world.info.admin.name]) {
+      const reserved = { reason: 'ReservedName', retryable: false };
+      const grant = world.grant({ role: name, system: true, privileges: [], exclusive: true });
+      await expect(grant.plan()).rejects.toMatchObject(reserved);
+      await expect(world.grant({ role: name, memberOf: role }).plan()).rejects.toMatchObject(reserved);
+    }
+  });
+
   test('a name whose pattern the server cannot store is refused before anything is sent', async () => {
     const { steps } = await world.grant({ role, database: wild(), privileges: ['SELECT'] }).plan();
     expect(() => world.engine.compile(steps, world.info)).toThrow(
