@@ -12,7 +12,7 @@
 import { RUNNER, secretNameOf } from '../../backup/job-spec.ts';
 import { ResourceError } from '../../resources/errors.ts';
 import { NOTE } from './names.ts';
-import { failureNote, type Outcome, outcomeOf } from './outcome.ts';
+import { failureNote, type Outcome, outcomeOf, stuckOn } from './outcome.ts';
 import { endOf, isHeld, isReleased, isRunning, type Job, JOBS, type JobStore, type Pod } from './store.ts';
 import type { Work } from './work.ts';
 
@@ -66,7 +66,10 @@ export class RunDriver {
         return answer === true ? { ...common, action: 'start' } : { ...common, action: undefined, waitsFor: answer };
       }
     }
-    if (isRunning(job) && !hasFailed) return { ...common, action: undefined };
+    if (isRunning(job) && !hasFailed) {
+      const pods = await this.#options.store.pods(job, signal);
+      return { ...common, action: undefined, waitsFor: stuckOn(pods)?.message, pods };
+    }
     const pods = isReleased(job) ? await this.#options.store.pods(job, signal) : [];
     const isComplete = endOf(job)?.type === 'Complete';
     if (

@@ -8,8 +8,6 @@ import { appliedOf, isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ConnectOptions, ExternalClient, ExternalConnector, Observation } from '../../runtime/managed/external.ts';
 import { RunDriver, type Situation } from './driver.ts';
 import { jobName, serverNames } from './names.ts';
-import type { Failure } from './outcome.ts';
-import { stuckOn } from './outcome.ts';
 import { jobPlan, metadataOf, namespaceOf, turnsOf } from './plans.ts';
 import { Removal } from './removal.ts';
 import { finalStatus } from './stored.ts';
@@ -114,7 +112,7 @@ class RunExternal implements ExternalClient {
       }),
       differences:
         action === undefined || isTried ? [] : [`${action} Job ${job.metadata.namespace}/${job.metadata.name}`],
-      unready: unready(phase, waitsFor, stuckOn(situation.pods)),
+      unready: unready(phase, waitsFor),
     };
   }
 
@@ -259,12 +257,7 @@ function final(record: Record_, atProvider: Record<string, unknown>, what: 'new'
   };
 }
 
-function unready(
-  phase: string,
-  waitsFor: string | undefined,
-  stuck: Failure | undefined,
-): { reason: string; message: string } {
+function unready(phase: string, waitsFor: string | undefined): { reason: string; message: string } {
   if (waitsFor !== undefined) return { reason: 'Waiting', message: waitsFor };
-  if (stuck !== undefined) return stuck;
   return { reason: phase, message: phase === 'Running' ? 'its Job runs' : 'its Job is about to begin' };
 }

@@ -86,11 +86,13 @@ class ScheduleExternal implements ExternalClient {
     const tasks: Task[] = [];
     const notes: Observation['notes'] = [];
     let next = status;
+    let stuck: string | undefined;
     // What runs have come to is told even when nothing else can be done.
     for (const job of this.#jobs(resource)) {
       const role = roleOf(job);
       const situation = await this.#situation(resource, job, role, status, signal);
-      const { outcome, action } = situation;
+      const { outcome, action, waitsFor } = situation;
+      if (isRunning(job)) stuck ??= waitsFor;
       if (outcome !== undefined && !isRecorded(status, role, outcome)) {
         next = withOutcome(next, resource.kind, role, outcome);
         notes.push(noteOf(job, outcome));
@@ -121,7 +123,7 @@ class ScheduleExternal implements ExternalClient {
       // Each is tried once in a pass: what could not be done is a problem by then.
       differences: this.#hasActed ? [] : tasks.map(({ what }) => what),
       notes,
-      ...(main === undefined ? { unready: { reason: 'Creating', message: 'its CronJob has not been made yet' } } : {}),
+      ...unready(main, stuck),
       conditions: conditionsOf(next, verify !== undefined),
       ...(this.#problem === undefined ? {} : { problem: this.#problem }),
     };
@@ -288,6 +290,11 @@ class ScheduleExternal implements ExternalClient {
       notes.push({ type: 'Warning', reason: 'RunMissed', message: `the run that was due at ${missed} did not begin` });
     return { nextRunTime: next, ...(missed === undefined ? {} : { lastMissedTime: missed }) };
   }
+}
+
+function unready(main: CronJob | undefined, stuck: string | undefined): Pick<Observation, 'unready'> {
+  if (main === undefined) return { unready: { reason: 'Creating', message: 'its CronJob has not been made yet' } };
+  return stuck === undefined ? {} : { unready: { reason: 'Waiting', message: stuck } };
 }
 
 const fieldsOf = (resource: Managed): Fields => resource.spec.forProvider as unknown as Fields;
