@@ -89,6 +89,11 @@ export const projects: readonly Project[] = [
     include: 'test/e2e/**/*.test.ts',
     seconds: 300,
     setup: ['postgres'],
-    needs: { binaries: [...cluster, 'crossplane-core', 'crossplane'], postgres: usualMajors },
+    needs: {
+      binaries: [...cluster, 'crossplane-core', 'crossplane', 'versitygw'],
+      postgres: usualMajors,
+      mysql: true,
+      backupTools: true,
+    },
   },
 ];
