@@ -6,7 +6,7 @@ const ROLES: Record<EngineName, RegExp> = {
   postgres: /^(pg_.*|postgres|public|none|current_user|session_user|current_role|rds.*|cloudsql.*|azure.*|alloydb.*)$/,
   cockroachdb: /^(crdb_internal.*|pg_.*|root|admin|node|public|none)$/,
   mysql:
-    /^(mysql\..*|root|event_scheduler|system user|rds.*admin|rds_superuser.*|rdstopmgr|cloudsql.*|cloudiam.*|azure_.*|aws_.*)$/i,
+    /^(mysql\..*|xdatabase\..*|root|event_scheduler|system user|rds.*admin|rds_superuser.*|rdstopmgr|cloudsql.*|cloudiam.*|azure_.*|aws_.*)$/i,
   mariadb: /^(mariadb\..*|mysql|mysql\..*|root|rds.*admin|rds_superuser.*|rdstopmgr|azure_.*|public|none)$/i,
 };
 

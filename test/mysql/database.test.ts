@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { name, Place, servers } from './planned.ts';
+import { name, Place, servers, text } from './planned.ts';
 
 describe.each(servers)('databases on %s', (server) => {
   let place: Place;
@@ -199,6 +199,39 @@ test.each(['uca1400_ai_ci', 'utf8mb4_uca1400_as_cs', 'utf8mb4_0900_ai_ci'])(
     }
   },
 );
+
+test('on MySQL, whose databases have no comments, the mark stands in the attributes of a role for nothing else', async () => {
+  const place = new Place('MySQL 9.7');
+  try {
+    const [first, second] = [place.database(place.name("o'ne")), place.database(place.name('two'))];
+    await first.reconcile();
+    await second.reconcile();
+    const observed = await place.engine.read('database', [{ name: first.name }, { name: second.name }]);
+    expect(observed.map((one) => one?.mark?.uid)).toEqual([first.uid, second.uid]);
+    await expect(place.database(first.name).plan()).rejects.toThrow(`managed by tests/${first.uid}`);
+    first.spec = { dropPolicy: 'Always' };
+    await first.delete();
+    await place.sql(`CREATE DATABASE ${name(first.name)}`);
+    expect((await place.engine.read('database', [{ name: first.name }]))[0]?.mark).toBeUndefined();
+    expect((await place.engine.read('database', [{ name: second.name }]))[0]?.mark?.uid).toBe(second.uid);
+    const adopted = place.database(first.name, { adopt: true });
+    await adopted.reconcile();
+    expect((await place.engine.read('database', [{ name: first.name }]))[0]?.mark?.uid).toBe(adopted.uid);
+    await expect(place.loggedIn('xdatabase.marks', '')).rejects.toThrow();
+    await expect(place.role('xdatabase.marks', { adopt: true }, 'x').plan()).rejects.toMatchObject({
+      reason: 'ReservedName',
+    });
+    // Who may not alter accounts may still make databases.
+    await place.sql(`CREATE USER ${text(place.name('plain'))} IDENTIFIED BY 'plain'`);
+    await place.sql(`GRANT CREATE, DROP, SELECT ON *.* TO ${text(place.name('plain'))}`);
+    const engine = place.engineAs(place.name('plain'), 'plain');
+    await engine.run([{ kind: 'createDatabase', name: place.name('three'), mark: { uid: 'u', resource: 'r' } }]);
+    await engine.run([{ kind: 'dropDatabase', name: place.name('three') }]);
+    await engine.close();
+  } finally {
+    await place.close();
+  }
+});
 
 test('on MySQL a comment is refused', async () => {
   const place = new Place('MySQL 9.7');

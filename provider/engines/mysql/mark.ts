@@ -1,6 +1,7 @@
 /**
- * Who manages an object, where the server has a place for it: an attribute of an account on MySQL, the comment of a
- * database on MariaDB. Elsewhere nothing can be written, and the resource's own annotations are all the evidence.
+ * Who manages an object, where the server has a place for it: on MySQL an attribute of the account, and for databases,
+ * which have neither comments nor attributes there, the attributes of a role that exists for nothing else; on MariaDB the
+ * comment of a database. Accounts of MariaDB have no such place.
  */
 import type { Mark } from '../../resources/model.ts';
 import type { Flavour } from './info.ts';
@@ -9,10 +10,17 @@ const FORM = /(?:^|\n)managed by xdatabase: (\S+) \(([^()\s]+)\)$/;
 
 /** Whether objects of that type can carry a mark. */
 export const carriesMark = (flavour: Flavour, type: string): boolean =>
-  flavour === 'mysql' ? type === 'role' : type === 'database';
+  flavour === 'mysql' ? type === 'role' || type === 'database' : type === 'database';
 
 /** What is merged into the attributes of an account: those of others stay. */
 export const attributeOf = ({ uid, resource }: Mark): string => JSON.stringify({ xdatabase: { uid, resource } });
+
+/** The role of MySQL whose attributes are the marks of databases. Nobody can log in as it, and nobody has it. */
+export const MARKS = { name: 'xdatabase.marks', host: 'localhost' } as const;
+
+/** What is merged into its attributes: null takes a mark away. */
+export const databaseMarks = (database: string, mark: Mark | null): string =>
+  JSON.stringify({ databases: { [database]: mark === null ? null : { uid: mark.uid, resource: mark.resource } } });
 
 /** Reads the attributes of an account. */
 export function readAttribute(attributes: unknown): Mark | undefined {

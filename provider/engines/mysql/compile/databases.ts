@@ -1,9 +1,9 @@
 /** Databases as SQL. */
-import type { Step } from '../../../resources/model.ts';
+import type { Mark, Step } from '../../../resources/model.ts';
 import { ResourceError } from '../../../resources/errors.ts';
 import type { Flavour } from '../info.ts';
-import { MAX_COMMENT_CHARACTERS, withMark } from '../mark.ts';
-import { ident, join, literal, type Sql, sql, word } from '../sql.ts';
+import { databaseMarks, MARKS, MAX_COMMENT_CHARACTERS, withMark } from '../mark.ts';
+import { account, ident, join, literal, type Sql, sql, word } from '../sql.ts';
 
 type Of<K extends Step['kind']> = Extract<Step, { kind: K }>;
 
@@ -23,8 +23,16 @@ export function createDatabase(step: Of<'createDatabase'>, flavour: Flavour): Sq
     options.length === 0
       ? sql`CREATE DATABASE ${ident(step.name)}`
       : sql`CREATE DATABASE ${ident(step.name)} ${join(options, ' ')}`,
+    ...(step.mark === undefined || flavour === 'mariadb' ? [] : markOfMysql(step.name, step.mark)),
   ];
 }
+
+const holder = account(MARKS.name, MARKS.host);
+
+const markOfMysql = (database: string, mark: Mark): Sql[] => [
+  sql`CREATE ROLE IF NOT EXISTS ${holder}`,
+  sql`ALTER USER ${holder} ATTRIBUTE ${literal(databaseMarks(database, mark))}`,
+];
 
 /** `mark`: the one that the database has, which stands in its comment. */
 export function alterDatabase(step: Of<'alterDatabase'>, flavour: Flavour, existing?: string | null): Sql[] {
@@ -44,7 +52,7 @@ function withComment(comment: string, existing?: string | null): string {
 export const markDatabase = (step: Of<'mark'>, flavour: Flavour, existing?: string | null): Sql[] =>
   flavour === 'mariadb'
     ? [sql`ALTER DATABASE ${ident(step.on.name)} ${commentOption(withMark(step.mark, existing))}`]
-    : [];
+    : markOfMysql(step.on.name, step.mark);
 
 function commentOption(text: string): Sql {
   if (Array.from(text).length > MAX_COMMENT_CHARACTERS)
@@ -56,4 +64,9 @@ function commentOption(text: string): Sql {
   return sql`COMMENT ${literal(text)}`;
 }
 
-export const dropDatabase = (step: Of<'dropDatabase'>): Sql[] => [sql`DROP DATABASE IF EXISTS ${ident(step.name)}`];
+export const dropDatabase = (step: Of<'dropDatabase'>, flavour: Flavour): Sql[] => [
+  sql`DROP DATABASE IF EXISTS ${ident(step.name)}`,
+  ...(flavour === 'mariadb'
+    ? []
+    : [sql`ALTER USER IF EXISTS ${holder} ATTRIBUTE ${literal(databaseMarks(step.name, null))}`]),
+];

@@ -24,7 +24,7 @@ export function compileStep(step: Step, info: MysqlInfo, prepared: Prepared = {}
     case 'alterDatabase':
       return databases.alterDatabase(step, info.engine, comment);
     case 'dropDatabase':
-      return databases.dropDatabase(step);
+      return databases.dropDatabase(step, info.engine);
     case 'createRole':
       return roles.createRole(step, prepared.authentication ?? shown(step, info), info);
     case 'alterRole':
