@@ -82,8 +82,6 @@ export const closeComplete = (): Buffer => message('3');
 export const noData = (): Buffer => message('n');
 export const emptyQuery = (): Buffer => message('I');
 export const commandComplete = (tag: string): Buffer => message('C', cstring(tag));
-export const parameterDescription = (count: number): Buffer =>
-  message('t', int16(count), ...Array.from({ length: count }, () => int32(TYPE.text)));
 
 export const rowDescription = (columns: readonly Column[]): Buffer =>
   message(
