@@ -17,6 +17,8 @@ export interface ServerInfo {
   admin: { name: string; superUser: boolean; createRole: boolean; createDb: boolean };
   /** Kinds of objects that cannot carry a mark on this server. Not given: all that we make carry one. */
   unmarked?: readonly ('Database' | 'Role' | 'Schema' | 'Extension')[];
+  /** Whether DROP DATABASE can refuse one that holds something. */
+  restrictsDrops?: boolean;
   /** Identifies the server behind several addresses, where it can be read. */
   systemIdentifier?: string;
   /** Where logins are accounts with a host and an authentication plugin. */

@@ -73,7 +73,9 @@ export class DatabasePlanner implements Planner<Database> {
           : await reader.read('databaseContents', { name });
     const why = await reasonToKeep({ dropPolicy, adopted: wasAdopted(context), contents });
     if (why !== undefined) return kept(nameOf(name), why);
-    const steps: Step[] = [{ kind: 'dropDatabase', name }];
+    const restrict =
+      reader.server.restrictsDrops === true && dropPolicy !== 'Always' ? { restrict: true as const } : {};
+    const steps: Step[] = [{ kind: 'dropDatabase', name, ...restrict }];
     // A template cannot be dropped.
     if (observed.isTemplate === true) steps.unshift({ kind: 'alterDatabase', name, isTemplate: false });
     return { exists: true, steps, unchangeable: [], atProvider: {} };

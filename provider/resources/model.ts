@@ -299,7 +299,8 @@ export type Step =
     }
   | { kind: 'setDatabaseSetting'; name: string; setting: string; value: string | null }
   | { kind: 'initSQL'; database: string; owner: string; sql: string }
-  | { kind: 'dropDatabase'; name: string }
+  /** `restrict`: only if it holds nothing at that very moment. */
+  | { kind: 'dropDatabase'; name: string; restrict?: true }
   | { kind: 'createSchema'; database: string; name: string; owner?: string; mark?: Mark }
   | { kind: 'alterSchemaOwner'; database: string; name: string; owner: string }
   | { kind: 'revokeSchemaPublic'; database: string; name: string; privileges: string[] }

@@ -30,6 +30,19 @@ onEveryVersion('Objects', (world) => {
     expect(await databases()).not.toContain(story.name);
   });
 
+  test('a Database goes with its empty schemas, and stays with what came in the last moment', async () => {
+    const story = world().database('racing', {});
+    await story.reconcile();
+    await world().sql('CREATE SCHEMA nothing', story.name);
+    const { steps } = await story.planDelete();
+    await world().sql('CREATE TABLE nothing.t (id int)', story.name);
+    await expect(world().engine.run(steps)).rejects.toMatchObject({ reason: 'DependentObjects', code: '2BP01' });
+    expect(await databases()).toContain(story.name);
+    await world().sql('DROP TABLE nothing.t', story.name);
+    await story.delete();
+    expect(await databases()).not.toContain(story.name);
+  });
+
   test('a Database that was there is taken over only when asked', async () => {
     await world().sql('CREATE DATABASE {foreign}');
     await expect(world().database('foreign', {}).plan()).rejects.toMatchObject({ reason: 'AlreadyExists' });

@@ -43,6 +43,7 @@ export async function readInfo(session: Session): Promise<ServerInfo> {
       createRole: options.includes('CREATEROLE'),
       createDb: options.includes('CREATEDB'),
     },
+    restrictsDrops: true,
     // COMMENT ON knows no roles there.
     unmarked: ['Role'],
     ...(typeof systemIdentifier === 'string' ? { systemIdentifier } : {}),

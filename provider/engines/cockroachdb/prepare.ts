@@ -8,7 +8,7 @@ import { ident, join, keyword, sql } from '../postgres/sql.ts';
 import { type Command, command } from './command.ts';
 import type { Prepared } from './compile/steps.ts';
 import { COCKROACH_PRIVILEGES } from './privileges.ts';
-import { readDefaultsOf } from './reads/role-defaults.ts';
+import { readDefaultsOf, SYSTEM_SCHEMAS } from './reads/role-defaults.ts';
 import { schedulesOf } from './reads/role-dependencies.ts';
 import { existingRoles } from './reads/roles.ts';
 
@@ -22,6 +22,8 @@ export async function prepare(session: Session, step: Step, info: ServerInfo): P
       return { verifier: isVerifier(step.password.reveal()) ? step.password : await scramVerifier(step.password) };
     case 'mark':
       return { comment: await commentOf(session, step) };
+    case 'dropDatabase':
+      return step.restrict === true ? { before: await dropEmptySchemas(session, step.name) } : {};
     case 'reassignOwned':
       return { before: await handOverDatabase(session, step, info) };
     case 'dropOwned':
@@ -40,6 +42,17 @@ async function commentOf(session: Session, { on }: Of<'mark'>): Promise<string |
       ? 'SELECT comment FROM [SHOW DATABASES WITH COMMENT] WHERE database_name = $1'
       : "SELECT obj_description(oid, 'pg_namespace') AS comment FROM pg_catalog.pg_namespace WHERE nspname = $1";
   return ((await session.query(query, [on.name]))[0]?.['comment'] ?? null) as string | null;
+}
+
+/** To RESTRICT a schema counts as something, even an empty one. One that is not empty refuses to go. */
+async function dropEmptySchemas(session: Session, database: string): Promise<Command[]> {
+  const found = await session.query('SELECT database_name FROM [SHOW DATABASES] WHERE database_name = $1', [database]);
+  if (found.length === 0) return [];
+  const rows = await session.query(sql`SELECT schema_name FROM [SHOW SCHEMAS FROM ${ident(database)}]`.text, []);
+  return rows
+    .map((row) => row['schema_name'] as string)
+    .filter((name) => name !== 'public' && !SYSTEM_SCHEMAS.has(name))
+    .map((name) => command(sql`DROP SCHEMA IF EXISTS ${ident(database)}.${ident(name)} RESTRICT`));
 }
 
 /** REASSIGN OWNED hands over what is in the database; the database itself is handed over too. */

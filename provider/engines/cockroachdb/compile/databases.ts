@@ -87,9 +87,13 @@ export const dropSchema = (step: Of<'dropSchema'>): Command[] => [
   ),
 ];
 
-/** The planner has looked whether the database may go with what it holds. */
+/** The planner has looked whether the database may go; what came since then keeps it. */
 export const dropDatabase = (step: Of<'dropDatabase'>): Command[] => [
-  command(sql`DROP DATABASE IF EXISTS ${ident(step.name)} CASCADE`),
+  command(
+    step.restrict === true
+      ? sql`DROP DATABASE IF EXISTS ${ident(step.name)} RESTRICT`
+      : sql`DROP DATABASE IF EXISTS ${ident(step.name)} CASCADE`,
+  ),
 ];
 
 /** Roles cannot be commented there. */

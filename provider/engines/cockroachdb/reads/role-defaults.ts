@@ -25,7 +25,7 @@ export async function readDefaultsOf(
   schemas: readonly string[],
 ): Promise<DefaultEntry[]> {
   const entries: DefaultEntry[] = [];
-  for (const schema of [undefined, ...schemas.filter((name) => !SYSTEM.has(name))]) {
+  for (const schema of [undefined, ...schemas.filter((name) => !SYSTEM_SCHEMAS.has(name))]) {
     const place = schema === undefined ? sql`` : sql` IN SCHEMA ${ident(schema)}`;
     const columns = sql`SELECT role, for_all_roles, object_type, grantee, privilege_type FROM`;
     const asCreator = await session.query(
@@ -68,7 +68,13 @@ export async function readDefaultsOf(
   return entries;
 }
 
-const SYSTEM = new Set(['crdb_internal', 'information_schema', 'pg_catalog', 'pg_extension']);
+/** Those that every database has, besides public. */
+export const SYSTEM_SCHEMAS: ReadonlySet<string> = new Set([
+  'crdb_internal',
+  'information_schema',
+  'pg_catalog',
+  'pg_extension',
+]);
 
 const isImplicit = ({ creator, schema, objectType, grantee, privilege }: DefaultEntry): boolean =>
   schema === undefined &&
