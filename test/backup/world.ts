@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { decodeResult, type Place, type RunRequestInput, type RunResult } from '../../provider/backup/contract.ts';
 import type { ToolContainer, ToolFolders } from '../../provider/backup/tools/tool.ts';
 
-const RUNNER = join(import.meta.dirname, '../../provider/runner/main.ts');
+/** The runner as Node is given it: flags, then its file. */
+const RUNNER: readonly string[] = [join(import.meta.dirname, '../../provider/runner/main.ts')];
 
 export interface Finished {
   result: RunResult;
@@ -87,13 +88,13 @@ export class World {
   async start(
     request: RunRequestInput,
     tools: readonly { container: ToolContainer; path: string }[] = [],
-    nodeOptions: readonly string[] = [],
+    program: readonly string[] = RUNNER,
   ): Promise<Pod> {
     const id = randomUUID();
     const requestFile = await this.file(`request-${id}.json`, JSON.stringify(request));
     const resultFile = join(this.folder, `result-${id}.json`);
     const started = await Promise.all(tools.map(({ container, path }) => this.tool(container, path)));
-    const runner = spawn(process.execPath, [...nodeOptions, RUNNER, '--request', requestFile, '--result', resultFile], {
+    const runner = spawn(process.execPath, [...program, '--request', requestFile, '--result', resultFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let log = '';

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { bundle, ENTRIES, NODE_FLAGS } from '../../package/build.ts';
 import { postgresTools } from '../../provider/backup/tools/postgres.ts';
 import { toolServer } from '../backup/postgres-world.ts';
 import { World } from '../backup/world.ts';
@@ -73,6 +74,7 @@ async function ours(
   world: World,
   path: string,
   recipients: string[],
+  runner: readonly string[],
 ): Promise<{ seconds: number; stored: number; size: number; memory: number }> {
   const folders = world.folders();
   const begun = performance.now();
@@ -88,6 +90,7 @@ async function ours(
       retention: { keepLast: 1 },
     },
     [{ container: postgresTools.dump(toolServer(server, DATABASE), folders), path }],
+    runner,
   );
   const peak = watchMemory(pod.runner.pid);
   const { result } = await pod.finished;
@@ -110,11 +113,13 @@ export async function compareBackups({
   await mkdir(world.folder, { recursive: true });
   try {
     await fill(server, megabytes);
+    // As its image has it.
+    const runner = [...NODE_FLAGS, await bundle('runner', ENTRIES['runner'] ?? '', world.folder)];
     const recipient = await identityToRecipient(await generateX25519Identity());
     // The first read of the table warms what the others find warm.
     await bare(server, world, path);
-    const plain = await ours(server, world, path, []);
-    const sealed = await ours(server, world, path, [recipient]);
+    const plain = await ours(server, world, path, [], runner);
+    const sealed = await ours(server, world, path, [recipient], runner);
     const alone = await bare(server, world, path);
     const rate = (seconds: number): number => Math.round(plain.size / 1e6 / seconds);
     const measured: Measured[] = [
