@@ -264,6 +264,21 @@ describe.each(circumstances)('a Database on PostgreSQL %i as %s', (major, admin)
       expect((await story.plan()).steps.some(({ kind }) => kind === 'mark')).toBe(false);
     });
 
+    test('drops the login of a run that was killed long ago', async () => {
+      const run = `xdatabase_run_${place.name('killed').replaceAll(' ', '_')}`;
+      const kept = `xdatabase_run_${place.name('running').replaceAll(' ', '_')}`;
+      const asAdmin = place.isCloud ? `SET ROLE "${place.admin}"; ` : '';
+      await place.server.query(
+        `${asAdmin}CREATE ROLE ${run} LOGIN VALID UNTIL '2020-01-01'; CREATE ROLE ${kept} LOGIN VALID UNTIL '2040-01-01'; GRANT "${owner()}" TO ${run}; RESET ROLE`,
+      );
+      await initial(place.name('tidy'), 'CREATE SCHEMA app').reconcile();
+      const left = await place.server.query('SELECT rolname AS name FROM pg_roles WHERE rolname IN ($1, $2)', [
+        run,
+        kept,
+      ]);
+      expect(left).toEqual([{ name: kept }]);
+    });
+
     test('cannot do what the owner may not', async () => {
       const story = initial(place.name('evil'), `CREATE ROLE ${place.name('evil').replaceAll(' ', '_')} SUPERUSER`);
       await expect(story.change()).rejects.toMatchObject({ reason: 'PermissionDenied' });

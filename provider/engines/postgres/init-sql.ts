@@ -8,6 +8,7 @@ import { Secret } from '../../resources/secret.ts';
 import type { ServerInfo } from '../engine.ts';
 import type { SessionPool } from '../session-pool.ts';
 import { toResourceError } from './errors.ts';
+import { dropExpired } from './jobs/logins.ts';
 import { scramVerifier } from './scram.ts';
 import { type ClientSession, endClient } from './session.ts';
 import { ident, join, literal, secretLiteral, sql, tenantScript } from './sql.ts';
@@ -35,6 +36,8 @@ export async function runTenantScript(runner: TenantRunner, script: TenantScript
   const { pool, adminDatabase } = runner;
   const username = `xdatabase_run_${randomBytes(8).toString('hex')}`;
   const password = randomBytes(24).toString('base64url');
+  // A process that was killed could not drop its login; it is of no use any more, and not worth a failure.
+  await pool.use(adminDatabase, dropExpired).catch(() => {});
   await createLogin(runner, script.owner, username, new Secret(password));
   let failure: { error: unknown } | undefined;
   try {
