@@ -74,15 +74,19 @@ export class CrossplaneClient {
 }
 
 export interface Crossplane extends CrossplaneClient {
+  /** Where core looks for packages before it asks a registry. */
+  readonly packages: string;
   stop(): Promise<void>;
 }
 
 class LocalCrossplane extends CrossplaneClient implements Crossplane {
+  readonly packages: string;
   readonly #folder: string;
   readonly #core: ServerProcess;
 
   constructor(cluster: Kubectl, address: CrossplaneAddress, folder: string, core: ServerProcess) {
     super(cluster, address);
+    this.packages = join(folder, 'packages');
     this.#folder = folder;
     this.#core = core;
   }
