@@ -47,7 +47,8 @@ describe.each(mysqlServers)('%s', (server) => {
       () => ({ database, tables: ['items'], columns: ['odd name', 'ID'], privileges: ['SELECT', 'REFERENCES'] }),
       [
         expect.stringMatching(
-          /^GRANT SELECT \(`?id`?, `?odd name`?\), REFERENCES \(`?id`?, `?odd name`?\) ON `shop`\.`items`$/i,
+          // The server lists the columns in the order of a hash.
+          /^GRANT SELECT \((`?(id|odd name)`?(, )?){2}\), REFERENCES \((`?(id|odd name)`?(, )?){2}\) ON `shop`\.`items`$/i,
         ),
       ],
     ],
