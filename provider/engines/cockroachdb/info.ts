@@ -2,6 +2,7 @@
 import { ResourceError } from '../../resources/errors.ts';
 import type { ServerInfo } from '../engine.ts';
 import type { Session } from '../postgres/session.ts';
+import { withInternals } from './internals.ts';
 import { textArray } from './rows.ts';
 
 /** Whose external connections can be read back, and whose old BACKUP statements are gone. */
@@ -30,7 +31,11 @@ export async function readInfo(session: Session): Promise<ServerInfo> {
   for (const group of groups) for (const next of textArray(known.get(group)?.['member_of'])) groups.add(next);
   const options = textArray(known.get(name)?.['options']);
   // The same for every node of one cluster.
-  const [identity] = await session.query('SELECT crdb_internal.cluster_id()::text AS id', []).catch(() => []);
+  const [identity] = await withInternals(
+    session,
+    versionNumber,
+    async () => await session.query('SELECT crdb_internal.cluster_id()::text AS id', []),
+  ).catch(() => []);
   const systemIdentifier = identity?.['id'];
   return {
     engine: 'cockroachdb',

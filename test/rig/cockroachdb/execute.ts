@@ -137,7 +137,8 @@ async function sessionControl(session: Session, cursor: Cursor): Promise<Result 
     }
     const name = cursor.path().join('.');
     if (!cursor.accept('=') && !cursor.accept('to')) throw cursor.error();
-    if (!KNOWN.has(name)) throw new SqlError('42704', `unrecognized configuration parameter "${name}"`);
+    const isGuard = name === 'allow_unsafe_internals' && session.simulator.version >= 250_400;
+    if (!KNOWN.has(name) && !isGuard) throw new SqlError('42704', `unrecognized configuration parameter "${name}"`);
     const rest = cursor.tokens.slice(cursor.at);
     const value = rest.map(({ text }) => text).join(', ');
     if (name === 'database') {

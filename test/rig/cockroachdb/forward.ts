@@ -147,6 +147,8 @@ export async function rewritten(
       replacements.push([token, tokens[at + 2]!, `'${simulator.fullVersion}'::text`]);
       at += 2;
     } else if (tokens[at + 1]?.text === '.' && (token.text === 'crdb_internal' || token.text === 'system')) {
+      if (simulator.version >= 250_400 && session.variables.get('allow_unsafe_internals') !== 'on')
+        throw new SqlError('42501', 'Access to crdb_internal and system is restricted.');
       const name = `${token.text}.${tokens[at + 2]?.text}`;
       if (name === 'crdb_internal.cluster_id') {
         replacements.push([token, tokens[at + 4]!, `'${simulator.clusterId}'::uuid`]);

@@ -1,5 +1,6 @@
 /** Jobs of the server, by what their statement mentions. */
 import type { JobState, NativeJob } from '../../native.ts';
+import { withInternals } from '../internals.ts';
 import type { Session } from '../../postgres/session.ts';
 
 /** `pause-requested` may still end well, and what is reverted will not. */
@@ -22,8 +23,14 @@ const STATES: Readonly<Record<string, JobState>> = {
 const FIND = `SELECT job_id, status, description, created, finished, fraction_completed, error
   FROM crdb_internal.jobs WHERE job_type = $1 AND strpos(description, $2) > 0 ORDER BY created, job_id`;
 
-export async function findJobs(session: Session, type: 'BACKUP' | 'RESTORE', mention: string): Promise<NativeJob[]> {
-  return (await session.query(FIND, [type, mention])).map((row) => {
+export async function findJobs(
+  session: Session,
+  type: 'BACKUP' | 'RESTORE',
+  mention: string,
+  versionNumber: number,
+): Promise<NativeJob[]> {
+  const rows = await withInternals(session, versionNumber, async () => await session.query(FIND, [type, mention]));
+  return rows.map((row) => {
     const status = String(row['status']);
     return {
       id: String(row['job_id']),

@@ -60,8 +60,15 @@ export function nativeOperations({ evict, info, use }: NativeAccess): NativeOper
     },
     startBackup: async (order, signal) => jobId(await run('BACKUP', statements.backup(order), signal)),
     startRestore: async (order, signal) => jobId(await run('RESTORE', statements.restore(order), signal)),
-    jobs: async (type, mention, signal) =>
-      await use(undefined, 'read', async (session) => await findJobs(session, type, mention), signal),
+    jobs: async (type, mention, signal) => {
+      const { versionNumber } = await info();
+      return await use(
+        undefined,
+        'read',
+        async (session) => await findJobs(session, type, mention, versionNumber),
+        signal,
+      );
+    },
     cancelJob: async (id, signal) => {
       await plain('CANCEL JOB', sql`CANCEL JOB ${statements.number(id)}`, signal);
     },
