@@ -4,7 +4,8 @@ import { Conversion, type ConvertOptions, type Note } from './conversion.ts';
 import { convertBackup, convertCopy, convertRestore } from './db-operator-jobs.ts';
 import { DB_OPERATOR, convertServer } from './db-operator-servers.ts';
 import { convertDatabase, convertSchema, convertUser } from './db-operator-sql.ts';
-import { convertProviderSql, isProviderSql } from './provider-sql.ts';
+import { convertProviderSql } from './provider-sql.ts';
+import { isProviderSql } from './provider-sql-config.ts';
 
 type Convert = (conversion: Conversion, object: KubeObject) => void;
 

@@ -1,15 +1,9 @@
 /** The kinds of crossplane-contrib/provider-sql, cluster-scoped and namespaced. Most fields keep their names. */
-import type { KubeObject, ProviderConfigReference } from '../../api/kind.ts';
+import type { KubeObject } from '../../api/kind.ts';
 import { type Conversion, fieldsOf, given, specOf, textOf } from './conversion.ts';
+import { convertConfig, engineOf, serverOf } from './provider-sql-config.ts';
 
 type Fields = Record<string, unknown>;
-
-const GROUP = /^(postgresql|mysql|mssql)\.sql\.(m\.)?crossplane\.io\/v1alpha1$/;
-
-export const isProviderSql = ({ apiVersion }: KubeObject): boolean => GROUP.test(apiVersion);
-
-const engineOf = ({ apiVersion }: KubeObject): string => GROUP.exec(apiVersion)?.[1] ?? '';
-const isNamespaced = ({ apiVersion }: KubeObject): boolean => GROUP.exec(apiVersion)?.[2] !== undefined;
 
 /** `x`, `xRef` and `xSelector`, without namespaces: references stay inside one. */
 function referred(conversion: Conversion, object: KubeObject, from: string, to = from): Fields {
@@ -217,15 +211,6 @@ function addPublic(conversion: Conversion, object: KubeObject, database: Fields)
   });
 }
 
-function serverOf(object: KubeObject): ProviderConfigReference {
-  const { kind, name } = fieldsOf(specOf(object)['providerConfigRef']);
-  return {
-    // What was of the cluster served everybody.
-    kind: isNamespaced(object) && kind === 'ProviderConfig' ? 'ProviderConfig' : 'ClusterProviderConfig',
-    name: textOf(name) ?? 'default',
-  };
-}
-
 /** Every policy but Delete, for what was to stay on the server. */
 const isKept = (object: KubeObject): boolean => {
   const { deletionPolicy, managementPolicies } = specOf(object);
@@ -271,69 +256,4 @@ function secretOf(conversion: Conversion, object: KubeObject): string | undefine
       `its connection Secret was in ${JSON.stringify(namespace)}; it is in the namespace of the resource now`,
     );
   return textOf(name);
-}
-
-const TLS: Record<string, string> = {
-  true: 'verify-full',
-  'skip-verify': 'require',
-  preferred: 'prefer',
-  custom: 'verify-full',
-};
-
-function convertConfig(conversion: Conversion, object: KubeObject, engine: string): void {
-  const spec = specOf(object);
-  const credentials = fieldsOf(spec['credentials']);
-  const isOwn = isNamespaced(object) && object.kind === 'ProviderConfig';
-  const { name, namespace } = fieldsOf(credentials['connectionSecretRef']);
-  const isMysql = engine === 'mysql';
-  const mode = isMysql
-    ? (TLS[textOf(spec['tls']) ?? 'preferred'] ?? 'verify-full')
-    : (textOf(spec['sslMode']) ?? 'verify-full');
-  if (mode !== 'verify-full') conversion.note(object, `tls.mode ${mode} does not check who answers: set verify-full`);
-  conversion.addConfig(
-    isOwn ? 'ProviderConfig' : 'ClusterProviderConfig',
-    object.metadata.name,
-    conversion.namespaceOf(object),
-    {
-      engine: isMysql ? 'mysql' : 'postgres',
-      credentials: given({
-        source: 'Secret',
-        secretRef: { name, ...(isOwn ? {} : { namespace: namespace ?? conversion.options.namespace }) },
-        secretKeyMapping: credentials['secretKeyMapping'],
-      }),
-      tls: { mode, ...(isMysql ? certificates(conversion, object, isOwn) : {}) },
-      defaultDatabase: isMysql ? undefined : spec['defaultDatabase'],
-      ...(isOwn ? {} : sharing(conversion, object)),
-    },
-  );
-}
-
-/** Whoever used it may go on to. */
-function sharing(conversion: Conversion, object: KubeObject): Fields {
-  const users = ['Database', 'Role', 'Grant', 'Schema', 'Extension', 'DefaultPrivileges', 'User'].flatMap((kind) =>
-    conversion.all(kind, object.apiVersion).filter((one) => serverOf(one).name === object.metadata.name),
-  );
-  const names = [...new Set(users.map((one) => conversion.namespaceOf(one)))].toSorted();
-  conversion.note(
-    object,
-    'namespaces were not kept apart: isolation None keeps that; Namespace, the default, lets each name only what it manages itself',
-  );
-  return {
-    allowedNamespaces: { names: names.length === 0 ? [conversion.options.namespace] : names },
-    isolation: 'None',
-  };
-}
-
-function certificates(conversion: Conversion, object: KubeObject, isOwn: boolean): Fields {
-  const config = fieldsOf(specOf(object)['tlsConfig']);
-  const ref = (field: string): Fields => fieldsOf(fieldsOf(config[field])['secretRef']);
-  const [ca, cert, key] = [ref('caCert'), ref('clientCert'), ref('clientKey')];
-  const place = ({ name, namespace }: Fields): Fields => ({ name, ...(isOwn ? {} : { namespace }) });
-  if (Object.keys(cert).length > 0 && cert['name'] !== key['name'])
-    conversion.lost(object, 'tlsConfig: certificate and key of the client have to be in one Secret');
-  return given({
-    caSecretRef: Object.keys(ca).length === 0 ? undefined : { ...place(ca), key: ca['key'] },
-    clientCertSecretRef:
-      Object.keys(cert).length === 0 ? undefined : { ...place(cert), certKey: cert['key'], keyKey: key['key'] },
-  });
 }
