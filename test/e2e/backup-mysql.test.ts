@@ -84,12 +84,13 @@ describe.each(servers)('$engine', ({ engine }) => {
     const status = async () => atProvider(await get(world.cluster, 'BackupSchedule', namespace, 'nightly'));
     const name = await waitFor('there is a CronJob', async () => {
       const { cronJobName } = await status();
-      return (await world.cluster.get('cronjob', String(cronJobName), '-n', namespace)) && String(cronJobName);
+      await world.cluster.get('cronjob', String(cronJobName), '-n', namespace);
+      return String(cronJobName);
     });
     await world.cluster.kubectl(['create', 'job', 'by-hand', `--from=cronjob/${name}`, '-n', namespace]);
     const backup = await waitFor('it has succeeded', async () => {
       const { lastBackup, lastFailureMessage } = await status();
-      if (lastFailureMessage !== undefined) return { failed: lastFailureMessage } as Record<string, unknown>;
+      if (lastFailureMessage !== undefined) throw new Error(JSON.stringify(lastFailureMessage));
       return lastBackup as Record<string, unknown> | undefined;
     });
     expect(backup).toMatchObject({ engine });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { KubeObject } from '../../provider/api/kind.ts';
 import { ScheduleMetrics } from '../../provider/controllers/jobs/schedule-metrics.ts';
-import { RULES } from '../../provider/controllers/jobs/store.ts';
+import { RULES } from '../../provider/controllers/jobs/permitted.ts';
 import { exposeServers } from '../../provider/controllers/server-metrics.ts';
 import { parseFlags } from '../../provider/flags.ts';
 import { parseManifests } from '../../provider/local/manifests.ts';

@@ -38,7 +38,7 @@ const config = (kind: ProviderConfig['kind'], namespace: string | undefined, ref
 
 test('a storage of a shared configuration reads the Secrets of the platform, and only its own folder may be read', async () => {
   const resolved = await resolvePlace(
-    { name: 'main' } as Storage,
+    { name: 'main' },
     'tenant',
     config('ClusterProviderConfig', undefined, { namespace: 'platform' }),
     secretAt,
@@ -61,9 +61,7 @@ test('a storage of a shared configuration reads the Secrets of the platform, and
 
 test('a namespaced configuration reads its own namespace, whatever it says', async () => {
   const own = config('ProviderConfig', 'tenant', { namespace: 'platform' });
-  expect((await resolvePlace({ name: 'main' } as Storage, 'tenant', own, secretAt)).files['access-key-id']).toBe(
-    'tenant-id',
-  );
+  expect((await resolvePlace({ name: 'main' }, 'tenant', own, secretAt)).files['access-key-id']).toBe('tenant-id');
 });
 
 test('a storage of a resource reads the namespace of the resource', async () => {
@@ -76,17 +74,17 @@ test('a storage of a resource reads the namespace of the resource', async () => 
 
 test('what is missing is named', async () => {
   const own = config('ProviderConfig', 'tenant', {});
-  await expect(resolvePlace({ name: 'other' } as Storage, 'tenant', own, secretAt)).rejects.toMatchObject({
+  await expect(resolvePlace({ name: 'other' }, 'tenant', own, secretAt)).rejects.toMatchObject({
     reason: 'StorageNotFound',
     message: expect.stringContaining('it has main'),
   });
   const gone = config('ProviderConfig', 'tenant', { name: 'gone' });
-  await expect(resolvePlace({ name: 'main' } as Storage, 'tenant', gone, secretAt)).rejects.toMatchObject({
+  await expect(resolvePlace({ name: 'main' }, 'tenant', gone, secretAt)).rejects.toMatchObject({
     reason: 'SecretNotFound',
     message: expect.stringContaining('tenant/gone'),
   });
   const key = config('ProviderConfig', 'tenant', { secretAccessKeyKey: 'nope' });
-  await expect(resolvePlace({ name: 'main' } as Storage, 'tenant', key, secretAt)).rejects.toMatchObject({
+  await expect(resolvePlace({ name: 'main' }, 'tenant', key, secretAt)).rejects.toMatchObject({
     reason: 'SecretKeyNotFound',
     message: expect.stringContaining('"nope"'),
   });

@@ -2,17 +2,16 @@
  * BackupSchedule, RestoreSchedule and CopySchedule as external resources: the external object is a CronJob (two, with a
  * scheduled test restore). Its Jobs are born suspended and driven as those of runs that happen once.
  */
-import type { BackupScheduleParameters } from '../../api/backup-schedule.ts';
-import type { KindDefinition, KubeObject, Managed } from '../../api/kind.ts';
-import { cronJobObject } from '../../backup/job-spec.ts';
+import type { KindDefinition, Managed } from '../../api/kind.ts';
 import { isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ConnectOptions, ExternalClient, ExternalConnector, Observation } from '../../runtime/managed/external.ts';
 import { parseDuration } from '../duration.ts';
-import { fingerprint, isAsWanted } from './cron-diff.ts';
+import { isAsWanted } from './cron-diff.ts';
 import type { RunDriver, Situation } from './driver.ts';
 import { jitterOf, jobName, LABEL, NOTE, type RunRole } from './names.ts';
-import { jobPlan, metadataOf, namespaceOf, turnsOf } from './plans.ts';
+import { turnsOf } from './plans.ts';
 import { Removal } from './removal.ts';
+import { fieldsOf, wantedCronJobs } from './schedule-cron.ts';
 import type { ScheduleObserver } from './schedule-metrics.ts';
 import { conditionsOf, isRecorded, type ScheduleStatus, withOutcome } from './schedule-status.ts';
 import { missedRun, nextRun } from './schedule-times.ts';
@@ -29,8 +28,6 @@ export interface ScheduleConnectorOptions {
   pollMs: number;
   now: () => Date;
 }
-
-type Fields = Omit<BackupScheduleParameters, 'verify'> & { verify?: BackupScheduleParameters['verify'] };
 
 /** How soon to look again when an outcome has been recorded and its run is to be cleaned up, in ms. */
 const SOON_MS = 250;
@@ -222,7 +219,7 @@ class ScheduleExternal implements ExternalClient {
     const existing = store.cronJobsOf(resource.metadata.uid ?? '');
     try {
       this.#options.services.guard.check(resource);
-      const wanted = await this.#wanted(resource, signal);
+      const wanted = await wantedCronJobs(resource, this.#options, signal);
       for (const object of wanted) {
         const there = existing.find(({ metadata }) => metadata.name === object.metadata.name);
         if (there === undefined || !isAsWanted(there, object))
@@ -241,33 +238,6 @@ class ScheduleExternal implements ExternalClient {
       this.#problem ??= error;
     }
     return existing.find(({ metadata }) => metadata.name === jobName(resource));
-  }
-
-  async #wanted(resource: Managed, signal: AbortSignal): Promise<KubeObject[]> {
-    const { definition, services, workOf } = this.#options;
-    const fields = fieldsOf(resource);
-    const roles: { role: RunRole; schedule: string }[] = [{ role: 'run', schedule: fields.schedule }];
-    if (fields.verify !== undefined) roles.push({ role: 'verify', schedule: fields.verify.schedule });
-    const objects: KubeObject[] = [];
-    for (const { role, schedule } of roles) {
-      const work = workOf(resource, role);
-      const plan = jobPlan(resource, role, await work.layout(signal), work, services);
-      const metadata = metadataOf(resource, role, namespaceOf(resource, work, services), definition);
-      const object = cronJobObject(metadata, {
-        ...plan,
-        // The limits of history say how many are kept.
-        ttlSecondsAfterFinished: undefined,
-        schedule,
-        timeZone: fields.timeZone,
-        suspend: fields.suspend,
-        concurrencyPolicy: fields.concurrencyPolicy,
-        startingDeadlineSeconds: fields.startingDeadlineSeconds,
-        successfulJobsHistoryLimit: fields.successfulJobsHistoryLimit,
-        failedJobsHistoryLimit: fields.failedJobsHistoryLimit,
-      });
-      objects.push(fingerprint(object));
-    }
-    return objects;
   }
 
   #times(resource: Managed, cronJob: CronJob | undefined, notes: Observation['notes'], status: ScheduleStatus) {
@@ -296,8 +266,6 @@ function unready(main: CronJob | undefined, stuck: string | undefined): Pick<Obs
   if (main === undefined) return { unready: { reason: 'Creating', message: 'its CronJob has not been made yet' } };
   return stuck === undefined ? {} : { unready: { reason: 'Waiting', message: stuck } };
 }
-
-const fieldsOf = (resource: Managed): Fields => resource.spec.forProvider as unknown as Fields;
 
 const roleOf = (job: Job): RunRole => (job.metadata.labels?.[LABEL.role] ?? 'run') as RunRole;
 

@@ -3,11 +3,12 @@ import type { KubeObject } from '../../api/kind.ts';
 import { ResourceError } from '../../resources/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
-import { isAlreadyExists, isKubeError, isNotFound } from '../../runtime/kube/errors.ts';
+import { isAlreadyExists, isNotFound } from '../../runtime/kube/errors.ts';
 import { Reflector } from '../../runtime/kube/reflector.ts';
 import { keyOf, type Resource, SECRETS } from '../../runtime/kube/resource.ts';
 import type { Log } from '../../runtime/log.ts';
 import { LABEL, RUN_FINALIZER } from './names.ts';
+import { permitted } from './permitted.ts';
 
 export const JOBS: Resource = { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true };
 export const CRON_JOBS: Resource = {
@@ -274,32 +275,3 @@ export const endOf = (job: Job): JobCondition | undefined =>
 
 export const isRunning = (job: Job): boolean =>
   isReleased(job) && endOf(job) === undefined && job.metadata.deletionTimestamp === undefined;
-
-async function permitted<T>(
-  verb: string,
-  resource: Resource,
-  namespace: string | undefined,
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    // Forbidden is also the answer of a namespace that is going away, which no rule would change.
-    if (!isKubeError(error) || error.status !== 403 || !error.message.includes('cannot')) throw error;
-    const where = namespace === undefined ? 'in any namespace' : `in namespace ${JSON.stringify(namespace)}`;
-    const rule = { apiGroups: [resource.group], resources: [resource.plural], verbs: RULES[resource.plural] };
-    throw new ResourceError(
-      'MissingPermission',
-      `the provider may not ${verb} ${resource.plural} ${where}; its ServiceAccount needs the rule ${JSON.stringify(rule)}, e.g. from examples/install`,
-      { cause: error },
-    );
-  }
-}
-
-/** All that is done with each kind, so that one edit of a role is enough. */
-export const RULES: Record<string, readonly string[]> = {
-  jobs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
-  cronjobs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
-  pods: ['list'],
-  secrets: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
-};

@@ -14,7 +14,8 @@ import { codeOf } from '../errors.ts';
 import type { MysqlInfo } from '../info.ts';
 import { readDatabaseContents } from '../reads/contents.ts';
 import { type ConnectionSession, type Session, UNLIMITED_MS } from '../session.ts';
-import { account, ident, integer, join, keyword, literal, qualified, type Sql, sql, word } from '../sql.ts';
+import { account, ident, join, literal, qualified, sql, word } from '../sql.ts';
+import { DUMP, exists, grant, isDefiner, kill, LOAD, revoke, sessionsIn } from './logins.ts';
 import { dropPrograms, dropTriggers, isBegun, isMoved, keep, markMoved, remake, tablesOf } from './programs.ts';
 
 export interface JobSessions {
@@ -32,27 +33,6 @@ export interface JobSessions {
 
 const RUN_PREFIX = 'xdatabase_run_';
 const DATABASE_PREFIX = /^xdatabase_(beside|replaced)_/;
-const LOAD = [
-  'SELECT',
-  'INSERT',
-  'UPDATE',
-  'DELETE',
-  'CREATE',
-  'DROP',
-  'REFERENCES',
-  'INDEX',
-  'ALTER',
-  'CREATE TEMPORARY TABLES',
-  'LOCK TABLES',
-  'EXECUTE',
-  'CREATE VIEW',
-  'SHOW VIEW',
-  'CREATE ROUTINE',
-  'ALTER ROUTINE',
-  'EVENT',
-  'TRIGGER',
-] as const;
-const DUMP = ['SELECT', 'SHOW VIEW', 'TRIGGER', 'EVENT', 'LOCK TABLES'] as const;
 /** MariaDB 11.3 tells the right to see a routine from all others. */
 const SHOW_CREATE_ROUTINE = 110_300;
 const ATTEMPTS = 5;
@@ -237,45 +217,6 @@ export class MysqlJobs implements JobOperations {
 }
 
 const DENIED: ReadonlySet<string> = new Set(['1044', '1045', '1142', '1227']);
-
-const PRIVILEGES: readonly string[] = LOAD;
-
-const grant = (privileges: readonly string[], database: string, login: string, info: MysqlInfo): Sql =>
-  sql`GRANT ${join(privileges.map((privilege) => keyword(privilege, PRIVILEGES)))} ON ${ident(patternOf(database, info))}.* TO ${account(login)}`;
-
-const revoke = (database: string, login: string, info: MysqlInfo): Sql =>
-  sql`REVOKE ${join(LOAD.map((privilege) => keyword(privilege, PRIVILEGES)))} ON ${ident(patternOf(database, info))}.* FROM ${account(login)}`;
-
-const exists = async (session: Session, name: string): Promise<boolean> =>
-  (await session.query(sql`SELECT 1 AS one FROM mysql.user WHERE User = ${literal(name)} AND Host = '%'`)).length > 0;
-
-async function isDefiner(session: Session, name: string): Promise<boolean> {
-  const definer = literal(`${name}@%`);
-  const rows = await session.query(
-    sql`SELECT 1 AS one FROM information_schema.VIEWS WHERE DEFINER = ${definer}
-      UNION ALL SELECT 1 FROM information_schema.ROUTINES WHERE DEFINER = ${definer}
-      UNION ALL SELECT 1 FROM information_schema.TRIGGERS WHERE DEFINER = ${definer}
-      UNION ALL SELECT 1 FROM information_schema.EVENTS WHERE DEFINER = ${definer}`,
-  );
-  return rows.length > 0;
-}
-
-async function kill(session: Session, id: number): Promise<void> {
-  try {
-    await session.execute(sql`KILL ${integer(id)}`);
-  } catch (error) {
-    // It has just ended.
-    if (codeOf(error) !== '1094') throw error;
-  }
-}
-
-/** Ends the sessions of others in a database, or counts them. */
-async function sessionsIn(session: Session, database: string, end: boolean): Promise<number> {
-  const others = (await session.query(sql`SHOW PROCESSLIST`)).filter((row) => row['db'] === database);
-  if (!end) return others.length;
-  for (const row of others) await kill(session, Number(row['Id']));
-  return 0;
-}
 
 /** All tables change places in one statement; what was kept of the programs is made anew until it is all there. */
 async function move(session: ConnectionSession, target: string, beside: string, replaced: string): Promise<void> {

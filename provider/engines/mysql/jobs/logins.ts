@@ -1,0 +1,68 @@
+/** What logins of runs may do, and who else is there. */
+import { patternOf } from '../database-pattern.ts';
+import { codeOf } from '../errors.ts';
+import type { MysqlInfo } from '../info.ts';
+import type { Session } from '../session.ts';
+import { account, ident, integer, join, keyword, literal, type Sql, sql } from '../sql.ts';
+
+/** Everything in one database. */
+export const LOAD = [
+  'SELECT',
+  'INSERT',
+  'UPDATE',
+  'DELETE',
+  'CREATE',
+  'DROP',
+  'REFERENCES',
+  'INDEX',
+  'ALTER',
+  'CREATE TEMPORARY TABLES',
+  'LOCK TABLES',
+  'EXECUTE',
+  'CREATE VIEW',
+  'SHOW VIEW',
+  'CREATE ROUTINE',
+  'ALTER ROUTINE',
+  'EVENT',
+  'TRIGGER',
+] as const;
+export const DUMP = ['SELECT', 'SHOW VIEW', 'TRIGGER', 'EVENT', 'LOCK TABLES'] as const;
+
+const PRIVILEGES: readonly string[] = LOAD;
+
+export const grant = (privileges: readonly string[], database: string, login: string, info: MysqlInfo): Sql =>
+  sql`GRANT ${join(privileges.map((privilege) => keyword(privilege, PRIVILEGES)))} ON ${ident(patternOf(database, info))}.* TO ${account(login)}`;
+
+export const revoke = (database: string, login: string, info: MysqlInfo): Sql =>
+  sql`REVOKE ${join(LOAD.map((privilege) => keyword(privilege, PRIVILEGES)))} ON ${ident(patternOf(database, info))}.* FROM ${account(login)}`;
+
+export const exists = async (session: Session, name: string): Promise<boolean> =>
+  (await session.query(sql`SELECT 1 AS one FROM mysql.user WHERE User = ${literal(name)} AND Host = '%'`)).length > 0;
+
+export async function isDefiner(session: Session, name: string): Promise<boolean> {
+  const definer = literal(`${name}@%`);
+  const rows = await session.query(
+    sql`SELECT 1 AS one FROM information_schema.VIEWS WHERE DEFINER = ${definer}
+      UNION ALL SELECT 1 FROM information_schema.ROUTINES WHERE DEFINER = ${definer}
+      UNION ALL SELECT 1 FROM information_schema.TRIGGERS WHERE DEFINER = ${definer}
+      UNION ALL SELECT 1 FROM information_schema.EVENTS WHERE DEFINER = ${definer}`,
+  );
+  return rows.length > 0;
+}
+
+export async function kill(session: Session, id: number): Promise<void> {
+  try {
+    await session.execute(sql`KILL ${integer(id)}`);
+  } catch (error) {
+    // It has just ended.
+    if (codeOf(error) !== '1094') throw error;
+  }
+}
+
+/** Ends the sessions of others in a database, or counts them. */
+export async function sessionsIn(session: Session, database: string, end: boolean): Promise<number> {
+  const others = (await session.query(sql`SHOW PROCESSLIST`)).filter((row) => row['db'] === database);
+  if (!end) return others.length;
+  for (const row of others) await kill(session, Number(row['Id']));
+  return 0;
+}
