@@ -72,7 +72,7 @@ test('without the right to Jobs all else works, and a Backup names the rule that
     /may not list jobs.*\\"apiGroups\\":\[\\"batch\\"\].*create.*examples\/install/,
   );
 
-  const text = await readFile(join(import.meta.dirname, '../../examples/install/provider.yaml'), 'utf8');
+  const text = await readFile(join(import.meta.dirname, '../../examples/install/30-rbac.yaml'), 'utf8');
   const documents = parseAllDocuments(text).map((document) => document.toJS() as KubeObject);
   await cluster.apply(documents.filter(({ kind }) => kind.startsWith('ClusterRole')));
   await waitFor(
