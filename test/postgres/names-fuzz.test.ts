@@ -189,8 +189,7 @@ describe.each(circumstances)('any names and passwords on PostgreSQL %i as %s', (
           [],
           n.database,
         );
-        const grant = (spec: object): Story =>
-          new Story(place, new GrantPlanner(privilegeTables) as never, 'grant', spec);
+        const grant = (spec: object): Story => new Story(place, new GrantPlanner(privilegeTables), 'grant', spec);
         await reconcile(
           grant({
             ...database,
@@ -212,7 +211,7 @@ describe.each(circumstances)('any names and passwords on PostgreSQL %i as %s', (
         await reconcile(grant({ ...database, schema: n.schema, role: n.group, tables: ['*'], privileges: ['DELETE'] }));
         await reconcile(grant({ role: n.app, memberOf: n.group }));
         await reconcile(
-          new Story(place, new DefaultPrivilegesPlanner(privilegeTables) as never, 'defaults', {
+          new Story(place, new DefaultPrivilegesPlanner(privilegeTables), 'defaults', {
             ...database,
             targetRole: n.owner,
             role: n.group,
