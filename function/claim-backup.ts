@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { backupFields } from '../provider/api/backup-fields.ts';
 import { BackupScheduleKind } from '../provider/api/backup-schedule.ts';
+import { nativeRestore, nativeSchedule } from '../provider/api/native-fields.ts';
 import { cron, timeZone, timestamp } from '../provider/api/text.ts';
 import { identitySecretRef, objectName, serverRef, sqlName } from './claim-fields.ts';
 
@@ -30,6 +31,7 @@ export const backup = z
       .optional()
       .describe('What becomes of the files when the claim is deleted: Keep (by default) or Delete.'),
     suspend: z.boolean().optional().describe('Whether no new backup is started.'),
+    cockroachdb: nativeSchedule,
   })
   .optional();
 
@@ -73,6 +75,7 @@ const restoreFrom = z
     before: timestamp.optional().describe('Takes the newest backup that was finished before this time.'),
     verifiedOnly: z.boolean().optional().describe('Takes only a backup that a test restore has proved good.'),
     identitySecretRef,
+    cockroachdb: nativeRestore,
   })
   .meta({
     'x-kubernetes-validations': [

@@ -33,7 +33,7 @@ export const defaultable = {
         .min(1)
         .max(65_536)
         .optional()
-        .describe('PostgreSQL: SQL that runs once in the new database, as its owner.'),
+        .describe('PostgreSQL and CockroachDB: SQL that runs once in the new database, as its owner.'),
     })
     .optional()
     .describe('How the database is made.'),

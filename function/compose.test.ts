@@ -98,8 +98,31 @@ describe('what is composed', () => {
   });
 });
 
+describe('on CockroachDB', () => {
+  test('SQL runs once in the new database, and backups have what the server itself has for them', () => {
+    const cockroachdb = { passphraseSecretRef: { name: 'key' }, fullBackup: 'Always' };
+    const resources = resourcesOf(
+      call({
+        engine: 'cockroachdb',
+        database: { initSQL: 'CREATE TABLE t (id int)' },
+        backup: { schedule: '0 3 * * *', storage: 'main', cockroachdb },
+      }),
+    );
+    expect(resources['database']?.spec.forProvider).toMatchObject({ initSQL: 'CREATE TABLE t (id int)' });
+    expect(resources['backup']?.spec.forProvider).toMatchObject({ cockroachdb });
+  });
+
+  test('data comes from an encrypted backup', () => {
+    const cockroachdb = { kmsUri: 'external://key' };
+    const source = { restoreFrom: { database: 'other', storage: 'main', cockroachdb } };
+    const resources = resourcesOf(call({ engine: 'cockroachdb', source }));
+    expect(resources['source']?.spec.forProvider).toMatchObject({ cockroachdb });
+  });
+});
+
 describe('what is refused', () => {
   const long = 'x'.repeat(60);
+  const nightly = { schedule: '0 3 * * *', storage: 'main' };
   test.each<[Json, string]>([
     [{ serverRef: undefined }, 'spec.serverRef: serverRef or class is required'],
     [{ class: 'a' }, 'spec.class: cannot be combined with serverRef'],
@@ -122,6 +145,24 @@ describe('what is refused', () => {
     [{ engine: 'mariadb', extensions: [{ name: 'a' }] }, 'spec.extensions: are not known to mariadb'],
     [{ engine: 'cockroachdb', extensions: [{ name: 'a' }] }, 'spec.extensions: are not known to cockroachdb'],
     [{ engine: 'cockroachdb', database: { encoding: 'UTF8' } }, 'spec.database.encoding: is not known to cockroachdb'],
+    [{ engine: 'mysql', database: { initSQL: 'SELECT 1' } }, 'spec.database.initSQL: is not known to mysql'],
+    [
+      { engine: 'cockroachdb', backup: { ...nightly, retention: { keepLast: 3 } } },
+      'spec.backup.retention: is not known to cockroachdb: let a lifecycle rule of the bucket remove old backups',
+    ],
+    [
+      { engine: 'cockroachdb', backup: { ...nightly, timeZone: 'Europe/Amsterdam' } },
+      'spec.backup.timeZone: is not known to cockroachdb: write the schedule in UTC',
+    ],
+    [{ backup: { ...nightly, cockroachdb: {} } }, 'spec.backup.cockroachdb: is not known to postgres'],
+    [
+      { engine: 'cockroachdb', source: { copyFrom: { name: 'other' } } },
+      'spec.source.copyFrom: is not known to cockroachdb: use restoreFrom',
+    ],
+    [
+      { engine: 'cockroachdb', source: { restoreFrom: { name: 'other', storage: 'main', verifiedOnly: true } } },
+      'spec.source.restoreFrom.verifiedOnly: is not known to cockroachdb',
+    ],
     [{ engine: 'mysql', database: { connectionLimit: 1 } }, 'spec.database.connectionLimit: is not known to mysql'],
     [{ writeConnectionSecretToRef: { name: 'orders-app' } }, '"orders-app" is the Secret of role app'],
     [

@@ -57,6 +57,9 @@ const quoted = (name: string): string => JSON.stringify(name);
 
 export const hasGroups = (engine: EngineName): boolean => engine === 'postgres' || engine === 'cockroachdb';
 
+/** Whether the server makes its backups itself, and has no part in what only tools beside it do. */
+export const makesOwnBackups = (engine: EngineName): boolean => engine === 'cockroachdb';
+
 function checkName(path: string, name: string, limit: number, reserved: readonly string[]): void {
   const bytes = Buffer.byteLength(name);
   if (bytes > limit) throw new ClaimError(path, `${quoted(name)} has ${bytes} bytes; allowed: ${limit}`);

@@ -2,9 +2,10 @@
 import type { BackupSchedule } from '../../provider/api/backup-schedule.ts';
 import type { Copy } from '../../provider/api/copy.ts';
 import type { Restore } from '../../provider/api/restore.ts';
+import { refusedField } from '../../provider/backup/native/refusals.ts';
 import type { ClaimBackup, ClaimSource } from '../claim.ts';
 import { ClaimError } from '../errors.ts';
-import type { World } from '../world.ts';
+import { makesOwnBackups, type World } from '../world.ts';
 import type { ComposedSet, Wanted } from './composed.ts';
 
 export const BACKUP_KEY = 'backup';
@@ -15,8 +16,20 @@ const storageOf = (path: string, name: string | undefined): { name: string } => 
   return { name };
 };
 
+/** Refused here already, where whoever wrote the claim sees it. */
+function checkNative({ engine }: World, path: string, fields: Readonly<Record<string, unknown>>): void {
+  if (!makesOwnBackups(engine)) {
+    if (fields['cockroachdb'] !== undefined) throw new ClaimError(`${path}.cockroachdb`, `is not known to ${engine}`);
+    return;
+  }
+  const refused = refusedField(fields);
+  if (refused !== undefined)
+    throw new ClaimError(`${path}.${refused.field}`, `is not known to ${engine}: ${refused.remedy}`);
+}
+
 export function expandBackup(world: World, backup: ClaimBackup, composed: ComposedSet): void {
   const { schedule, storage, ...rest } = backup;
+  checkNative(world, 'spec.backup', rest);
   if (rest.encryption !== undefined && rest.verify !== undefined && rest.verify.identitySecretRef === undefined)
     throw new ClaimError('spec.backup.verify.identitySecretRef', 'is required when backups are encrypted');
   const wanted: Wanted<BackupSchedule> = {
@@ -45,6 +58,8 @@ export function expandSource(world: World, source: ClaimSource, composed: Compos
   const target = { targetDatabase: world.database, mode: 'FailIfNotEmpty' as const };
   const { copyFrom, restoreFrom } = source;
   if (copyFrom !== undefined) {
+    if (makesOwnBackups(world.engine))
+      throw new ClaimError('spec.source.copyFrom', `is not known to ${world.engine}: use restoreFrom`);
     if (copyFrom.database === world.database && copyFrom.serverRef === undefined)
       throw new ClaimError('spec.source.copyFrom.database', 'is the database itself');
     if (copyFrom.name === world.name) throw new ClaimError('spec.source.copyFrom.name', 'is this claim itself');
@@ -58,7 +73,10 @@ export function expandSource(world: World, source: ClaimSource, composed: Compos
     composed.add(SOURCE_KEY, 'Copy', wanted);
   }
   if (restoreFrom !== undefined) {
-    const { backupRef, storage, before, verifiedOnly, identitySecretRef } = restoreFrom;
+    const { backupRef, storage, before, verifiedOnly, identitySecretRef, cockroachdb } = restoreFrom;
+    checkNative(world, 'spec.source.restoreFrom', restoreFrom);
+    if (makesOwnBackups(world.engine) && verifiedOnly === true)
+      throw new ClaimError('spec.source.restoreFrom.verifiedOnly', `is not known to ${world.engine}: remove it`);
     const wanted: Wanted<Restore> = {
       ...(backupRef === undefined ? sourceDatabase(world, restoreFrom) : {}),
       source: {
@@ -68,6 +86,7 @@ export function expandSource(world: World, source: ClaimSource, composed: Compos
         verifiedOnly: verifiedOnly ?? false,
       },
       identitySecretRef,
+      cockroachdb,
       ...target,
     };
     composed.add(SOURCE_KEY, 'Restore', wanted);

@@ -3,14 +3,14 @@ import { ClaimError } from '../errors.ts';
 import { hasGroups, type World } from '../world.ts';
 import type { ComposedSet, Wanted } from './composed.ts';
 
-const LOCALE = ['localeProvider', 'locale', 'initSQL'] as const;
+const LOCALE = ['localeProvider', 'locale'] as const;
 
 /** Fields of `spec.database` that an engine has nothing for. */
 const UNKNOWN = {
   postgres: [],
   cockroachdb: ['encoding', 'collation', 'connectionLimit', ...LOCALE],
-  mysql: ['connectionLimit', 'settings', ...LOCALE],
-  mariadb: ['connectionLimit', 'settings', ...LOCALE],
+  mysql: ['connectionLimit', 'settings', 'initSQL', ...LOCALE],
+  mariadb: ['connectionLimit', 'settings', 'initSQL', ...LOCALE],
 } as const;
 
 /** The database itself. Where the engine has owners, the group owns it, so that logins can come and go. */

@@ -22,8 +22,14 @@ const BACKUP: readonly [field: string, isAsked: (value: unknown) => boolean, rem
   ['identitySecretRef', (value) => value !== undefined, 'use cockroachdb.passphraseSecretRef or cockroachdb.kmsUri'],
 ];
 
+/** The first field that would be without effect, and what to do instead. */
+export function refusedField(fields: Fields): { field: string; remedy: string } | undefined {
+  const [field, , remedy] = BACKUP.find(([name, isAsked]) => isAsked(fields[name])) ?? [];
+  return field === undefined || remedy === undefined ? undefined : { field, remedy };
+}
+
 /** Throws InvalidSpec for a field that would be without effect. */
 export function refuseWhatOthersDo(fields: Fields): void {
-  for (const [field, isAsked, remedy] of BACKUP)
-    if (isAsked(fields[field])) throw invalidSpec(`forProvider.${field}: not with CockroachDB; ${remedy}`);
+  const refused = refusedField(fields);
+  if (refused !== undefined) throw invalidSpec(`forProvider.${refused.field}: not with CockroachDB; ${refused.remedy}`);
 }

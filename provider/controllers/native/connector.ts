@@ -21,6 +21,14 @@ const CLIENTS: Readonly<Record<string, (context: NativeContext) => ExternalClien
   Restore: (context) => new NativeRestore(context),
 };
 
+/** For kinds that CockroachDB has nothing for. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  Copy: 'make a Backup of the source, and a Restore with sourceDatabase',
+  CopySchedule:
+    'make a BackupSchedule of the source, and a Restore with sourceDatabase whenever the copy is to be renewed',
+  RestoreSchedule: 'make a Restore each time',
+};
+
 export class NativeConnector implements ExternalConnector {
   readonly #options: NativeConnectorOptions;
   readonly #next = new Map<string, number>();
@@ -37,7 +45,7 @@ export class NativeConnector implements ExternalConnector {
       if (isDeleted(resource)) return NOTHING;
       throw new ResourceError(
         'NotSupported',
-        `CockroachDB has no ${resource.kind}: use a Backup and a Restore with sourceDatabase`,
+        `${resource.kind} is not supported on CockroachDB: ${INSTEAD[resource.kind] ?? 'remove it'}`,
         { retryable: false },
       );
     }
