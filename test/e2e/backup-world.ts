@@ -45,8 +45,14 @@ export async function toolImage(name: ToolSetName = 'postgresql-18'): Promise<Im
   return { folders: [tools.folder, path], path: [path] };
 }
 
-/** @param more Images beside those of the runner and of PostgreSQL. */
-export async function startBackupWorld(more: Record<string, Image> = {}): Promise<BackupWorld> {
+/**
+ * @param more Images beside those of the runner and of PostgreSQL.
+ * @param claims Folders that stand for PersistentVolumeClaims, by `namespace/name`.
+ */
+export async function startBackupWorld(
+  more: Record<string, Image> = {},
+  claims: Record<string, string> = {},
+): Promise<BackupWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'xdatabase-runner-'));
   const ends: (() => Promise<void>)[] = [async () => await rm(folder, { recursive: true, force: true })];
   const stop = async (): Promise<void> => {
@@ -64,7 +70,7 @@ export async function startBackupWorld(more: Record<string, Image> = {}): Promis
       [`postgres:${server.version}`]: await toolImage(),
       ...more,
     };
-    const kubelet = await Kubelet.start({ kubeconfig: cluster.kubeconfig, images });
+    const kubelet = await Kubelet.start({ kubeconfig: cluster.kubeconfig, images, claims });
     ends.push(async () => await kubelet.stop());
     await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: PLATFORM } });
     const start = async (): Promise<ProviderProcess> =>
