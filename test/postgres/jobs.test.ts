@@ -57,7 +57,8 @@ describe.each(circumstances)('a run on PostgreSQL %i with a %s as administrator'
     await expect(as('INSERT INTO s.t VALUES (1)')).rejects.toMatchObject({
       code: expect.stringMatching(/42501|25006/),
     });
-    if (kind === 'superuser')
+    // Up to 13 there is no role that can read all and write nothing: the session is read-only because it begins so.
+    if (kind === 'superuser' && major >= 14)
       await expect(as('SET transaction_read_only TO off; INSERT INTO s.t VALUES (1)')).rejects.toMatchObject({
         code: '42501',
       });
@@ -179,7 +180,14 @@ describe.each(circumstances)('a run on PostgreSQL %i with a %s as administrator'
       () => 'slept',
       () => 'ended',
     );
-    await expect.poll(async () => await place.engine.jobs.handOver(order)).toBe(1);
+    await expect
+      .poll(async () =>
+        place.server.query("SELECT FROM pg_stat_activity WHERE datname = $1 AND state = 'active'", [
+          place.name('other'),
+        ]),
+      )
+      .toHaveLength(1);
+    expect(await place.engine.jobs.handOver(order)).toBe(1);
     expect(await place.engine.jobs.handOver({ ...order, endSessions: true })).toBe(0);
     expect(await sleeper).toBe('ended');
     await place.engine.jobs.dropBeside({ name: place.name('replaced'), run: 'u-2' });

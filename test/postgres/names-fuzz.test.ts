@@ -8,6 +8,7 @@ import { DefaultPrivilegesPlanner } from '../../provider/resources/default-privi
 import { GrantPlanner } from '../../provider/resources/grant.ts';
 import { Secret } from '../../provider/resources/secret.ts';
 import { circumstances, Place, quoted, Story } from './planned.ts';
+import { propertyRuns } from './property-runs.ts';
 
 const FRAGMENTS = [
   '"',
@@ -253,7 +254,7 @@ describe.each(circumstances)('any names and passwords on PostgreSQL %i as %s', (
       }),
       {
         endOnFailure: true,
-        numRuns: Number(process.env['XDB_PROPERTY_RUNS'] ?? 100) >= 500 || process.env['CI'] === 'true' ? 15 : 5,
+        numRuns: propertyRuns(major, 4),
       },
     );
   }, 300_000);

@@ -129,8 +129,21 @@ export async function furnish(
       ({ name, schema, version }) =>
         sql`CREATE EXTENSION IF NOT EXISTS ${ident(name)} WITH SCHEMA ${ident(schema)} VERSION ${literal(version)}`,
     );
-  statements.push(sql`ALTER SCHEMA public OWNER TO ${ident(holder)}`);
+  if (!(await isPublicOutOfReach(session))) statements.push(sql`ALTER SCHEMA public OWNER TO ${ident(holder)}`);
   await session.execute(`BEGIN; ${join([...take, ...statements, ...giveBack], '; ').text}; COMMIT`);
+}
+
+/**
+ * Up to PostgreSQL 14 the schema public of a new database is the server's first superuser's, and nobody less can change it.
+ * Everybody may create in it there, so a load does without.
+ */
+const OUT_OF_REACH = `
+SELECT o.rolsuper AND NOT a.rolsuper AS out FROM pg_namespace n JOIN pg_roles o ON o.oid = n.nspowner,
+  pg_roles a WHERE n.nspname = 'public' AND a.rolname = current_user`;
+
+async function isPublicOutOfReach(session: Session): Promise<boolean> {
+  const [row] = await session.query(OUT_OF_REACH, []);
+  return row?.['out'] === true;
 }
 
 const PUBLIC_SCHEMA = `
@@ -139,9 +152,12 @@ FROM pg_namespace n CROSS JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault(
 LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE n.nspname = 'public'`;
 
 /** Inside the target: who owns the schema public, and who may do what there. */
-export async function readPublic(session: Session): Promise<{ owner: string; rights: Right[] } | undefined> {
+export async function readPublic(
+  session: Session,
+): Promise<{ owner: string; rights: Right[]; isOutOfReach: boolean } | undefined> {
   const rows = (await session.query(PUBLIC_SCHEMA, [])) as unknown as (Right & { owner: string })[];
-  return rows[0] === undefined ? undefined : { owner: rows[0].owner, rights: rows };
+  if (rows[0] === undefined) return undefined;
+  return { owner: rows[0].owner, rights: rows, isOutOfReach: await isPublicOutOfReach(session) };
 }
 
 /** Inside the database beside, before it is handed over: what the login made is the owner's, and public is as it was. */
@@ -162,7 +178,8 @@ export async function finishInside(
     sql`REASSIGN OWNED BY ${ident(login)} TO ${ident(shape.owner)}`,
   ];
   const [hasPublic] = await session.query(`SELECT 1 FROM pg_namespace WHERE nspname = 'public'`, []);
-  if (publicSchema !== undefined && hasPublic !== undefined) {
+  const isAsItWas = publicSchema?.isOutOfReach === true && (await isPublicOutOfReach(session));
+  if (publicSchema !== undefined && hasPublic !== undefined && !isAsItWas) {
     const rights = publicSchema.rights.filter(({ grantee }) => grantee !== publicSchema.owner);
     statements.push(
       sql`REVOKE ALL ON SCHEMA public FROM PUBLIC`,
