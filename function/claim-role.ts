@@ -64,7 +64,9 @@ export const role = z.object({
     .max(16)
     .meta({ 'x-kubernetes-list-type': 'set' })
     .optional()
-    .describe('PostgreSQL and CockroachDB: other group roles that it joins, by their names on the server.'),
+    .describe(
+      'Other group roles that it joins, by their names on the server. On MariaDB the first applies from login on, and the others after SET ROLE.',
+    ),
   grants: z
     .array(customGrant)
     .max(MAX_GRANTS)

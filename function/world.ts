@@ -67,8 +67,7 @@ function checkName(path: string, name: string, limit: number, reserved: readonly
   if (reserved.includes(name)) throw new ClaimError(path, `${quoted(name)} belongs to the server itself`);
 }
 
-function checkGroups(path: string, groups: readonly string[], username: string, engine: EngineName): void {
-  if (!hasGroups(engine)) throw new ClaimError(path, `is not known to ${engine}`);
+function checkGroups(path: string, groups: readonly string[], username: string): void {
   if (groups.includes(username)) throw new ClaimError(path, `${quoted(username)} is the role itself`);
 }
 
@@ -108,7 +107,7 @@ function loginsOf(spec: ClaimSpec, names: Names, naming: Naming): Login[] {
         `spec.roles[${index}].name`,
         `its Secret would be ${quoted(secretName)}, of ${secretName.length} characters; allowed: ${SECRET_NAME_CHARACTERS}`,
       );
-    if (role.memberOf !== undefined) checkGroups(`spec.roles[${index}].memberOf`, role.memberOf, username, engine);
+    if (role.memberOf !== undefined) checkGroups(`spec.roles[${index}].memberOf`, role.memberOf, username);
     return { ...role, username, secretName };
   });
 }

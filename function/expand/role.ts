@@ -35,13 +35,12 @@ const ownerFields = (world: World): Wanted<Role> => ({
 
 function onEngineWithGroups(world: World, login: Login): Wanted<Role> {
   const isOut = world.spec.suspended === true;
-  const groups = [...new Set([...groupOf(world, login.access), ...(login.memberOf ?? [])])];
   return {
     // Who may not log in has no password to give; it keeps the one that it has.
     privileges: { login: !isOut },
     ...(isOut ? {} : passwordFields(world, login)),
     connectionLimit: login.connectionLimit,
-    ...(groups.length === 0 ? {} : { memberOf: groups.map((role) => ({ role })) }),
+    ...membershipFields([...groupOf(world, login.access), ...(login.memberOf ?? [])]),
     ...(login.access === 'owner' ? ownerFields(world) : {}),
   };
 }
@@ -49,10 +48,14 @@ function onEngineWithGroups(world: World, login: Login): Wanted<Role> {
 const onMysql = (world: World, login: Login): Wanted<Role> => ({
   accountLocked: world.spec.suspended === true,
   ...passwordFields(world, login),
+  ...membershipFields(login.memberOf ?? []),
   ...(login.connectionLimit === undefined || login.connectionLimit < 0
     ? {}
     : { resourceOptions: { maxUserConnections: login.connectionLimit } }),
 });
+
+const membershipFields = (groups: readonly string[]): Wanted<Role> =>
+  groups.length === 0 ? {} : { memberOf: [...new Set(groups)].map((role) => ({ role })) };
 
 /** Only a generated password can be rotated. */
 const passwordFields = ({ spec }: World, { passwordSecretRef, passwordRotation }: Login): Wanted<Role> =>

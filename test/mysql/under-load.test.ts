@@ -1,7 +1,9 @@
 /** Changes while others use the server: nobody notices but who is meant. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Connection } from 'mysql2/promise';
+import { type Connection, createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { authPlugins } from '../../provider/engines/mysql/auth-plugins.ts';
+import { storedString } from '../../provider/engines/mysql/authentication.ts';
 import { name, Place, servers, text } from './planned.ts';
 
 /** One client that logs in and asks all the time, and another that keeps its session. */
@@ -13,8 +15,10 @@ class Hammer {
   readonly #work: Promise<void>[];
 
   constructor(place: Place, user: string, password: () => string, query: string) {
+    const login = async (): Promise<Connection> =>
+      await createConnection({ ...place.server.options({ name: user, password: password() }), authPlugins });
     const once = async (): Promise<void> => {
-      const connection = await place.server.login({ name: user, password: password() });
+      const connection = await login();
       this.logins += 1;
       try {
         await connection.query(query);
@@ -31,7 +35,7 @@ class Hammer {
     };
     let kept: Connection | undefined;
     const keeping = async (): Promise<void> => {
-      kept ??= await place.server.login({ name: user, password: password() });
+      kept ??= await login();
       await kept.query(query);
       this.queries += 1;
     };
@@ -61,6 +65,7 @@ describe.each(servers)('while clients hammer %s', (server) => {
     await place.sql(`CREATE DATABASE ${name(database)}`);
     await place.sql(`CREATE TABLE ${name(database)}.t (a int)`);
     if (place.isMariadb) await place.sql("INSTALL SONAME 'auth_ed25519'").catch(() => {});
+    if (server === 'MariaDB 11.8') await place.sql("INSTALL SONAME 'auth_parsec'").catch(() => {});
   });
   afterAll(async () => {
     await place.close();
@@ -113,17 +118,38 @@ describe.each(servers)('while clients hammer %s', (server) => {
     await hammer.stop();
   });
 
-  test('a change of the plugin keeps the sessions, the privileges and the password', async () => {
+  test('a change of the plugin, there and back, fails no query and no login', async () => {
     const story = await prepared('plugged');
-    const other = place.isMariadb ? 'ed25519' : 'sha256_password';
-    const kept = await place.server.login({ name: story.name, password: 'the first' });
-    await story.edit({ authenticationPlugin: { name: other } });
-    await kept.query(query());
-    kept.destroy();
+    const pluginNow = async () =>
+      (await place.sql<{ plugin: string }>(`SELECT plugin FROM mysql.user WHERE User = ${text(story.name)}`))[0]?.plugin;
     const usual = place.isMariadb ? 'mysql_native_password' : 'caching_sha2_password';
-    await story.edit({ authenticationPlugin: { name: usual } });
+    const others = place.isMariadb
+      ? ['ed25519', ...(server === 'MariaDB 11.8' ? ['parsec'] : [])]
+      : ['sha256_password'];
     const hammer = new Hammer(place, story.name, () => 'the first', query());
     await hammer.goOn();
+    for (const plugin of [...others, usual, ...others, usual]) {
+      expect(await story.edit({ authenticationPlugin: { name: plugin } })).toMatchObject([{ kind: 'setPassword' }]);
+      expect(await pluginNow()).toBe(plugin);
+      await hammer.goOn();
+    }
+    await hammer.stop();
+    expect(hammer.failures).toEqual([]);
+  });
+
+  test('a stored string of the same password, given with its plugin, fails no query and no login', async () => {
+    const story = await prepared('stored');
+    const hammer = new Hammer(place, story.name, () => 'the first', query());
+    await hammer.goOn();
+    for (const plugin of place.isMariadb
+      ? ['ed25519', 'mysql_native_password']
+      : ['sha256_password', 'caching_sha2_password']) {
+      const authString = (await storedString(plugin, 'the first')).toString('latin1');
+      expect(await story.edit({ authenticationPlugin: { name: plugin, authString } })).toMatchObject([
+        { kind: 'alterRole' },
+      ]);
+      await hammer.goOn();
+    }
     await hammer.stop();
     expect(hammer.failures).toEqual([]);
   });
