@@ -111,7 +111,10 @@ describe('groups that a login joins', () => {
   test.each<[Json, string]>([
     [withGroups(['a', 'a']), 'spec.roles[0].memberOf[1]: "a" is there twice'],
     [withGroups(['orders_migrate']), 'spec.roles[0].memberOf: "orders_migrate" is the role itself'],
-    [withGroups(['orders_migrate'], { engine: 'mysql' }), 'spec.roles[0].memberOf: "orders_migrate" is the role itself'],
+    [
+      withGroups(['orders_migrate'], { engine: 'mysql' }),
+      'spec.roles[0].memberOf: "orders_migrate" is the role itself',
+    ],
     [withGroups([3]), 'spec.roles[0].memberOf[0]: 3 is not a string'],
   ])('%j is refused', (spec, message) => {
     expect(fatal(call(spec))).toBe(message);

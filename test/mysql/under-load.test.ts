@@ -121,7 +121,8 @@ describe.each(servers)('while clients hammer %s', (server) => {
   test('a change of the plugin, there and back, fails no query and no login', async () => {
     const story = await prepared('plugged');
     const pluginNow = async () =>
-      (await place.sql<{ plugin: string }>(`SELECT plugin FROM mysql.user WHERE User = ${text(story.name)}`))[0]?.plugin;
+      (await place.sql<{ plugin: string }>(`SELECT plugin FROM mysql.user WHERE User = ${text(story.name)}`))[0]
+        ?.plugin;
     const usual = place.isMariadb ? 'mysql_native_password' : 'caching_sha2_password';
     const others = place.isMariadb
       ? ['ed25519', ...(server === 'MariaDB 11.8' ? ['parsec'] : [])]
