@@ -1,6 +1,5 @@
 /** One queue and its workers per kind. */
 import type { Managed } from '../api/kind.ts';
-import { ResourceError } from '../resources/errors.ts';
 import { planners } from './planners.ts';
 import { refOf } from '../runtime/kube/resource.ts';
 import { ANNOTATION, annotation } from '../runtime/managed/annotations.ts';
@@ -22,9 +21,9 @@ export function managedController(manager: Manager, { definition, reflector }: S
   const { options } = manager;
   const now = (): Date => new Date(options.clock.now());
   const planner = planners.get(definition.kind);
-  const connector: ExternalConnector =
+  const connector: ExternalConnector | undefined =
     planner === undefined
-      ? (manager.jobs.connector(definition) ?? notImplemented(definition.kind, options.pollMs))
+      ? manager.jobs.connector(definition)
       : new SqlConnector({
           planner,
           servers: manager.servers,
@@ -32,6 +31,7 @@ export function managedController(manager: Manager, { definition, reflector }: S
           credentials: manager.credentials,
           now,
         });
+  if (connector === undefined) throw new Error(`nothing reconciles ${definition.kind}`);
   const reconciler = new ManagedReconciler({
     store: kubeStore(definition, options.client, reflector.store, manager.secrets, options.recorder),
     connector,
@@ -91,14 +91,3 @@ export function configController(manager: Manager, { definition, reflector }: Se
     reconcile: async (key, { signal }) => ({ requeueAfterMs: await reconciler.reconcile(key, signal) }),
   });
 }
-
-/** For kinds whose shape is settled and whose controller is still to come. */
-const notImplemented = (kind: string, pollMs: number): ExternalConnector => ({
-  connect: async () => {
-    await Promise.resolve();
-    throw new ResourceError('NotImplemented', `this release does not act on ${kind} yet; nothing was done`, {
-      retryable: false,
-    });
-  },
-  pollAfter: () => pollMs * 60,
-});

@@ -1,4 +1,4 @@
-/** The planners there are, by kind. A kind without one says NotImplemented. */
+/** The planners of the kinds that are made of SQL, and the privileges that they know. */
 import { COCKROACH_PRIVILEGES } from '../engines/cockroachdb/privileges.ts';
 import { MARIADB_PRIVILEGES, MYSQL_PRIVILEGES } from '../engines/mysql/privileges.ts';
 import { POSTGRES_PRIVILEGES } from '../engines/postgres/privileges.ts';

@@ -337,28 +337,6 @@ describe('bad input', () => {
     expect(await server.query("SELECT 1 AS one FROM pg_database WHERE datname = 'pbad_twice'")).toEqual([{ one: 1 }]);
   });
 
-  test('kinds that are still to come say so', async () => {
-    await cluster.apply({
-      apiVersion: 'backup.m.xdatabase.dev/v1alpha1',
-      kind: 'Backup',
-      metadata: { namespace, name: 'b' },
-      spec: {
-        forProvider: { database: 'x', storage: { name: 's3' } },
-        providerConfigRef: { kind: 'ProviderConfig', name: 'default' },
-      },
-    });
-    await waitFor('the condition', async () => {
-      const backup = await cluster.get<Parameters<typeof conditionOf>[0]>(
-        'backups.backup.m.xdatabase.dev',
-        'b',
-        '-n',
-        namespace,
-      );
-      return conditionOf(backup, 'Synced')?.reason === 'NotImplemented';
-    });
-    await cluster.kubectl(['delete', 'backups.backup.m.xdatabase.dev', 'b', '-n', namespace, '--timeout=20s']);
-  });
-
   test('a configuration in use is held until its last user is gone', async () => {
     await cluster.apply(providerConfig(namespace, server, 'held'));
     await cluster.apply(

@@ -112,10 +112,12 @@ async function script(options: SandboxOptions): Promise<string> {
     '/usr/bin/ln -s /proc/self/fd/1 dev/stdout',
     '/usr/bin/ln -s /proc/self/fd/2 dev/stderr',
   );
-  for (const folder of [...BASE, ...image.folders]) lines.push(...(await show(root, folder)));
+  for (const folder of BASE) lines.push(...(await show(root, folder)));
+  for (const mount of mounts) lines.push(...bind(mount, root, (await lstat(mount.from)).isDirectory()));
+  // After the volumes: what an image holds may be below /tmp on this machine, and a pod has a /tmp of its own.
+  for (const folder of image.folders) lines.push(...(await show(root, folder)));
   for (const [to, from] of Object.entries(image.mounts ?? {}))
     lines.push(...bind({ from, to, readOnly: true }, root, true));
-  for (const mount of mounts) lines.push(...bind(mount, root, (await lstat(mount.from)).isDirectory()));
   if (options.readOnlyRoot) lines.push(`/usr/bin/mount -o remount,ro ${quote(root)}`);
   const setpriv = [
     '/usr/bin/setpriv',
