@@ -3,12 +3,20 @@ import type { Access } from '../claim.ts';
 import { hasGroups, type Login, type World } from '../world.ts';
 import type { ComposedSet, Wanted } from './composed.ts';
 
+/**
+ * What becomes of a database that is kept when the claim goes. On a server that others share its administrator inherits
+ * nothing of a tenant's: there the group stays with what it owns.
+ */
+const onDelete = ({ server }: World, heir?: string): Wanted<Role>['onDelete'] =>
+  server.kind === 'ClusterProviderConfig'
+    ? { ...(heir === undefined ? {} : { reassignOwnedTo: heir }), keepIfOwner: true, revokeGrants: true }
+    : { reassignOwnedToAdmin: true, revokeGrants: true };
+
 /** The group that owns the database and everything in it: nobody logs in as it, so it outlives every login. */
 export function expandOwnerGroup(world: World, composed: ComposedSet): void {
   const wanted: Wanted<Role> = {
     privileges: { login: false },
-    // A database that is kept when the claim goes would otherwise keep the group too.
-    onDelete: { reassignOwnedToAdmin: true, revokeGrants: true },
+    onDelete: onDelete(world),
     adopt: world.spec.adopt,
   };
   composed.add('role-owner', 'Role', wanted, { externalName: world.groups.owner });
@@ -30,7 +38,7 @@ const groupOf = ({ groups }: World, access: Access): string[] => (access === 'no
 const ownerFields = (world: World): Wanted<Role> => ({
   // CockroachDB refuses a default for `role`; there, default privileges give the group what an owner makes.
   ...(world.engine === 'postgres' ? { configurationParameters: [{ name: 'role', value: world.groups.owner }] } : {}),
-  onDelete: { reassignOwnedToAdmin: true, revokeGrants: true },
+  onDelete: onDelete(world, world.groups.owner),
 });
 
 function onEngineWithGroups(world: World, login: Login): Wanted<Role> {

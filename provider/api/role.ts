@@ -127,6 +127,12 @@ const forProvider = z.object({
       reassignOwnedTo: sqlName('Role that receives what this role owns.').optional(),
       reassignOwnedToAdmin: z.boolean().optional().describe('Gives what this role owns to the administrator.'),
       dropOwned: z.boolean().optional().describe('Drops what this role owns, with its data.'),
+      keepIfOwner: z
+        .boolean()
+        .optional()
+        .describe(
+          'Leaves the role, without its login, as the owner of what it still owns once the resources that manage its databases are gone, e.g. of a database that dropPolicy kept; an event says so. With reassignOwnedTo: when that role is not there, or not of this namespace on a shared server.',
+        ),
       revokeGrants: z.boolean().default(true).describe('Revokes the privileges of this role before it is dropped.'),
     })
     .prefault({})

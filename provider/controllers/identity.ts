@@ -90,6 +90,12 @@ function mentionsIn(part: string, spec: Fields): Mention[] {
 
 const heirOf = (spec: Fields): unknown => (spec['onDelete'] as Fields | undefined)?.['reassignOwnedTo'];
 
-/** The one role that counts even while the resource is being deleted: it would own what others have made. */
-export const heirsOf = (resource: Managed): Mention[] =>
-  mentionsOf(resource).filter(({ path }) => path.endsWith('.onDelete.reassignOwnedTo'));
+/**
+ * The one role that counts even while the resource is being deleted: it would own what others have made. Where the role
+ * is kept without it, the heir may be gone before, and the mark on the server says whether it is the tenant's.
+ */
+export const heirsOf = (resource: Managed): Mention[] => {
+  const { onDelete } = resource.spec.forProvider as { onDelete?: { keepIfOwner?: boolean } };
+  if (onDelete?.keepIfOwner === true) return [];
+  return mentionsOf(resource).filter(({ path }) => path.endsWith('.onDelete.reassignOwnedTo'));
+};

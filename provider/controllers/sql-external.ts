@@ -6,7 +6,7 @@ import type { Managed } from '../api/kind.ts';
 import type { ConnectionSettings, Engine } from '../engines/engine.ts';
 import type { Step } from '../resources/model.ts';
 import type { Plan, PlanContext, Planner, Reader } from '../resources/planner.ts';
-import type { Tenant } from '../resources/tenant.ts';
+import type { Owned, Tenant } from '../resources/tenant.ts';
 import { admitted, withoutStrange } from '../resources/tenant-steps.ts';
 import { appliedOf, externalNameOf, hasCreated, isCreating, isDeleted } from '../runtime/managed/annotations.ts';
 import type {
@@ -41,6 +41,8 @@ export interface Guard {
   leaves(resource: Managed): string | undefined;
   /** On a server that tenants share: whose the resource is. */
   tenant(resource: Managed): Tenant | undefined;
+  /** Whether a resource manages the object, on the server that the resource refers to. */
+  manages?(resource: Managed, object: Owned): boolean;
   /** Other Grants to the same role on that server, as far as they are in force. */
   siblings?(resource: Managed): Managed[];
 }
@@ -150,6 +152,7 @@ class SqlExternal implements ExternalClient {
     return {
       reader,
       ...(tenant === undefined ? {} : { tenant }),
+      isManaged: (object) => this.#options.guard.manages?.(resource, object) ?? false,
       siblings: () => (this.#options.guard.siblings?.(resource) ?? []).map(({ spec }) => spec.forProvider),
       externalName: externalNameOf(resource),
       mark: {

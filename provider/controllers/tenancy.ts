@@ -78,6 +78,11 @@ export class Tenancy implements Guard {
     }
   }
 
+  manages(resource: Managed, object: Owned): boolean {
+    const policy = this.#inventory.policy(resource);
+    return policy !== undefined && this.#rivals(object, resource, policy).length > 0;
+  }
+
   siblings(resource: Managed): Managed[] {
     const policy = this.#inventory.policy(resource);
     const role = mentionsOf(resource).find(({ path }) => path === 'forProvider.role');

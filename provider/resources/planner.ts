@@ -6,7 +6,7 @@ import type { KindDefinition, Managed } from '../api/kind.ts';
 import type { ServerInfo } from '../engines/engine.ts';
 import type { Mark, ReadKind, Reads, Step } from './model.ts';
 import type { Secret } from './secret.ts';
-import type { Tenant } from './tenant.ts';
+import type { Owned, Tenant } from './tenant.ts';
 
 /** Reads from the server. Calls of one moment are answered together by one statement. */
 export interface Reader {
@@ -34,6 +34,8 @@ export interface PlanContext {
   password?: { value: Secret; generated: boolean; changedAt?: string; overlapMs?: number };
   /** What other resources of this kind want of the same role on that server. */
   siblings?: () => readonly unknown[];
+  /** Whether some resource still manages the object on that server. */
+  isManaged?: (object: Owned) => boolean;
   /** On a server that tenants share: whose resource this is. */
   tenant?: Tenant;
   /** Names on the server of roles that memberOf refers to are resolved in the spec already. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { RoleDependencies } from './model.ts';
+import type { PlanContext } from './planner.ts';
 import { type Answers, contextOf, role } from './planning.fixture.ts';
-import { dropSteps } from './role-deletion.ts';
+import { dropSteps, reasonToStay } from './role-deletion.ts';
 
 const tables = { database: 'orders', objects: ['table app.a', 'table app.b'], count: 2 };
 
@@ -100,4 +101,48 @@ test('without leave to revoke, the databases are named', async () => {
     'role "app" holds privileges in "a", "b" and forProvider.onDelete.revokeGrants is false',
   );
   expect(await steps({ revokeGrants: false }, { owned: [], databases: [] })).toEqual([drop]);
+});
+
+describe('a role that is kept as an owner', () => {
+  const owning = { owned: [{ database: '', objects: ['database orders'], count: 1 }, tables], databases: ['orders'] };
+  const why = async (onDelete: object, dependencies: RoleDependencies, more: Partial<PlanContext> = {}) =>
+    await reasonToStay({ onDelete: { revokeGrants: true, ...onDelete } } as never, {
+      ...contextOf({
+        externalName: 'app',
+        answers: {
+          roleDependencies: () => dependencies,
+          role: ({ name }) => (name === 'heir' ? role('heir') : undefined),
+        },
+      }),
+      ...more,
+    });
+
+  test('stays with what it owns, and says what that is', async () => {
+    expect(await why({ keepIfOwner: true }, owning)).toBe(
+      'it owns database orders; table app.a, table app.b in database "orders"',
+    );
+  });
+
+  test('goes when it owns nothing, or when nobody asked for it to stay', async () => {
+    expect(await why({ keepIfOwner: true }, { owned: [], databases: [] })).toBeUndefined();
+    expect(await why({}, owning)).toBeUndefined();
+  });
+
+  test('waits while a resource still manages its database, as that may be dropped', async () => {
+    const isManaged: PlanContext['isManaged'] = ({ kind, name }) => kind === 'Database' && name === 'orders';
+    await expect(why({ keepIfOwner: true }, owning, { isManaged })).rejects.toMatchObject({
+      reason: 'Waiting',
+      retryable: true,
+      message: 'role "app" owns database "orders", which a Database still manages',
+    });
+  });
+
+  test('has an heir first, when that is there and, on a shared server, of the same tenant', async () => {
+    const heir = { keepIfOwner: true, reassignOwnedTo: 'heir' };
+    expect(await why(heir, owning)).toBeUndefined();
+    expect(await why({ keepIfOwner: true, reassignOwnedTo: 'nobody' }, owning)).toMatch('it owns');
+    const tenant = (isOwn: boolean) => ({ tenant: { made: () => isOwn } as unknown as PlanContext['tenant'] & object });
+    expect(await why(heir, owning, tenant(true))).toBeUndefined();
+    expect(await why(heir, owning, tenant(false))).toMatch('it owns');
+  });
 });

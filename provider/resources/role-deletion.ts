@@ -1,9 +1,10 @@
 /** What it takes to drop a role that owns something or holds privileges, in every database where it does. */
 import type { RoleParameters } from '../api/role.ts';
-import { ResourceError } from './errors.ts';
+import { ResourceError, waiting } from './errors.ts';
 import type { RoleDependencies, Step } from './model.ts';
 import type { PlanContext } from './planner.ts';
 import { accountKey } from './role-account.ts';
+import { ownRole } from './tenant.ts';
 
 type Owned = RoleDependencies['owned'];
 
@@ -42,6 +43,32 @@ export async function dropSteps(spec: RoleParameters, context: PlanContext): Pro
     ]),
     { kind: 'dropRole', ...accountKey(name, spec) },
   ];
+}
+
+const DATABASE = /^database (.+)$/;
+
+/**
+ * Why the role stays on the server as the owner of what it owns; undefined when it is to be dropped.
+ * @throws Waiting while a resource manages a database of the role: nobody knows yet what becomes of it.
+ */
+export async function reasonToStay({ onDelete }: RoleParameters, context: PlanContext): Promise<string | undefined> {
+  if (onDelete?.keepIfOwner !== true) return undefined;
+  const { reader, externalName: name, isManaged } = context;
+  const { owned } = await reader.read('roleDependencies', { name });
+  if (owned.length === 0 || (await hasHeir(onDelete.reassignOwnedTo, context))) return undefined;
+  const managed = owned
+    .flatMap(({ objects }) => objects.flatMap((object) => DATABASE.exec(object)?.[1] ?? []))
+    .find((database) => isManaged?.({ kind: 'Database', name: database }) === true);
+  if (managed !== undefined)
+    throw waiting(`${who(name)} owns database ${JSON.stringify(managed)}, which a Database still manages`);
+  return `it owns ${inWords(owned)}`;
+}
+
+async function hasHeir(heir: string | undefined, context: PlanContext): Promise<boolean> {
+  const { reader, externalName, tenant } = context;
+  if (heir === undefined || heir === externalName || (await reader.read('role', { name: heir })) === undefined)
+    return false;
+  return tenant === undefined || (await ownRole(context, tenant)({ name: heir }));
 }
 
 async function refuseHeir(heir: string, owned: Owned, { reader, externalName: name }: PlanContext): Promise<void> {

@@ -14,7 +14,7 @@ import {
   refuseUnclearName,
   sessionLimitOf,
 } from './role-account.ts';
-import { dropSteps } from './role-deletion.ts';
+import { dropSteps, reasonToStay } from './role-deletion.ts';
 import { alterationOf, settingSteps } from './role-differences.ts';
 import { leavingSteps, type Memberships, planMemberships } from './role-memberships.ts';
 import { passwordSteps } from './role-password.ts';
@@ -47,6 +47,8 @@ export class RolePlanner implements Planner<Role> {
     if (observed === undefined || !isOursToDrop(observed.mark, context, isProven(observed, context)))
       return nothingLeft();
     refuseReservedRole(reader.server.engine, name, reader.server.admin.name);
+    const why = wasAdopted(context) ? undefined : await reasonToStay(resource.spec.forProvider, context);
+    if (why !== undefined) return stay(name, observed, why);
     const steps = wasAdopted(context)
       ? await leavingSteps(
           roleReference(name, resource.spec.forProvider.host),
@@ -59,6 +61,17 @@ export class RolePlanner implements Planner<Role> {
     return { exists: true, steps, unchangeable: [], atProvider: {} };
   }
 }
+
+/** It keeps what it owns, and nobody logs in as it any more. */
+const stay = (name: string, { attributes }: RoleObserved, why: string): Plan =>
+  attributes.login === true
+    ? {
+        exists: true,
+        steps: [{ kind: 'alterRole', name, attributes: { login: false } }],
+        unchangeable: [],
+        atProvider: {},
+      }
+    : kept(nameOf(name), why);
 
 function create(
   name: string,

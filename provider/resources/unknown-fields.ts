@@ -16,6 +16,7 @@ const ATTRIBUTES: Fields = [
   ['onDelete.reassignOwnedTo'],
   ['onDelete.reassignOwnedToAdmin'],
   ['onDelete.dropOwned'],
+  ['onDelete.keepIfOwner'],
 ];
 const ACCOUNTS: Fields = [
   ['host'],

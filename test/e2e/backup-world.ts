@@ -8,7 +8,7 @@ import { debianTools, type ToolSetName } from '../rig/debian.ts';
 import type { Image } from '../rig/kubelet-sandbox.ts';
 import { Kubelet } from '../rig/kubelet.ts';
 import type { Cluster } from '../rig/kubernetes.ts';
-import { ownCluster } from '../rig/own-cluster.ts';
+import { type OwnCluster, ownCluster } from '../rig/own-cluster.ts';
 import type { PostgresClient } from '../rig/postgres-client.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
 import { waitFor } from '../rig/process.ts';
@@ -48,10 +48,12 @@ export async function toolImage(name: ToolSetName = 'postgresql-18'): Promise<Im
 /**
  * @param more Images beside those of the runner and of PostgreSQL.
  * @param claims Folders that stand for PersistentVolumeClaims, by `namespace/name`.
+ * @param own A cluster that is there already; it goes with the world.
  */
 export async function startBackupWorld(
   more: Record<string, Image> = {},
   claims: Record<string, string> = {},
+  own?: OwnCluster,
 ): Promise<BackupWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'xdatabase-runner-'));
   const ends: (() => Promise<void>)[] = [async () => await rm(folder, { recursive: true, force: true })];
@@ -59,7 +61,7 @@ export async function startBackupWorld(
     for (const end of ends.toReversed()) await end();
   };
   try {
-    const { cluster, stop: stopCluster } = await ownCluster();
+    const { cluster, stop: stopCluster } = own ?? (await ownCluster());
     ends.push(stopCluster);
     const server = await startPostgres({ major: 18 });
     ends.push(async () => await server.stop());

@@ -153,7 +153,7 @@ describe.each([
     );
   });
 
-  test('its deletion removes roles and grants, and keeps the database that holds tables, with an event', async () => {
+  test('its deletion removes logins and grants, and keeps the database that holds tables and its owner, with events', async () => {
     await cluster.kubectl(['delete', resource, 'orders', '-n', namespace, '--wait=false']);
     await waitFor(
       'every managed resource is gone',
@@ -169,11 +169,15 @@ describe.each([
       },
       { timeout: 150_000, interval: 500 },
     );
-    expect(await server.query('SELECT rolname FROM pg_roles WHERE rolname LIKE $1', [`${database}%`])).toEqual([]);
+    expect(
+      await server.query('SELECT rolname AS name, rolcanlogin AS login FROM pg_roles WHERE rolname LIKE $1', [
+        `${database}%`,
+      ]),
+    ).toEqual([{ name: `${database}_owner`, login: false }]);
     expect(await server.query('SELECT note FROM app.orders', [], database)).toEqual([{ note: 'first' }]);
     const { items } = await cluster.get<{ items: { reason: string; message: string }[] }>('events', '-n', namespace);
-    expect(
-      items.filter((event) => event.reason === 'KeptExternalResource').map((event) => event.message),
-    ).toContainEqual(expect.stringContaining(`database "${database}" kept: it holds`));
+    const kept = items.filter(({ reason }) => reason === 'KeptExternalResource').map(({ message }) => message);
+    expect(kept).toContainEqual(expect.stringContaining(`database "${database}" kept: it holds`));
+    expect(kept).toContainEqual(expect.stringContaining(`role "${database}_owner" kept: it owns database ${database}`));
   });
 });

@@ -16,14 +16,20 @@ export const CLAIMS = {
 } as const;
 
 /** Kinds that a claim is composed of. */
-export const COMPOSED = ['Database', 'Role', 'Schema', 'Grant', 'DefaultPrivileges'].map(resourceName).join(',');
+export const COMPOSED = ['Database', 'Role', 'Schema', 'Grant', 'DefaultPrivileges', 'BackupSchedule', 'Copy']
+  .map(resourceName)
+  .join(',');
 
-/** Installs it all for these namespaces; the function runs until it is stopped. */
+/**
+ * Installs it all for these namespaces; the function runs until it is stopped.
+ * @param more Fields of the configuration of the server.
+ */
 export async function installPlatform(
   cluster: Kubectl,
   crossplane: CrossplaneClient,
   server: PostgresClient,
   namespaces: readonly string[],
+  more: Record<string, unknown> = {},
 ): ReturnType<typeof startFunctionProcess> {
   for (const version of ['v1', 'v2']) {
     await cluster.apply(join(configuration, version, 'definition.yaml'));
@@ -45,6 +51,7 @@ export async function installPlatform(
         credentials: { secretRef: { name: 'admin', namespace: 'platform' } },
         tls: { mode: 'disable' },
         allowedNamespaces: { names: [...namespaces] },
+        ...more,
       },
     },
   ]);
