@@ -171,7 +171,9 @@ function namesOf(step: Step): Names {
       break;
     case 'setRoleSetting':
       addRole(step.name);
-      add(names.settings, step.setting);
+      // Whoever logs in becomes another role: one that SET ROLE would let them become, so it is a name and no limit.
+      if (step.setting.toLowerCase() === 'role') addRole(step.value ?? undefined);
+      else add(names.settings, step.setting);
       break;
     case 'grantMembership':
       addRole(step.role);

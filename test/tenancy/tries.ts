@@ -162,7 +162,13 @@ const roles: Try[] = [
       fields: [`privileges.${attribute}`],
     })),
   ),
-  ...SETTINGS.flatMap((name) => withSetting('Role', 'configurationParameters', name)),
+  ...SETTINGS.filter((name) => name !== 'role').flatMap((name) => withSetting('Role', 'configurationParameters', name)),
+  ...['iso_a_owner', 'iso_dba'].flatMap((value) =>
+    both('Role', 'configurationParameters', [{ name: 'role', value }], 'NotYours').map((tried) => ({
+      ...tried,
+      fields: ['configurationParameters[].value'],
+    })),
+  ),
   ...['iso_a_owner', 'iso_a_app', 'iso_dba', 'postgres', 'pg_read_all_data', 'pg_execute_server_program'].flatMap(
     (of) =>
       both('Role', 'memberOf', [{ role: of }], 'NotYours').map((tried) => ({ ...tried, fields: ['memberOf[].role'] })),
@@ -405,6 +411,7 @@ export const harmless: Readonly<Record<string, readonly [why: string, ...fields:
     'passwordRotation.overlap',
     'passwordLifetimeDays',
     'onDelete.dropOwned',
+    'onDelete.keepIfOwner',
     'onDelete.revokeGrants',
   ],
   Grant: ['how its own rights are given', 'withOption', 'withInherit', 'withSet', 'exclusive'],

@@ -8,16 +8,11 @@ import type { Session } from '../session.ts';
  */
 const ANYBODYS = `SELECT lower(name) AS name FROM pg_settings WHERE context = 'user' AND lower(name) = ANY($1)`;
 
-/**
- * Not in pg_settings, and anybody's: whoever logs in with it becomes no other role than SET ROLE lets them become.
- */
-const UNLISTED: ReadonlySet<string> = new Set(['role']);
-
 export async function readSettings(
   session: Session,
   queries: readonly Reads['setting']['query'][],
 ): Promise<SettingObserved[]> {
   const names = queries.map(({ name }) => name.toLowerCase());
   const found = new Set((await session.query(ANYBODYS, [names])).map((row) => row['name']));
-  return names.map((name) => ({ anybodyMaySet: found.has(name) || UNLISTED.has(name) }));
+  return names.map((name) => ({ anybodyMaySet: found.has(name) }));
 }
