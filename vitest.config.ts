@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import { MAJORS_VARIABLE } from './test/rig/majors.ts';
 import { projects } from './test/rig/projects.ts';
+import { LongFirst } from './test/rig/sequencer.ts';
 
 /**
  * Each project's set-up starts the servers that it needs once, on ports of its own; tests ask test/rig/servers.ts for them.
@@ -8,6 +9,7 @@ import { projects } from './test/rig/projects.ts';
  */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongFirst },
     projects: projects.map(({ name, include, seconds, setup, needs }) => ({
       test: {
         name,

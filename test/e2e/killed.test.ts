@@ -35,6 +35,7 @@ const claim = (i: number): KubeObject => ({
   },
 });
 const LOGINS = ['app', 'migrate', 'report'];
+const GROUPS = ['owner', 'readers', 'writers'];
 
 let provider: ProviderProcess | undefined;
 let fn: Awaited<ReturnType<typeof installPlatform>> | undefined;
@@ -96,7 +97,7 @@ test(`killed at ${KILLS} random moments while ${COUNT} claims come and go, it en
     "SELECT rolname FROM pg_roles WHERE rolname LIKE 'kill%' OR rolname LIKE 'xdatabase_run%'",
   );
   expect(roles.map((row) => row.rolname).toSorted()).toEqual(
-    wanted.flatMap((name) => [...LOGINS, 'owner'].map((role) => `${name}_${role}`)).toSorted(),
+    wanted.flatMap((name) => [...LOGINS, ...GROUPS].map((role) => `${name}_${role}`)).toSorted(),
   );
   const secrets = await cluster.get<{ items: { metadata: { name: string } }[] }>('secrets', '-n', namespace);
   const names = secrets.items.map(({ metadata }) => metadata.name).filter((name) => name.startsWith('kill'));
