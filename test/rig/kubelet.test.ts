@@ -112,17 +112,17 @@ test('a container is the user that it says, cannot write its root and sees no pr
     job('closed', {
       securityContext: { runAsUser: 4711, runAsGroup: 4712, fsGroup: 4713, runAsNonRoot: true },
       volumes: [
-        { name: 'work', emptyDir: {} },
+        { name: 'scratch', emptyDir: {} },
         { name: 'given', secret: { secretName: 'given', defaultMode: 0o400 } },
       ],
       containers: [
         container(
           'it',
-          'id -u; id -G; touch /file 2>&1; touch /work/file && ls /proc | grep -c "^[0-9]"; cat /run/given/word; echo x > /run/given/word',
+          'id -u; id -G; touch /file 2>&1; touch /scratch/file && ls /proc | grep -c "^[0-9]"; cat /run/given/word; echo x > /run/given/word',
           {
             securityContext: { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false },
             volumeMounts: [
-              { name: 'work', mountPath: '/work' },
+              { name: 'scratch', mountPath: '/scratch' },
               { name: 'given', mountPath: '/run/given' },
             ],
           },
