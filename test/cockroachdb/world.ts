@@ -1,17 +1,15 @@
 /** Resources that are planned and made on a CockroachDB server, as the provider would. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import type { Managed } from '../../provider/api/kind.ts';
 import { CockroachEngine } from '../../provider/engines/cockroachdb/engine.ts';
 import { COCKROACH_PRIVILEGES } from '../../provider/engines/cockroachdb/privileges.ts';
 import { DatabasePlanner } from '../../provider/resources/database.ts';
 import { DefaultPrivilegesPlanner } from '../../provider/resources/default-privileges.ts';
 import { GrantPlanner } from '../../provider/resources/grant.ts';
-import type { ReadKind, Reads, Step } from '../../provider/resources/model.ts';
-import type { Plan, PlanContext, Planner, Reader } from '../../provider/resources/planner.ts';
+import type { Reader } from '../../provider/resources/planner.ts';
 import { RolePlanner } from '../../provider/resources/role.ts';
 import { SchemaPlanner } from '../../provider/resources/schema.ts';
-import { Secret } from '../../provider/resources/secret.ts';
+import { readerOf, Story } from '../planning/story.ts';
 import { CockroachServer, cockroachVersions } from '../rig/cockroachdb/server.ts';
 import type { Simulator } from '../rig/cockroachdb/simulator.ts';
 
@@ -59,12 +57,7 @@ export class World {
   }
 
   async reader(): Promise<Reader> {
-    const { engine } = this;
-    return {
-      server: await engine.info(),
-      read: async <K extends ReadKind>(kind: K, query: Reads[K]['query']) => (await engine.read(kind, [query]))[0]!,
-      checkPassword: async (name, host, password) => await engine.checkPassword(name, host, password),
-    };
+    return await readerOf(this.engine);
   }
 
   database(of: string, spec: object = {}): Story {
@@ -120,89 +113,6 @@ export class World {
         await this.server.query(`DROP OWNED BY ${quoted(name)}`);
         await this.server.query(`DROP ROLE ${quoted(name)}`);
       }
-  }
-}
-
-/** One resource over its life, with what its annotations would say. */
-export class Story {
-  readonly #world: World;
-  readonly #planner: Planner<never>;
-  readonly name: string;
-  spec: object;
-  password: string | undefined;
-  readonly uid = randomBytes(6).toString('hex');
-  owned = false;
-  applied: unknown;
-
-  constructor(world: World, planner: Planner<never>, name: string, spec: object, password?: string) {
-    this.#world = world;
-    this.#planner = planner;
-    this.name = name;
-    this.spec = spec;
-    this.password = password;
-  }
-
-  get secret(): Secret {
-    return new Secret(this.password ?? '');
-  }
-
-  async #context(): Promise<PlanContext> {
-    return {
-      reader: await this.#world.reader(),
-      externalName: this.name,
-      mark: { uid: this.uid, resource: `tests/${this.uid}` },
-      owned: this.owned,
-      applied: this.applied,
-      ...(this.password === undefined ? {} : { password: { value: new Secret(this.password), generated: false } }),
-      now: new Date(),
-    };
-  }
-
-  #resource(): never {
-    return { spec: { forProvider: this.spec } } as unknown as Managed as never;
-  }
-
-  async plan(): Promise<Plan> {
-    return await this.#planner.plan(this.#resource(), await this.#context());
-  }
-
-  async planDelete(): Promise<Plan> {
-    return await this.#planner.planDelete(this.#resource(), await this.#context());
-  }
-
-  /** One pass, as far as the change. */
-  async change(): Promise<Step[]> {
-    const plan = await this.plan();
-    await this.#world.engine.run(plan.steps);
-    this.owned = true;
-    this.applied = JSON.parse(JSON.stringify(plan.applied ?? null)) ?? undefined;
-    return plan.steps;
-  }
-
-  /** A change, after which there is nothing left to do. */
-  async reconcile(): Promise<Step[]> {
-    const steps = await this.change();
-    const again = await this.plan();
-    expect(again).toMatchObject({ exists: true, steps: [] });
-    expect(again.unready).toBeUndefined();
-    this.applied = JSON.parse(JSON.stringify(again.applied ?? null)) ?? undefined;
-    expect((await this.plan()).steps).toEqual([]);
-    return steps;
-  }
-
-  async edit(change: object): Promise<Step[]> {
-    this.spec = { ...this.spec, ...change };
-    return await this.reconcile();
-  }
-
-  /** Gives the plan that says that nothing of ours is left. */
-  async delete(): Promise<Plan> {
-    const plan = await this.planDelete();
-    if (!plan.exists) return plan;
-    await this.#world.engine.run(plan.steps);
-    const after = await this.planDelete();
-    expect(after).toMatchObject({ exists: false, steps: [] });
-    return after;
   }
 }
 

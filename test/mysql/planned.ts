@@ -1,13 +1,11 @@
 /** Databases and roles that are planned and made on a shared MySQL or MariaDB server, as the provider would. */
 import { randomBytes } from 'node:crypto';
-import { expect } from 'vitest';
-import type { Managed } from '../../provider/api/kind.ts';
 import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
 import { DatabasePlanner } from '../../provider/resources/database.ts';
-import type { ReadKind, Reads, Step } from '../../provider/resources/model.ts';
-import type { Plan, PlanContext, Planner, Reader } from '../../provider/resources/planner.ts';
+import type { PlanContext, Reader } from '../../provider/resources/planner.ts';
 import { RolePlanner } from '../../provider/resources/role.ts';
 import { Secret } from '../../provider/resources/secret.ts';
+import { readerOf, Story } from '../planning/story.ts';
 import type { MysqlClient } from '../rig/mysql-client.ts';
 import { type MysqlServerName, mysqlServers, sharedMysql } from '../rig/servers.ts';
 
@@ -66,20 +64,15 @@ export class Place {
   }
 
   async reader(): Promise<Reader> {
-    const { engine } = this;
-    return {
-      server: await engine.info(),
-      read: async <K extends ReadKind>(kind: K, query: Reads[K]['query']) => (await engine.read(kind, [query]))[0]!,
-      checkPassword: async (user, host, password) => await engine.checkPassword(user, host, password),
-    };
+    return await readerOf(this.engine);
   }
 
-  database(of: string, spec: object = {}): Story {
-    return new Story(this, new DatabasePlanner(), of, spec);
+  database(of: string, spec: object = {}): AccountStory {
+    return new AccountStory(this, new DatabasePlanner(), of, spec);
   }
 
-  role(of: string, spec: object = {}, password?: string): Story {
-    return new Story(this, new RolePlanner(), of, spec, password);
+  role(of: string, spec: object = {}, password?: string): AccountStory {
+    return new AccountStory(this, new RolePlanner(), of, spec, password);
   }
 
   async close(): Promise<void> {
@@ -97,96 +90,19 @@ export class Place {
   }
 }
 
-/** One resource over its life, with what its annotations would say. */
-export class Story {
-  readonly #place: Place;
-  readonly #planner: Planner<never>;
-  readonly name: string;
-  spec: object;
-  password: string | undefined;
+/** With a password that may be a generated one, at a time that the test chooses. */
+export class AccountStory extends Story {
   /** Of a generated password. */
   changedAt: Date | undefined;
-  now = new Date();
-  readonly uid = randomBytes(6).toString('hex');
-  owned = false;
-  applied: unknown;
+  override now = new Date();
 
-  constructor(place: Place, planner: Planner<never>, of: string, spec: object, password?: string) {
-    this.#place = place;
-    this.#planner = planner;
-    this.name = of;
-    this.spec = spec;
-    this.password = password;
-  }
-
-  async #context(): Promise<PlanContext> {
-    const { password, changedAt } = this;
+  protected override given(password: string): NonNullable<PlanContext['password']> {
+    const { changedAt } = this;
     return {
-      reader: await this.#place.reader(),
-      externalName: this.name,
-      mark: { uid: this.uid, resource: `tests/${this.uid}` },
-      owned: this.owned,
-      applied: this.applied,
-      ...(password === undefined
-        ? {}
-        : {
-            password: {
-              value: new Secret(password),
-              generated: changedAt !== undefined,
-              overlapMs: 600_000,
-              ...(changedAt === undefined ? {} : { changedAt: changedAt.toISOString() }),
-            },
-          }),
-      now: this.now,
+      value: new Secret(password),
+      generated: changedAt !== undefined,
+      overlapMs: 600_000,
+      ...(changedAt === undefined ? {} : { changedAt: changedAt.toISOString() }),
     };
-  }
-
-  #resource(): never {
-    return { spec: { forProvider: this.spec } } as unknown as Managed as never;
-  }
-
-  async plan(): Promise<Plan> {
-    return await this.#planner.plan(this.#resource(), await this.#context());
-  }
-
-  async planDelete(): Promise<Plan> {
-    return await this.#planner.planDelete(this.#resource(), await this.#context());
-  }
-
-  /** One pass, as far as the change. A creation that fails leaves the resource without a right to what is there. */
-  async change(): Promise<Step[]> {
-    const plan = await this.plan();
-    const after: unknown = JSON.parse(JSON.stringify(plan.applied ?? {}));
-    this.applied = { ...(this.applied as object | undefined), ...(after as object) };
-    await this.#place.engine.run(plan.steps);
-    this.owned = true;
-    this.applied = after;
-    return plan.steps;
-  }
-
-  /** A change, after which there is nothing left to do. */
-  async reconcile(): Promise<Step[]> {
-    const steps = await this.change();
-    const again = await this.plan();
-    expect(again).toMatchObject({ exists: true, steps: [] });
-    expect(again.unready).toBeUndefined();
-    this.applied = JSON.parse(JSON.stringify(again.applied ?? {})) as unknown;
-    expect((await this.plan()).steps).toEqual([]);
-    return steps;
-  }
-
-  async edit(change: object): Promise<Step[]> {
-    this.spec = { ...this.spec, ...change };
-    return await this.reconcile();
-  }
-
-  /** Gives the plan that says that nothing of ours is left. */
-  async delete(): Promise<Plan> {
-    const plan = await this.planDelete();
-    if (!plan.exists) return plan;
-    await this.#place.engine.run(plan.steps);
-    const after = await this.planDelete();
-    expect(after).toMatchObject({ exists: false, steps: [] });
-    return after;
   }
 }

@@ -1,18 +1,18 @@
 /** Databases, schemas, extensions and roles that are planned and made on a shared server, as the provider would. */
 import { randomBytes } from 'node:crypto';
-import { expect } from 'vitest';
-import type { Managed } from '../../provider/api/kind.ts';
 import { PostgresEngine } from '../../provider/engines/postgres/engine.ts';
 import { DatabasePlanner } from '../../provider/resources/database.ts';
 import { ExtensionPlanner } from '../../provider/resources/extension.ts';
-import type { ReadKind, Reads, Step } from '../../provider/resources/model.ts';
-import type { Plan, PlanContext, Planner, Reader } from '../../provider/resources/planner.ts';
+import type { Reader } from '../../provider/resources/planner.ts';
 import { RolePlanner } from '../../provider/resources/role.ts';
 import { SchemaPlanner } from '../../provider/resources/schema.ts';
 import { Secret } from '../../provider/resources/secret.ts';
+import { readerOf, Story } from '../planning/story.ts';
 import type { PostgresClient } from '../rig/postgres-client.ts';
 import type { PostgresMajor } from '../rig/majors.ts';
 import { postgresMajors, sharedPostgres } from '../rig/servers.ts';
+
+export { Story } from '../planning/story.ts';
 
 export type AdminKind = 'superuser' | 'cloud';
 
@@ -90,12 +90,7 @@ export class Place {
   }
 
   async reader(): Promise<Reader> {
-    const { engine } = this;
-    return {
-      server: await engine.info(),
-      read: async <K extends ReadKind>(kind: K, query: Reads[K]['query']) => (await engine.read(kind, [query]))[0]!,
-      checkPassword: async (name, host, password) => await engine.checkPassword(name, host, password),
-    };
+    return await readerOf(this.engine);
   }
 
   database(name: string, spec: object = {}): Story {
@@ -131,88 +126,5 @@ export class Place {
     for (const { name } of roles) await this.server.query(`DROP OWNED BY ${quoted(name)} CASCADE`);
     for (const { name } of roles) await this.server.query(`DROP ROLE ${quoted(name)}`);
     await this.server.disconnect();
-  }
-}
-
-/** One resource over its life, with what its annotations would say. */
-export class Story {
-  readonly #place: Place;
-  readonly #planner: Planner<never>;
-  readonly name: string;
-  spec: object;
-  password: string | undefined;
-  readonly uid = randomBytes(6).toString('hex');
-  owned = false;
-  creating = false;
-  applied: unknown;
-
-  constructor(place: Place, planner: Planner<never>, name: string, spec: object, password?: string) {
-    this.#place = place;
-    this.#planner = planner;
-    this.name = name;
-    this.spec = spec;
-    this.password = password;
-  }
-
-  async #context(): Promise<PlanContext> {
-    return {
-      reader: await this.#place.reader(),
-      externalName: this.name,
-      mark: { uid: this.uid, resource: `tests/${this.uid}` },
-      owned: this.owned,
-      creating: this.creating,
-      applied: this.applied,
-      ...(this.password === undefined ? {} : { password: { value: new Secret(this.password), generated: false } }),
-      now: new Date(),
-    };
-  }
-
-  #resource(): never {
-    return { spec: { forProvider: this.spec } } as unknown as Managed as never;
-  }
-
-  async plan(): Promise<Plan> {
-    return await this.#planner.plan(this.#resource(), await this.#context());
-  }
-
-  async planDelete(): Promise<Plan> {
-    return await this.#planner.planDelete(this.#resource(), await this.#context());
-  }
-
-  /** One pass, as far as the change. A creation that fails leaves the resource without a right to what is there. */
-  async change(): Promise<Step[]> {
-    const plan = await this.plan();
-    const after: unknown = JSON.parse(JSON.stringify(plan.applied ?? {}));
-    this.applied = { ...(this.applied as object | undefined), ...(after as object) };
-    await this.#place.engine.run(plan.steps);
-    this.owned = true;
-    this.applied = after;
-    return plan.steps;
-  }
-
-  /** A change, after which there is nothing left to do. */
-  async reconcile(): Promise<Step[]> {
-    const steps = await this.change();
-    const again = await this.plan();
-    expect(again).toMatchObject({ exists: true, steps: [] });
-    expect(again.unready).toBeUndefined();
-    this.applied = JSON.parse(JSON.stringify(again.applied ?? {})) as unknown;
-    expect((await this.plan()).steps).toEqual([]);
-    return steps;
-  }
-
-  async edit(change: object): Promise<Step[]> {
-    this.spec = { ...this.spec, ...change };
-    return await this.reconcile();
-  }
-
-  /** Gives the plan that says that nothing of ours is left. */
-  async delete(): Promise<Plan> {
-    const plan = await this.planDelete();
-    if (!plan.exists) return plan;
-    await this.#place.engine.run(plan.steps);
-    const after = await this.planDelete();
-    expect(after).toMatchObject({ exists: false, steps: [] });
-    return after;
   }
 }

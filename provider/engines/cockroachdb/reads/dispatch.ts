@@ -1,6 +1,7 @@
 /** Which read answers a kind, and in which database it has to be asked. */
 import { ResourceError } from '../../../resources/errors.ts';
 import type { ReadKind, Reads } from '../../../resources/model.ts';
+import { byDatabase, type Sessions as SessionsOf } from '../../by-database.ts';
 import type { ServerInfo } from '../../engine.ts';
 import type { Session } from '../../postgres/session.ts';
 import { databaseExists, readDatabaseContents, readDatabases, readSchemaContents, readSchemas } from './databases.ts';
@@ -9,13 +10,7 @@ import { readGrants } from './grants.ts';
 import { readRoleDependencies } from './role-dependencies.ts';
 import { readMemberships, readRoles } from './roles.ts';
 
-type Work<T> = (session: Session) => Promise<T>;
-
-export interface Sessions {
-  /** On the database that is logged in to anyway. */
-  admin<T>(work: Work<T>): Promise<T>;
-  inside<T>(database: string, work: Work<T>): Promise<T>;
-}
+export type Sessions = SessionsOf<Session>;
 
 const EMPTY = { empty: true, summary: '' };
 const missingDatabase = (name: string): string[] => [`database ${JSON.stringify(name)}`];
@@ -41,52 +36,47 @@ export async function dispatchRead<K extends ReadKind>(
       );
     },
     schema: async (asked) =>
-      await byDatabase(
-        asked,
-        ({ database }) => database,
-        sessions,
-        readSchemas,
-        () => undefined,
-      ),
+      await byDatabase(asked, sessions, {
+        databaseOf: ({ database }) => database,
+        read: readSchemas,
+        whenGone: () => undefined,
+        isGone: GONE,
+      }),
     schemaContents: async (asked) =>
-      await byDatabase(
-        asked,
-        ({ database }) => database,
-        sessions,
-        readSchemaContents,
-        () => EMPTY,
-      ),
+      await byDatabase(asked, sessions, {
+        databaseOf: ({ database }) => database,
+        read: readSchemaContents,
+        whenGone: () => EMPTY,
+        isGone: GONE,
+      }),
     databaseContents: async (asked) =>
-      await byDatabase(
-        asked,
-        ({ name }) => name,
-        sessions,
-        async (s, q) => {
+      await byDatabase(asked, sessions, {
+        databaseOf: ({ name }) => name,
+        read: async (s, q) => {
           const contents = await readDatabaseContents(s);
           return q.map(() => contents);
         },
-        () => EMPTY,
-      ),
+        whenGone: () => EMPTY,
+        isGone: GONE,
+      }),
     grant: async (asked) =>
-      await byDatabase(
-        asked,
-        databaseOfGrant,
-        sessions,
-        async (s, q) => await readGrants(s, q, info),
-        ({ targets }) => ({
+      await byDatabase(asked, sessions, {
+        databaseOf: databaseOfGrant,
+        read: async (s, q) => await readGrants(s, q, info),
+        whenGone: ({ targets }) => ({
           granteeExists: true,
           missing: missingDatabase(targets[0]?.database ?? ''),
           objects: [],
         }),
-      ),
+        isGone: GONE,
+      }),
     defaultPrivileges: async (asked) =>
-      await byDatabase(
-        asked,
-        ({ database }) => database,
-        sessions,
-        async (s, q) => await readDefaultPrivileges(s, q, info),
-        ({ database }) => ({ missing: missingDatabase(database), privileges: [], inherited: [] }),
-      ),
+      await byDatabase(asked, sessions, {
+        databaseOf: ({ database }) => database,
+        read: async (s, q) => await readDefaultPrivileges(s, q, info),
+        whenGone: ({ database }) => ({ missing: missingDatabase(database), privileges: [], inherited: [] }),
+        isGone: GONE,
+      }),
   };
   return await reads[kind](queries);
 }
@@ -95,40 +85,6 @@ export async function dispatchRead<K extends ReadKind>(
 const databaseOfGrant = ({ targets }: Reads['grant']['query']): string | undefined =>
   targets.find(({ type, database }) => database !== undefined && type !== 'database' && type !== 'global')?.database;
 
-async function byDatabase<Q, R>(
-  queries: readonly Q[],
-  databaseOf: (query: Q) => string | undefined,
-  sessions: Sessions,
-  read: (session: Session, queries: readonly Q[]) => Promise<R[]>,
-  whenGone: (query: Q) => R,
-): Promise<R[]> {
-  const groups = Map.groupBy(queries.keys(), (index) => databaseOf(queries[index]!));
-  const results: R[] = [];
-  for (const [database, indexes] of groups) {
-    const asked = [...indexes].map((index) => queries[index]!);
-    const answers = await answer(database, asked, sessions, read, whenGone);
-    [...indexes].forEach((index, i) => {
-      results[index] = answers[i]!;
-    });
-  }
-  return results;
-}
-
-async function answer<Q, R>(
-  database: string | undefined,
-  asked: readonly Q[],
-  sessions: Sessions,
-  read: (session: Session, queries: readonly Q[]) => Promise<R[]>,
-  whenGone: (query: Q) => R,
-): Promise<R[]> {
-  const work = async (session: Session): Promise<R[]> => await read(session, asked);
-  if (database === undefined) return await sessions.admin(work);
-  try {
-    return await sessions.inside(database, work);
-  } catch (error) {
-    // Only the list of databases may say that one is gone: the same code means other things in places.
-    if (!(error instanceof ResourceError) || error.code !== '3D000') throw error;
-    if (await sessions.admin(async (session) => await databaseExists(session, database))) throw error;
-    return asked.map(whenGone);
-  }
-}
+const GONE = {
+  '3D000': async (admin: Session, database: string): Promise<boolean> => !(await databaseExists(admin, database)),
+};
