@@ -3,7 +3,7 @@ import type { Discovery, ReadKind, Reads, Step } from '../../resources/model.ts'
 import { hasOpenOutcome, withOpenOutcome } from '../../resources/errors.ts';
 import type { Secret } from '../../resources/secret.ts';
 import type { ConnectionSettings, Engine, ServerInfo, Statement } from '../engine.ts';
-import { SessionPool } from '../session-pool.ts';
+import { ServerSessions } from '../server-sessions.ts';
 import { WriteLog } from '../write-log.ts';
 import { type Batch, batches, keysOf } from './batches.ts';
 import { compileSteps } from './compile/steps.ts';
@@ -19,61 +19,43 @@ import { dispatchRead } from './reads/dispatch.ts';
 import { Serial } from './serial.ts';
 import { ClientSession, type Session } from './session.ts';
 
-/** Longer than a poll of a minute, so that sessions survive from one to the next. */
-const IDLE_MS = 150_000;
-/** The administrator's attributes may change while the sessions stay. */
-const INFO_MS = 5 * 60_000;
-
 export class PostgresEngine implements Engine {
   readonly writes = new WriteLog();
   readonly jobs: PostgresJobs;
   readonly #settings: ConnectionSettings;
-  readonly #pool: SessionPool<ClientSession>;
+  readonly #sessions: ServerSessions<ClientSession, ServerInfo>;
   readonly #serial = new Serial();
   readonly #passwords: PasswordChecker;
-  #info: { answer: Promise<ServerInfo>; at: number } | undefined;
 
   constructor(settings: ConnectionSettings) {
     this.#settings = settings;
-    this.#pool = new SessionPool({
+    this.#sessions = new ServerSessions<ClientSession, ServerInfo>({
       limit: settings.connectionLimit,
-      idleMs: IDLE_MS,
       open: async (database) => new ClientSession(await openClient(settings, database), database),
-      onLost: () => {
-        this.#info = undefined;
-      },
+      home: settings.database,
+      readInfo,
+      isLost: isLostSession,
+      explain: (error, tried) => toResourceError(error, { ...circumstanceOf(settings), tried }),
     });
     this.jobs = new PostgresJobs({
       adminDatabase: settings.database,
       info: async () => await this.info(),
-      use: async (database, tried, work, signal) => {
-        try {
-          return await this.#pool.use(database, work, signal);
-        } catch (error) {
-          throw this.#explained(error, tried, signal);
-        }
-      },
+      use: async (database, tried, work, signal) => await this.#sessions.once(database, work, tried, signal),
       evict: async (database) => {
-        await this.#pool.evict(database);
+        await this.#sessions.pool.evict(database);
       },
     });
     this.#passwords = new PasswordChecker({
-      read: async (work) => await this.#read(settings.database, work),
+      read: async (work) => await this.#sessions.read(settings.database, work),
       login: async (username, password) =>
-        await this.#pool.reserve(async () => await openClient(settings, settings.database, { username, password })),
+        await this.#sessions.pool.reserve(
+          async () => await openClient(settings, settings.database, { username, password }),
+        ),
     });
   }
 
   async info(signal?: AbortSignal): Promise<ServerInfo> {
-    if (this.#info === undefined || Date.now() - this.#info.at > INFO_MS)
-      this.#info = { answer: this.#read(this.#settings.database, readInfo, 'login', signal), at: Date.now() };
-    const asked = this.#info;
-    try {
-      return await asked.answer;
-    } catch (error) {
-      if (this.#info === asked) this.#info = undefined;
-      throw error;
-    }
+    return await this.#sessions.info(signal);
   }
 
   async read<K extends ReadKind>(
@@ -84,9 +66,9 @@ export class PostgresEngine implements Engine {
     const info = await this.info();
     const sessions = {
       admin: async <T>(work: (session: Session) => Promise<T>) =>
-        await this.#read(this.#settings.database, work, 'read', signal),
+        await this.#sessions.read(this.#settings.database, work, 'read', signal),
       inside: async <T>(database: string, work: (session: Session) => Promise<T>) =>
-        await this.#read(database, work, 'read', signal),
+        await this.#sessions.read(database, work, 'read', signal),
     };
     return await dispatchRead(kind, queries, info, sessions, this.#passwords.collect());
   }
@@ -118,7 +100,7 @@ export class PostgresEngine implements Engine {
   async discover(signal?: AbortSignal): Promise<Discovery> {
     return await discover(
       await this.info(),
-      async (database, work) => await this.#read(database ?? this.#settings.database, work, 'read', signal),
+      async (database, work) => await this.#sessions.read(database ?? this.#settings.database, work, 'read', signal),
     );
   }
 
@@ -131,18 +113,18 @@ export class PostgresEngine implements Engine {
   }
 
   async close(): Promise<void> {
-    await this.#pool.close();
+    await this.#sessions.pool.close();
   }
 
   async #runBatch(batch: Batch, info: ServerInfo, signal: AbortSignal | undefined): Promise<void> {
     const [step] = batch.steps;
-    const use: Use = async (database, work) => await this.#pool.use(database, work, signal);
-    const settle: Use = async (database, work) => await this.#pool.use(database, work);
+    const use: Use = async (database, work) => await this.#sessions.pool.use(database, work, signal);
+    const settle: Use = async (database, work) => await this.#sessions.pool.use(database, work);
     try {
       if (step?.kind === 'initSQL')
         return await runTenantScript(
           {
-            pool: this.#pool,
+            pool: this.#sessions.pool,
             adminDatabase: this.#settings.database,
             info,
             open: async (database, login) => await openClient(this.#settings, database, login),
@@ -150,37 +132,13 @@ export class PostgresEngine implements Engine {
           { database: step.database, owner: step.owner, text: step.sql },
         );
       // Our own idle sessions must not keep a database from being dropped, copied or moved.
-      if (batch.alone && step !== undefined) for (const database of idleIn(step)) await this.#pool.evict(database);
+      if (batch.alone && step !== undefined)
+        for (const database of idleIn(step)) await this.#sessions.pool.evict(database);
       await runBatch({ use, settle }, batch, info);
     } catch (error) {
-      const explained = this.#explained(error, triedOf(batch), signal);
+      const explained = this.#sessions.explained(error, triedOf(batch), signal);
       throw step?.kind === 'createDatabase' && hasOpenOutcome(error) ? withOpenOutcome(explained) : explained;
     }
-  }
-
-  /** A read that met a dead session is asked again on another one. */
-  async #read<T>(
-    database: string,
-    work: (session: Session) => Promise<T>,
-    tried = 'read',
-    signal?: AbortSignal,
-  ): Promise<T> {
-    for (let attempt = 0; ; attempt += 1)
-      try {
-        return await this.#pool.use(database, work, signal);
-      } catch (error) {
-        // After a restart every session of the pool may be dead.
-        if (signal?.aborted === true || !isLostSession(error) || attempt > this.#settings.connectionLimit)
-          throw this.#explained(error, tried, signal);
-      }
-  }
-
-  #explained(error: unknown, tried: string, signal: AbortSignal | undefined): unknown {
-    if (signal?.aborted === true) return signal.reason;
-    const explained = toResourceError(error, { ...circumstanceOf(this.#settings), tried });
-    // What the administrator may do has changed, perhaps.
-    if (explained.reason === 'PermissionDenied') this.#info = undefined;
-    return explained;
   }
 }
 
