@@ -1,5 +1,5 @@
 /** What a claim may ask for at most. */
-import { parseDuration } from '../provider/controllers/duration.ts';
+import { parseDuration } from '../provider/common/duration.ts';
 import type { ClaimSpec } from './claim.ts';
 import { shortestInterval } from './cron-interval.ts';
 import { ClaimError } from './errors.ts';

@@ -1,7 +1,8 @@
 /** Which server a claim gets, what the platform adds to it, and whether it stays within what the platform allows. */
+import type { EngineName } from '../provider/api/engines.ts';
 import type { ProviderConfigReference } from '../provider/api/kind.ts';
 import { checkCeilings } from './ceilings.ts';
-import type { ClaimSpec, EngineName } from './claim.ts';
+import type { ClaimSpec } from './claim.ts';
 import { ClaimError } from './errors.ts';
 import type { Ceilings, Input, ServerClass } from './input.ts';
 

@@ -3,9 +3,6 @@ import { z } from 'zod';
 import { secretKeyRef } from '../provider/api/common.ts';
 import { duration, matching } from '../provider/api/text.ts';
 
-export const ENGINES = ['postgres', 'mysql', 'mariadb', 'cockroachdb'] as const;
-export type EngineName = (typeof ENGINES)[number];
-
 /** What a list is told apart by: the API server then refuses a second entry of the same name. */
 export const byName = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] } as const;
 

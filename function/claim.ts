@@ -1,13 +1,14 @@
 /** The claim: what an application team asks for. One schema gives its type, its run-time check and the XRDs. */
 import { z } from 'zod';
 import { settings } from '../provider/api/common.ts';
+import { ENGINES } from '../provider/api/engines.ts';
 import { duration } from '../provider/api/text.ts';
 import { backup, source } from './claim-backup.ts';
-import { byName, ENGINES, objectName, passwordRotation, serverRef, sessions, sqlName } from './claim-fields.ts';
+import { byName, objectName, passwordRotation, serverRef, sessions, sqlName } from './claim-fields.ts';
 import { MAX_ROLES, role } from './claim-role.ts';
 
 export { type ClaimBackup, type ClaimSource } from './claim-backup.ts';
-export { ENGINES, type EngineName, serverRef } from './claim-fields.ts';
+export { serverRef } from './claim-fields.ts';
 export { ACCESS, type Access, type ClaimRole, MAX_ROLES } from './claim-role.ts';
 
 /** Most schemas of one claim: what a group may do in all of them is one Grant, of at most 64 parts. */

@@ -1,7 +1,8 @@
 import { Ready, RunFunctionRequest, RunFunctionResponse } from '@crossplane-org/function-sdk-typescript';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ACCESS, ENGINES } from './claim.ts';
+import { ENGINES } from '../provider/api/engines.ts';
+import { ACCESS } from './claim.ts';
 import { fatal } from './compose.fixture.ts';
 import { compose } from './compose.ts';
 

@@ -1,8 +1,8 @@
 import { RunFunctionRequest, type RunFunctionResponse } from '@crossplane-org/function-sdk-typescript';
 import { describe, expect, test } from 'vitest';
+import { ENGINES } from '../provider/api/engines.ts';
 import { kinds } from '../provider/api/registry.ts';
 import { parse } from '../provider/api/validate.ts';
-import { ENGINES } from './claim.ts';
 import { call, fatal, type Json, request, resourcesOf, roles, xr } from './compose.fixture.ts';
 import { compose } from './compose.ts';
 

@@ -1,10 +1,11 @@
 /** The input of the Composition's step: what the platform decides for every claim. */
 import { z } from 'zod';
 import { toStructural } from '../provider/api/crd.ts';
+import { ENGINES } from '../provider/api/engines.ts';
 import { VERSION } from '../provider/api/kind.ts';
 import { duration, matching, privilege } from '../provider/api/text.ts';
 import { checked } from './checked.ts';
-import { defaultable, ENGINES, MAX_SCHEMAS, MAX_ROLES, serverRef } from './claim.ts';
+import { defaultable, MAX_SCHEMAS, MAX_ROLES, serverRef } from './claim.ts';
 import { ClaimError } from './errors.ts';
 import { fieldPaths, statusPath } from './field-paths.ts';
 

@@ -2,7 +2,7 @@
 /** The composition function's process: flags, log, start, stop. */
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
-import { type FunctionServer, startFunction } from './server.ts';
+import { type FunctionServer, startFunction } from './serve/server.ts';
 
 const MIB = 1024 * 1024;
 

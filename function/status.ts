@@ -1,8 +1,9 @@
 /** What a user reads: the status of the composite (and of its claim), and conditions in the words of the claim. */
 import type { Condition, RunFunctionRequest } from '@crossplane-org/function-sdk-typescript';
 import { z } from 'zod';
+import { ENGINES } from '../provider/api/engines.ts';
 import { backupStatus, backupStatusOf } from './backup-status.ts';
-import { ENGINES, serverRef } from './claim.ts';
+import { serverRef } from './claim.ts';
 import { conditionsOf } from './conditions.ts';
 import { lacksCredentials } from './connection.ts';
 import type { Composed } from './expand/composed.ts';

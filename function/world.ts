@@ -1,7 +1,8 @@
 /** What one claim stands for, with every name known: what the files in expand/ read. */
-import { parseDuration } from '../provider/controllers/duration.ts';
+import { type EngineName, TRAITS } from '../provider/api/engines.ts';
+import { parseDuration } from '../provider/common/duration.ts';
 import { type Choice, choose } from './choice.ts';
-import type { Access, ClaimRole, ClaimSpec, EngineName } from './claim.ts';
+import type { Access, ClaimRole, ClaimSpec } from './claim.ts';
 import { ClaimError } from './errors.ts';
 import type { Input } from './input.ts';
 import { filled, type Naming, namingOf } from './naming.ts';
@@ -55,10 +56,8 @@ const SECRET_NAME_CHARACTERS = 253;
 
 const quoted = (name: string): string => JSON.stringify(name);
 
-export const hasGroups = (engine: EngineName): boolean => engine === 'postgres' || engine === 'cockroachdb';
-
-/** Whether the server makes its backups itself, and has no part in what only tools beside it do. */
-export const makesOwnBackups = (engine: EngineName): boolean => engine === 'cockroachdb';
+/** Where rights go with a database, and not with who owns what is in it, logins have them without groups. */
+export const hasGroups = (engine: EngineName): boolean => TRAITS[engine].hasSchemas;
 
 function checkName(path: string, name: string, limit: number, reserved: readonly string[]): void {
   const bytes = Buffer.byteLength(name);

@@ -1,6 +1,6 @@
 /** The provider's flags: names and meanings are those of Crossplane's provider template. */
 import { parseArgs } from 'node:util';
-import { parseDuration } from './controllers/duration.ts';
+import { parseDuration } from './common/duration.ts';
 
 export interface Flags {
   pollMs: number;

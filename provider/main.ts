@@ -1,22 +1,22 @@
 /** The provider process: flags, wiring, start, drain. */
-import { managedKinds } from './api/registry.ts';
 import type { Managed } from './api/kind.ts';
 import type { ProviderConfig } from './api/provider-config.ts';
+import { managedKinds } from './api/registry.ts';
 import { ScheduleMetrics } from './controllers/jobs/schedule-metrics.ts';
 import { Manager } from './controllers/manager.ts';
-import { exposeServers } from './controllers/server-metrics.ts';
+import { exposeServers } from './controllers/servers/server-metrics.ts';
 import { BatchingReader } from './engines/reader.ts';
 import { openEngine } from './engines/registry.ts';
 import { FlagError, type Flags, HELP, parseFlags } from './flags.ts';
 import { realClock } from './runtime/clock.ts';
-import { serveHealth, serveMetrics } from './runtime/health.ts';
 import { KubeClient } from './runtime/kube/client.ts';
 import { PooledKubeConfig, podNamespace } from './runtime/kube/config.ts';
 import { EventRecorder } from './runtime/kube/events.ts';
 import { LeaderElector } from './runtime/kube/leader.ts';
 import { createLog, type Log, type LogLevel } from './runtime/log.ts';
-import { ManagedMetrics } from './runtime/managed-metrics.ts';
-import { Metrics } from './runtime/metrics.ts';
+import { serveHealth, serveMetrics } from './runtime/telemetry/health.ts';
+import { ManagedMetrics } from './runtime/telemetry/managed-metrics.ts';
+import { Metrics } from './runtime/telemetry/metrics.ts';
 
 const SCHEDULES = ['BackupSchedule', 'RestoreSchedule', 'CopySchedule'];
 /** Where the provider is when nothing says so. */

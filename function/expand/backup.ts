@@ -1,11 +1,12 @@
 /** Backups, and the data that a new database begins with. */
 import type { BackupSchedule } from '../../provider/api/backup-schedule.ts';
 import type { Copy } from '../../provider/api/copy.ts';
+import { TRAITS } from '../../provider/api/engines.ts';
+import { refusedField } from '../../provider/api/native-refusals.ts';
 import type { Restore } from '../../provider/api/restore.ts';
-import { refusedField } from '../../provider/backup/native/refusals.ts';
 import type { ClaimBackup, ClaimSource } from '../claim.ts';
 import { ClaimError } from '../errors.ts';
-import { makesOwnBackups, type World } from '../world.ts';
+import type { World } from '../world.ts';
 import type { ComposedSet, Wanted } from './composed.ts';
 
 export const BACKUP_KEY = 'backup';
@@ -18,7 +19,7 @@ const storageOf = (path: string, name: string | undefined): { name: string } => 
 
 /** Refused here already, where whoever wrote the claim sees it. */
 function checkNative({ engine }: World, path: string, fields: Readonly<Record<string, unknown>>): void {
-  if (!makesOwnBackups(engine)) {
+  if (!TRAITS[engine].makesOwnBackups) {
     if (fields['cockroachdb'] !== undefined) throw new ClaimError(`${path}.cockroachdb`, `is not known to ${engine}`);
     return;
   }
@@ -58,7 +59,7 @@ export function expandSource(world: World, source: ClaimSource, composed: Compos
   const target = { targetDatabase: world.database, mode: 'FailIfNotEmpty' as const };
   const { copyFrom, restoreFrom } = source;
   if (copyFrom !== undefined) {
-    if (makesOwnBackups(world.engine))
+    if (TRAITS[world.engine].makesOwnBackups)
       throw new ClaimError('spec.source.copyFrom', `is not known to ${world.engine}: use restoreFrom`);
     if (copyFrom.database === world.database && copyFrom.serverRef === undefined)
       throw new ClaimError('spec.source.copyFrom.database', 'is the database itself');
@@ -75,7 +76,7 @@ export function expandSource(world: World, source: ClaimSource, composed: Compos
   if (restoreFrom !== undefined) {
     const { backupRef, storage, before, verifiedOnly, identitySecretRef, cockroachdb } = restoreFrom;
     checkNative(world, 'spec.source.restoreFrom', restoreFrom);
-    if (makesOwnBackups(world.engine) && verifiedOnly === true)
+    if (TRAITS[world.engine].makesOwnBackups && verifiedOnly === true)
       throw new ClaimError('spec.source.restoreFrom.verifiedOnly', `is not known to ${world.engine}: remove it`);
     const wanted: Wanted<Restore> = {
       ...(backupRef === undefined ? sourceDatabase(world, restoreFrom) : {}),

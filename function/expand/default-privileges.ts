@@ -1,4 +1,5 @@
 import type { DefaultPrivileges, DefaultPrivilegesParameters } from '../../provider/api/default-privileges.ts';
+import { TRAITS } from '../../provider/api/engines.ts';
 import type { World } from '../world.ts';
 import type { ComposedSet, Wanted } from './composed.ts';
 import type { GroupAccess } from './grant.ts';
@@ -28,7 +29,7 @@ export function expandDefaultPrivileges(
   const { database } = world;
   const creators = [{ key: 'owner', name: world.groups.owner }];
   // Elsewhere an owner login acts as the group from the start.
-  if (world.engine === 'cockroachdb') {
+  if (!TRAITS[world.engine].beginsAsGroup) {
     for (const { name, username, access } of world.logins)
       if (access === 'owner') creators.push({ key: `login-${name}`, name: username });
     expandForOwners(world, composed);
@@ -47,7 +48,7 @@ export function expandDefaultPrivileges(
       }
 }
 
-/** On CockroachDB an owner login cannot act as the group from the start, so the group gets what each of them makes. */
+/** An owner login that does not act as the group from the start: so the group gets what each of them makes. */
 function expandForOwners(world: World, composed: ComposedSet): void {
   for (const { name, username, access } of world.logins) {
     if (access !== 'owner') continue;

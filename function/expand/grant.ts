@@ -1,3 +1,4 @@
+import { TRAITS } from '../../provider/api/engines.ts';
 import type { Grant, GrantParameters } from '../../provider/api/grant.ts';
 import type { Access, ClaimRole } from '../claim.ts';
 import { ClaimError } from '../errors.ts';
@@ -94,14 +95,14 @@ function refuseWithoutSchema(path: string, grant: CustomGrant): void {
 /** What a role gets beyond its access level. The kind of object is part of the key, as it cannot be changed in a Grant. */
 export function expandCustomGrants(world: World, login: Login, composed: ComposedSet): void {
   const { database, engine, spec } = world;
-  const isMysql = engine === 'mysql' || engine === 'mariadb';
+  const { hasSchemas } = TRAITS[engine];
   // Who is in none of the groups has not the right to connect either.
-  if (login.access === 'none' && !isMysql)
+  if (login.access === 'none' && hasSchemas)
     add(composed, `grant-${login.name}-database`, { role: login.username, database, privileges: ['CONNECT'] });
   for (const [index, grant] of (login.grants ?? []).entries()) {
     const path = `spec.roles[${(spec.roles ?? []).findIndex(({ name }) => name === login.name)}].grants[${index}]`;
-    if (isMysql) refuseOnMysql(path, grant, engine);
-    else refuseWithoutSchema(path, grant);
+    if (hasSchemas) refuseWithoutSchema(path, grant);
+    else refuseOnMysql(path, grant, engine);
     const { name, privileges, schema, tables, columns, sequences, routines, withOption } = grant;
     add(composed, `grant-${login.name}-custom-${name}-${schema === undefined ? 'in-database' : `in-${schema}`}`, {
       role: login.username,

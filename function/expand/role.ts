@@ -1,3 +1,4 @@
+import { TRAITS } from '../../provider/api/engines.ts';
 import type { Role } from '../../provider/api/role.ts';
 import type { Access } from '../claim.ts';
 import { hasGroups, type Login, type World } from '../world.ts';
@@ -36,8 +37,10 @@ const groupOf = ({ groups }: World, access: Access): string[] => (access === 'no
 
 /** What only an owner login needs: what it makes belongs to the group from the start. */
 const ownerFields = (world: World): Wanted<Role> => ({
-  // CockroachDB refuses a default for `role`; there, default privileges give the group what an owner makes.
-  ...(world.engine === 'postgres' ? { configurationParameters: [{ name: 'role', value: world.groups.owner }] } : {}),
+  // Elsewhere, default privileges give the group what an owner makes.
+  ...(TRAITS[world.engine].beginsAsGroup
+    ? { configurationParameters: [{ name: 'role', value: world.groups.owner }] }
+    : {}),
   onDelete: onDelete(world, world.groups.owner),
 });
 

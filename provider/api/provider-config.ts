@@ -1,6 +1,8 @@
 /** ProviderConfig and ClusterProviderConfig: one existing server, and who may use it for what. */
 import { z } from 'zod';
 import { conditions } from './common.ts';
+import { ENGINES } from './engines.ts';
+import { jobSettings } from './jobs.ts';
 import {
   type CelRule,
   type Condition,
@@ -10,28 +12,9 @@ import {
   type PrinterColumn,
   VERSION,
 } from './kind.ts';
-import { jobSettings } from './jobs.ts';
 import { permissions, tenancy } from './permissions.ts';
 import { type SecretScope, secretKey, secretKeyOf, secretName } from './secret-ref.ts';
 import { namedStorage } from './storage.ts';
-
-export const ENGINES = ['postgres', 'mysql', 'mariadb', 'cockroachdb'] as const;
-
-/** Port of an engine when a configuration names none. */
-export const DEFAULT_PORTS: Record<(typeof ENGINES)[number], number> = {
-  postgres: 5432,
-  mysql: 3306,
-  mariadb: 3306,
-  cockroachdb: 26257,
-};
-
-/** Database that is logged in to when a configuration names none; MySQL and MariaDB need none. */
-export const DEFAULT_DATABASES: Record<(typeof ENGINES)[number], string> = {
-  postgres: 'postgres',
-  mysql: '',
-  mariadb: '',
-  cockroachdb: 'defaultdb',
-};
 
 export const TLS_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 

@@ -1,7 +1,7 @@
 import { assert, constantFrom, jsonValue, property } from 'fast-check';
 import { expect, test } from 'vitest';
 import { changed, example } from '../../test/kubernetes/manifests.ts';
-import { ResourceError } from '../resources/errors.ts';
+import { ResourceError } from '../common/errors.ts';
 import { type JsonSchema, openApiSchema } from './crd.ts';
 import { kindByName, kinds } from './registry.ts';
 import { problems, withDefaults } from './structural.ts';

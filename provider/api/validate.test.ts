@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { fileName } from '../../package/reference.ts';
 import { badManifests } from '../../test/kubernetes/bad-manifests.ts';
 import { changed, example } from '../../test/kubernetes/manifests.ts';
-import { fileName } from '../../package/reference.ts';
-import { ResourceError } from '../resources/errors.ts';
+import { ResourceError } from '../common/errors.ts';
 import { DatabaseKind } from './database.ts';
 import { GrantKind } from './grant.ts';
 import type { KubeObject } from './kind.ts';

@@ -1,6 +1,6 @@
 /** Validation without an API server, by the same schema and the same rules, and with the same defaults. */
 import type { z } from 'zod';
-import { invalidSpec } from '../resources/errors.ts';
+import { invalidSpec } from '../common/errors.ts';
 import type { ManagedKind } from './common.ts';
 import { openApiSchema } from './crd.ts';
 import { apiVersion, type KindDefinition, type KubeObject, type Managed } from './kind.ts';

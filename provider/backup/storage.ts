@@ -1,8 +1,4 @@
 /** A place for files. Keys are below its prefix, with slashes; what is read is never a file that is still being written. */
-import type { Place } from './contract.ts';
-import { FilesystemStorage } from './storage-filesystem.ts';
-import { S3Storage } from './storage-s3.ts';
-
 export interface StoredFile {
   key: string;
   size: number;
@@ -40,10 +36,6 @@ export interface Storage {
   remove(key: string, signal?: AbortSignal): Promise<void>;
   close(): void;
 }
-
-/** @throws RunError InvalidRequest when a file of credentials cannot be read. */
-export const openStorage = (place: Place): Storage =>
-  place.type === 's3' ? new S3Storage(place) : new FilesystemStorage(place);
 
 /** A whole small file. */
 export async function readAll(storage: Storage, file: StoredFile, signal?: AbortSignal): Promise<Buffer> {

@@ -1,5 +1,5 @@
 /** Runs the composition function on a loopback port, as Crossplane would call it, for as long as a command needs it. */
-import { startFunction } from '../../function/server.ts';
+import { startFunction } from '../../function/serve/server.ts';
 
 export interface LocalFunction {
   address: string;

@@ -1,57 +1,60 @@
 /** One queue and its workers per kind. */
-import type { Managed } from '../api/kind.ts';
-import { planners } from './planners.ts';
+import type { KindDefinition, Managed } from '../api/kind.ts';
+import { isConflict } from '../runtime/kube/errors.ts';
 import { refOf } from '../runtime/kube/resource.ts';
 import { ANNOTATION, annotation } from '../runtime/managed/annotations.ts';
 import type { ExternalConnector } from '../runtime/managed/external.ts';
 import { ManagedReconciler } from '../runtime/managed/reconciler.ts';
 import { References } from '../runtime/managed/references.ts';
 import { Controller } from '../runtime/queue/controller.ts';
-import { configKey } from './indexes.ts';
-import { kubeStore } from './kube-store.ts';
-import { groupOf, type Manager, type Served } from './manager.ts';
-import { pollStart } from './poll.ts';
-import { ProviderConfigController } from './provider-config.ts';
-import { SqlConnector } from './sql-external.ts';
+import { BackupConnector, NativeConnector } from './native/connector.ts';
+import { configKey } from './objects/indexes.ts';
+import { kubeStore } from './objects/kube-store.ts';
+import type { Served } from './served.ts';
+import { pollStart } from './servers/poll.ts';
+import { ProviderConfigController } from './servers/provider-config.ts';
+import type { Services } from './services.ts';
+import { SqlConnector } from './sql/external.ts';
+import { planners } from './sql/planners.ts';
 
 /** How long one reconcile may take: crossplane-runtime's minute, and half a minute to report. */
 const TIMEOUT_MS = 90_000;
 
-export function managedController(manager: Manager, { definition, reflector }: Served): Controller {
-  const { options } = manager;
-  const now = (): Date => new Date(options.clock.now());
+function connectorOf(services: Services, definition: KindDefinition): ExternalConnector {
+  const { servers, tenancy, credentials, now, work, jobs, options } = services;
   const planner = planners.get(definition.kind);
-  const connector: ExternalConnector | undefined =
-    planner === undefined
-      ? manager.jobs.connector(definition)
-      : new SqlConnector({
-          planner,
-          servers: manager.servers,
-          guard: manager.tenancy,
-          credentials: manager.credentials,
-          now,
-        });
-  if (connector === undefined) throw new Error(`nothing reconciles ${definition.kind}`);
+  if (planner !== undefined) return new SqlConnector({ planner, servers, guard: tenancy, credentials, now });
+  const byJobs = jobs.connector(definition);
+  if (byJobs === undefined) throw new Error(`nothing reconciles ${definition.kind}`);
+  return new BackupConnector(work, new NativeConnector({ services: work, pollMs: options.pollMs }), byJobs);
+}
+
+export function managedController(services: Services, { definition, reflector }: Served): Controller {
+  const { options, kinds } = services;
   const reconciler = new ManagedReconciler({
-    store: kubeStore(definition, options.client, reflector.store, manager.secrets, options.recorder),
-    connector,
+    store: kubeStore(definition, options.client, reflector.store, services.secrets, options.recorder),
+    connector: connectorOf(services, definition),
     references: new References(definition, {
-      get: (kind, namespace, name) => manager.store(kind)?.get(`${namespace}/${name}`) as Managed | undefined,
-      list: (kind, namespace) => (manager.store(kind)?.byIndex('namespace', namespace) ?? []) as Managed[],
+      get: (kind, namespace, name) => kinds.resource(kind, namespace, name),
+      list: (kind, namespace) => kinds.resources(kind, namespace),
     }),
     metrics: options.metrics(definition),
     managementPolicies: options.managementPolicies,
-    now,
+    now: services.now,
   });
   const resourceOf = (key: string): Managed | undefined => reflector.store.get(key) as Managed | undefined;
   return new Controller({
     name: `managed/${definition.kind}.${definition.group}`.toLowerCase(),
     log: options.log,
     clock: options.clock,
-    bucket: manager.bucket,
+    bucket: services.bucket,
     observer: options.observer,
     timeoutMs: TIMEOUT_MS,
-    group: (key) => groupOf(resourceOf(key)),
+    isConflict,
+    group: (key) => {
+      const resource = resourceOf(key);
+      return resource === undefined ? undefined : configKey(resource);
+    },
     reconcile: async (key, { signal, trigger }) => {
       const { namespace = '', name } = refOf(key);
       const resource = resourceOf(key);
@@ -66,28 +69,29 @@ export function managedController(manager: Manager, { definition, reflector }: S
   });
 }
 
-export function configController(manager: Manager, { definition, reflector }: Served): Controller {
-  const { options } = manager;
+export function configController(services: Services, { definition, reflector }: Served): Controller {
+  const { options } = services;
   const reconciler = new ProviderConfigController({
     definition,
     client: options.client,
     cache: reflector.store,
-    servers: manager.servers,
-    usages: manager.usages,
-    resources: (config) => manager.usersOf(config).length,
-    secrets: manager.secretHold,
+    servers: services.servers,
+    usages: services.usages,
+    resources: (config) => services.kinds.usersOf(config).length,
+    secrets: services.secretHold,
     recorder: options.recorder,
     pollMs: options.pollMs,
-    now: () => new Date(options.clock.now()),
+    now: services.now,
   });
   return new Controller({
     name: `providerconfig/${definition.kind}.${definition.group}`.toLowerCase(),
     log: options.log,
     clock: options.clock,
-    bucket: manager.bucket,
+    bucket: services.bucket,
     observer: options.observer,
     workers: 8,
     timeoutMs: TIMEOUT_MS,
+    isConflict,
     reconcile: async (key, { signal }) => ({ requeueAfterMs: await reconciler.reconcile(key, signal) }),
   });
 }

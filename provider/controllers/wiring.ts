@@ -1,23 +1,25 @@
 /** Which event looks at what again. */
-import type { KubeObject } from '../api/kind.ts';
+import type { KubeObject, Managed } from '../api/kind.ts';
 import type { Reflector } from '../runtime/kube/reflector.ts';
 import { keyOf } from '../runtime/kube/resource.ts';
 import type { ReadStore } from '../runtime/kube/store.ts';
 import { conditionOf } from '../runtime/managed/conditions.ts';
-import type { Managed } from '../api/kind.ts';
-import { becameUsable, gotName, needsReconcile } from './changes.ts';
-import { claimOf } from './identity.ts';
-import { claimKey } from './indexes.ts';
-import type { Manager, Served } from './manager.ts';
+import { becameUsable, gotName, needsReconcile } from './objects/changes.ts';
+import { claimOf } from './objects/identity.ts';
+import { claimKey } from './objects/indexes.ts';
+import type { Secrets } from './objects/secrets.ts';
+import type { Served, ServedKinds } from './served.ts';
 
 /** How long users of a configuration are collected before they are counted: one write instead of one per user. */
 const COUNT_DELAY_MS = 2_000;
 
 export class Wiring {
-  readonly #manager: Manager;
+  readonly #kinds: ServedKinds;
+  readonly #secrets: Secrets;
 
-  constructor(manager: Manager) {
-    this.#manager = manager;
+  constructor(kinds: ServedKinds, secrets: Secrets) {
+    this.#kinds = kinds;
+    this.#secrets = secrets;
   }
 
   connect(served: Served): void {
@@ -64,7 +66,7 @@ export class Wiring {
 
   /** Those that are not in sync, in the namespace of `object`. */
   #wake({ metadata }: KubeObject, find: (store: ReadStore) => KubeObject[]): void {
-    for (const { reflector, controller } of this.#manager.servedManaged())
+    for (const { reflector, controller } of this.#kinds.managed())
       for (const other of find(reflector.store))
         if (
           other.metadata.namespace === metadata.namespace &&
@@ -76,7 +78,7 @@ export class Wiring {
   /** The next claimant of an object may take it once the first is gone. */
   #wakeRivals(object: KubeObject): void {
     const claim = claimOf(object as Managed);
-    const served = claim === undefined ? undefined : this.#manager.served(claim.kind);
+    const served = claim === undefined ? undefined : this.#kinds.get(claim.kind);
     if (claim === undefined || served === undefined) return;
     for (const rival of served.reflector.store.byIndex('claim', claimKey(claim)))
       served.controller?.enqueue(keyOf(rival.metadata));
@@ -86,15 +88,15 @@ export class Wiring {
     reflector.subscribe({
       onAdd: (object) => {
         controller?.enqueue(keyOf(object.metadata));
-        this.#manager.enqueueUsers(object);
+        this.#kinds.enqueueUsers(object);
       },
       onUpdate: (old, object) => {
         if (!needsReconcile(old, object)) return;
         controller?.enqueue(keyOf(object.metadata));
-        this.#manager.enqueueUsers(object);
+        this.#kinds.enqueueUsers(object);
       },
       onDelete: (object) => {
-        this.#manager.enqueueUsers(object);
+        this.#kinds.enqueueUsers(object);
       },
     });
   }
@@ -109,21 +111,21 @@ export class Wiring {
 
   #recount(kind: string, name: string, namespace: string | undefined): void {
     const key = kind === 'ProviderConfig' ? `${namespace ?? ''}/${name}` : name;
-    this.#manager.served(kind)?.controller?.enqueueAfter(key, COUNT_DELAY_MS, { trigger: 'event' });
+    this.#kinds.get(kind)?.controller?.enqueueAfter(key, COUNT_DELAY_MS, { trigger: 'event' });
   }
 
   /** An edit of a Secret reaches every resource and configuration that names it at once. */
   secrets(metadata: Reflector): void {
     const look = (object: KubeObject): void => {
       const key = keyOf(object.metadata);
-      if (this.#manager.secrets.isOwnWrite(key, object.metadata.resourceVersion)) return;
-      for (const { reflector, controller } of this.#manager.servedManaged())
+      if (this.#secrets.isOwnWrite(key, object.metadata.resourceVersion)) return;
+      for (const { reflector, controller } of this.#kinds.managed())
         for (const resource of reflector.store.byIndex('secret', key)) controller?.enqueue(keyOf(resource.metadata));
       for (const kind of ['ProviderConfig', 'ClusterProviderConfig']) {
-        const served = this.#manager.served(kind);
+        const served = this.#kinds.get(kind);
         for (const config of served?.reflector.store.byIndex('secret', key) ?? []) {
           served?.controller?.enqueue(keyOf(config.metadata));
-          this.#manager.enqueueUsers(config);
+          this.#kinds.enqueueUsers(config);
         }
       }
     };
@@ -133,7 +135,7 @@ export class Wiring {
         look(object);
       },
       onDelete: (object) => {
-        this.#manager.secrets.forget(keyOf(object.metadata));
+        this.#secrets.forget(keyOf(object.metadata));
         look(object);
       },
     });

@@ -1,6 +1,6 @@
 /** One question that the server cannot take must not keep all others of its batch from being answered. */
-import { ResourceError } from '../resources/errors.ts';
-import type { ReadKind } from '../resources/model.ts';
+import { ResourceError } from '../common/errors.ts';
+import type { ReadKind } from '../resources/model/reads.ts';
 import type { Engine } from './engine.ts';
 
 export type Answers = Map<string, { result: unknown } | { error: unknown }>;

@@ -1,5 +1,5 @@
 /** Reads of servers where a session sees one database: each query is asked in its own. */
-import { ResourceError } from '../resources/errors.ts';
+import { ResourceError } from '../common/errors.ts';
 
 type Work<Session, T> = (session: Session) => Promise<T>;
 

@@ -1,42 +1,12 @@
 /** What an engine owes the rest of the provider. Dialects differ by implementing this, never by an `if` elsewhere. */
-import type { Discovery, ReadKind, Reads, Step } from '../resources/model.ts';
-import type { Secret } from '../resources/secret.ts';
+import type { EngineName } from '../api/engines.ts';
+import type { Secret } from '../common/secret.ts';
+import type { Discovery } from '../resources/model/discovery.ts';
+import type { ReadKind, Reads } from '../resources/model/reads.ts';
+import type { ServerInfo } from '../resources/model/server.ts';
+import type { Step } from '../resources/model/steps.ts';
 import type { JobOperations } from './jobs.ts';
 import type { NativeOperations } from './native.ts';
-
-export type EngineName = 'postgres' | 'mysql' | 'mariadb' | 'cockroachdb';
-
-export interface ServerInfo {
-  engine: EngineName;
-  /** Product and version as the server says it, e.g. "PostgreSQL 18.4". */
-  product: string;
-  /** e.g. 180004 for PostgreSQL 18.4, 90704 for MySQL 9.7.4. */
-  versionNumber: number;
-  major: number;
-  /** The administrator that we are logged in as, and what it may do. */
-  admin: { name: string; superUser: boolean; createRole: boolean; createDb: boolean };
-  /** Kinds of objects that cannot carry a mark on this server. Not given: all that we make carry one. */
-  unmarked?: readonly ('Database' | 'Role' | 'Schema' | 'Extension')[];
-  /** Whether DROP DATABASE can refuse one that holds something. */
-  restrictsDrops?: boolean;
-  /** Identifies the server behind several addresses, where it can be read. */
-  systemIdentifier?: string;
-  /** Where logins are accounts with a host and an authentication plugin. */
-  accounts?: {
-    /** Plugins whose accounts log in with a password that we set. */
-    passwordPlugins: readonly string[];
-    /** Whether an account may have two passwords for a while. */
-    dualPasswords: boolean;
-    /** How many groups a login may have the rights of from the start: a list that is kept apart from memberships. */
-    defaultRoles: 'one' | 'many';
-  };
-  /** Whether names of databases that differ in capitals only are one name, written in small letters. */
-  foldsDatabaseNames?: boolean;
-  /** Server-wide privileges that depend on what the server has loaded, sorted. */
-  dynamicPrivileges?: readonly string[];
-  /** Whether `_` and `%` in the database of a grant stand for other characters. */
-  databaseWildcards?: boolean;
-}
 
 export interface ConnectionSettings {
   engine: EngineName;

@@ -2,7 +2,7 @@
  * What backups, restores and copies ask of a server, besides running the engine's own tools: logins that live as long as
  * one run and may do no more than that run, and databases beside others. Every operation may be repeated.
  */
-import type { Secret } from '../resources/secret.ts';
+import type { Secret } from '../common/secret.ts';
 
 /** A login for one run, by a name that the same run always has. */
 export interface RunLogin {

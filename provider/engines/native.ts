@@ -2,7 +2,7 @@
  * Backups that a server makes by itself, as CockroachDB does: it reads and writes the storage, and runs its own jobs and
  * schedules. What is secret is bound to statements, never written into them.
  */
-import type { Secret } from '../resources/secret.ts';
+import type { Secret } from '../common/secret.ts';
 
 /** A place in a storage, under a name that the server keeps the credentials behind. */
 export interface ConnectionWanted {

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ReadKind } from '../resources/model.ts';
-import type { Engine, ServerInfo } from './engine.ts';
-import { ResourceError } from '../resources/errors.ts';
+import { ResourceError } from '../common/errors.ts';
+import type { ReadKind } from '../resources/model/reads.ts';
+import type { ServerInfo } from '../resources/model/server.ts';
+import type { Engine } from './engine.ts';
 import { BatchingReader } from './reader.ts';
 import { WriteLog } from './write-log.ts';
 

@@ -9,11 +9,12 @@
  * A read is never answered by a batch that began before the moment that the caller names, nor by one that began before
  * a change of ours that concerns it: what was written is always seen.
  */
-import type { ReadKind, Reads } from '../resources/model.ts';
+import type { Secret } from '../common/secret.ts';
+import type { ReadKind, Reads } from '../resources/model/reads.ts';
+import type { ServerInfo } from '../resources/model/server.ts';
 import type { Reader } from '../resources/planner.ts';
-import type { Secret } from '../resources/secret.ts';
 import { type Answers, askSeparately } from './bisect.ts';
-import type { Engine, ServerInfo } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { SweepRhythm } from './sweep-rhythm.ts';
 import type { WriteLog, Writing } from './write-log.ts';
 

@@ -1,8 +1,20 @@
 /** The engines there are. */
+import type { PrivilegeTables } from '../resources/privilege-set-tables.ts';
 import { CockroachEngine } from './cockroachdb/engine.ts';
-import type { ConnectionSettings, Engine, EngineName } from './engine.ts';
+import { COCKROACH_PRIVILEGES } from './cockroachdb/privileges.ts';
+import type { ConnectionSettings, Engine } from './engine.ts';
 import { MysqlEngine } from './mysql/engine.ts';
+import { MARIADB_PRIVILEGES, MYSQL_PRIVILEGES } from './mysql/privileges.ts';
 import { PostgresEngine } from './postgres/engine.ts';
+import { POSTGRES_PRIVILEGES } from './postgres/privileges.ts';
+
+/** Which privileges there are, by engine. */
+export const privilegeTables: PrivilegeTables = {
+  postgres: POSTGRES_PRIVILEGES,
+  mysql: MYSQL_PRIVILEGES,
+  mariadb: MARIADB_PRIVILEGES,
+  cockroachdb: COCKROACH_PRIVILEGES,
+};
 
 /** Opens nothing yet: the first read or write does. */
 export function openEngine(settings: ConnectionSettings): Engine {
@@ -16,6 +28,3 @@ export function openEngine(settings: ConnectionSettings): Engine {
       return new CockroachEngine(settings);
   }
 }
-
-/** Whether backups are made, scheduled and restored by the server itself (`Engine.native`) instead of by its tools. */
-export const makesOwnBackups = (engine: EngineName): boolean => engine === 'cockroachdb';

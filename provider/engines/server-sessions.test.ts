@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ResourceError } from '../resources/errors.ts';
+import { ResourceError } from '../common/errors.ts';
 import { ServerSessions } from './server-sessions.ts';
 import type { PooledSession } from './session-pool.ts';
 

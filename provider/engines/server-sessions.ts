@@ -2,7 +2,7 @@
  * The sessions of one engine, and what holds for them on every server: a read outlives a dead session, an error says what
  * was tried, and what the server is and its administrator may do is asked again when it may have changed.
  */
-import { ResourceError } from '../resources/errors.ts';
+import { ResourceError } from '../common/errors.ts';
 import { type PooledSession, SessionPool } from './session-pool.ts';
 
 export interface ServerSessionsOptions<S extends PooledSession, I> {

@@ -2,7 +2,7 @@
  * Sessions on one server: at most `limit` at a time over all its databases. A session for another database replaces
  * the one that has been idle longest; callers wait in order.
  */
-import { ResourceError } from '../resources/errors.ts';
+import { ResourceError } from '../common/errors.ts';
 
 /** What the pool has to know of a session. */
 export interface PooledSession {

@@ -2,7 +2,7 @@
  * What this process changed on a server, in order, so that an answer that was read before a change is not given after
  * it. Coarse: a change concerns every question that shares a name with it.
  */
-import type { Step } from '../resources/model.ts';
+import type { Step } from '../resources/model/steps.ts';
 
 /** An engine that can tell. Of one that cannot, answers are as old as the caller allows. */
 export interface Writing {

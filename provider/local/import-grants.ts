@@ -1,5 +1,6 @@
 /** Rights as Grants: as few as can say them, as one Grant takes one list of privileges for each kind of object in a schema. */
-import type { FoundRight, ObjectTarget, ObjectType } from '../resources/model.ts';
+import type { FoundRight } from '../resources/model/discovery.ts';
+import type { ObjectTarget, ObjectType } from '../resources/model/objects.ts';
 
 type Fields = Record<string, unknown>;
 

@@ -1,7 +1,9 @@
 /** Manifests for what a server has already. They take it over as it is: a plan of them changes nothing. */
 import type { Managed } from '../api/kind.ts';
 import type { Engine } from '../engines/engine.ts';
-import type { DatabaseObserved, Discovery, RoleObserved } from '../resources/model.ts';
+import type { DatabaseObserved } from '../resources/model/databases.ts';
+import type { Discovery } from '../resources/model/discovery.ts';
+import type { RoleObserved } from '../resources/model/roles.ts';
 import type { Reader } from '../resources/planner.ts';
 import { ATTRIBUTE_DEFAULTS } from '../resources/role-record.ts';
 import { ANNOTATION } from '../runtime/managed/annotations.ts';

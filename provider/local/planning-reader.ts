@@ -2,20 +2,15 @@
  * A view of the server as it will be once earlier plans have run, so that `xdb plan` can print the SQL of a whole
  * claim for a server that has none of it yet. It only ever adds what an earlier plan creates.
  */
-import { privilegeTables } from '../controllers/planners.ts';
-import type {
-  DatabaseObserved,
-  GrantObserved,
-  GrantQuery,
-  ObjectTarget,
-  ReadKind,
-  Reads,
-  RoleObserved,
-  SchemaObserved,
-  Step,
-} from '../resources/model.ts';
+import type { Secret } from '../common/secret.ts';
+import { privilegeTables } from '../engines/registry.ts';
+import type { DatabaseObserved, SchemaObserved } from '../resources/model/databases.ts';
+import type { ObjectTarget } from '../resources/model/objects.ts';
+import type { GrantObserved, GrantQuery } from '../resources/model/privileges.ts';
+import type { ReadKind, Reads } from '../resources/model/reads.ts';
+import type { RoleObserved } from '../resources/model/roles.ts';
+import type { Step } from '../resources/model/steps.ts';
 import type { Reader } from '../resources/planner.ts';
-import type { Secret } from '../resources/secret.ts';
 
 /** What plans made so far will have created. */
 export class PlannedObjects {

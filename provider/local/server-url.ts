@@ -1,7 +1,8 @@
 /** Reads the address of a server from a URL, as psql and mysql users write it. */
 import { readFileSync } from 'node:fs';
-import type { ConnectionSettings, EngineName } from '../engines/engine.ts';
-import { Secret } from '../resources/secret.ts';
+import type { EngineName } from '../api/engines.ts';
+import { Secret } from '../common/secret.ts';
+import type { ConnectionSettings } from '../engines/engine.ts';
 
 export class ServerUrlError extends Error {
   override readonly name = 'ServerUrlError';

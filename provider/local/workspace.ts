@@ -5,13 +5,14 @@
 import type { KubeObject, Managed } from '../api/kind.ts';
 import { managedKinds } from '../api/registry.ts';
 import { parse } from '../api/validate.ts';
-import { SecretCredentials } from '../controllers/credentials.ts';
-import { type Credentials, type ServerConnection, type Servers, SqlConnector } from '../controllers/sql-external.ts';
+import type { ServerConnection, Servers } from '../controllers/servers/connection.ts';
+import { SecretCredentials } from '../controllers/sql/credentials.ts';
+import { type Credentials, SqlConnector } from '../controllers/sql/external.ts';
+import { planners } from '../controllers/sql/planners.ts';
 import type { ConnectionSettings, Engine, Statement } from '../engines/engine.ts';
 import { BatchingReader } from '../engines/reader.ts';
 import { openEngine } from '../engines/registry.ts';
 import type { Plan, PlanContext, Reader } from '../resources/planner.ts';
-import { planners } from '../controllers/planners.ts';
 import { ANNOTATION, appliedOf, externalNameOf, hasCreated } from '../runtime/managed/annotations.ts';
 import { conditionOf } from '../runtime/managed/conditions.ts';
 import { ManagedReconciler } from '../runtime/managed/reconciler.ts';

@@ -2,7 +2,7 @@
  * The record of what a Grant or DefaultPrivileges gave, kept on the resource as JSON: exactly that is taken back.
  * It is one flat list of entries, so that two records (before and after a change) unite entry by entry.
  */
-import type { ObjectTarget, ObjectType } from './model.ts';
+import type { ObjectTarget, ObjectType } from './model/objects.ts';
 
 /** Privileges on one target of the spec (`*` included). */
 export interface AppliedEntry {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Secret } from '../common/secret.ts';
 import { buildConnectionDetails, type ConnectionParts } from './connection-details.ts';
-import { Secret } from './secret.ts';
 
 const parts: ConnectionParts = {
   engine: 'postgres',

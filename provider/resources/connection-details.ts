@@ -1,6 +1,6 @@
 /** What a connection Secret holds: the parts, and the strings that drivers and command lines take. */
-import type { EngineName } from '../engines/engine.ts';
-import { Secret } from './secret.ts';
+import type { EngineName } from '../api/engines.ts';
+import { Secret } from '../common/secret.ts';
 
 export interface ConnectionParts {
   engine: EngineName;
@@ -20,10 +20,18 @@ export function buildConnectionDetails(parts: ConnectionParts): Record<string, s
   if (password !== undefined) details['password'] = password;
   if (database !== undefined) details['database'] = database;
   if (username === undefined) return details;
-  const strings =
-    parts.engine === 'mysql' || parts.engine === 'mariadb' ? mysql(parts, username) : postgres(parts, username);
-  return { ...details, ...strings };
+  return { ...details, ...STRINGS[parts.engine](parts, username) };
 }
+
+type Strings = (parts: ConnectionParts, username: string) => Record<string, string | Secret>;
+
+/** CockroachDB is spoken to as PostgreSQL is. */
+const STRINGS: Record<EngineName, Strings> = {
+  postgres,
+  cockroachdb: postgres,
+  mysql: (parts, username) => mysql(parts, username, 'mysql'),
+  mariadb: (parts, username) => mysql(parts, username, 'mariadb'),
+};
 
 /** What a path may hold as it is stays so: node-postgres does not decode those signs in the name of a database. */
 const encodePath = (text: string): string =>
@@ -65,14 +73,18 @@ const JDBC_SSL_MODES: Record<'mysql' | 'mariadb', Record<string, string>> = {
   },
 };
 
-function mysql(parts: ConnectionParts, username: string): Record<string, string | Secret> {
-  const { host, port, password, database, engine, tlsMode } = parts;
+function mysql(
+  parts: ConnectionParts,
+  username: string,
+  driver: keyof typeof JDBC_SSL_MODES,
+): Record<string, string | Secret> {
+  const { host, port, password, database, tlsMode } = parts;
   const path = database === undefined ? '' : `/${encode(database)}`;
   return {
     // Drivers and frameworks know MariaDB by that name too.
     uri: new Secret(`mysql://${userInfo(username, password)}@${authority(host)}:${port}${path}`),
     jdbcUrl: new Secret(
-      `jdbc:${engine}://${authority(host)}:${port}/${database === undefined ? '' : encode(database)}?${query({ user: username, password, sslMode: JDBC_SSL_MODES[engine === 'mariadb' ? 'mariadb' : 'mysql'][tlsMode] })}`,
+      `jdbc:${driver}://${authority(host)}:${port}/${database === undefined ? '' : encode(database)}?${query({ user: username, password, sslMode: JDBC_SSL_MODES[driver][tlsMode] })}`,
     ),
     MYSQL_HOST: host,
     MYSQL_TCP_PORT: String(port),

@@ -1,8 +1,8 @@
 /** Character set, collation and comment of a database, on servers where they are defaults that can be changed. */
 import type { DatabaseParameters } from '../api/database.ts';
-import type { EngineName } from '../engines/engine.ts';
+import type { EngineName } from '../api/engines.ts';
 import { defined } from './creation.ts';
-import type { DatabaseObserved } from './model.ts';
+import type { DatabaseObserved } from './model/databases.ts';
 
 /** What can be changed at any time; elsewhere it is what a database is made with, and for ever. */
 const CHANGEABLE: Record<EngineName, readonly ('characterSet' | 'collation' | 'comment')[]> = {

@@ -5,8 +5,9 @@
  */
 import { createHash } from 'node:crypto';
 import type { DatabaseParameters } from '../api/database.ts';
-import { invalidSpec } from './errors.ts';
-import type { Mark, Step } from './model.ts';
+import { invalidSpec } from '../common/errors.ts';
+import type { Mark } from './model/objects.ts';
+import type { Step } from './model/steps.ts';
 import type { Plan, PlanContext } from './planner.ts';
 
 const SEPARATOR = '#initSQL-';

@@ -1,8 +1,9 @@
 /** What a database server of some version cannot make, and what no server can change later. */
+import { TRAITS } from '../api/engines.ts';
 import type { DatabaseParameters } from '../api/database.ts';
-import type { ServerInfo } from '../engines/engine.ts';
-import { invalidSpec } from './errors.ts';
-import type { DatabaseObserved } from './model.ts';
+import { invalidSpec } from '../common/errors.ts';
+import type { DatabaseObserved } from './model/databases.ts';
+import type { ServerInfo } from './model/server.ts';
 
 /** Fields of the spec, or values of them, by the major version of PostgreSQL that brought them. */
 const SINCE: [what: string, isWanted: (spec: DatabaseParameters) => boolean, major: number][] = [
@@ -13,7 +14,7 @@ const SINCE: [what: string, isWanted: (spec: DatabaseParameters) => boolean, maj
 ];
 
 export function refuseUnsupported(spec: DatabaseParameters, server: ServerInfo): void {
-  if (server.engine !== 'postgres') return;
+  if (TRAITS[server.engine].locales === undefined) return;
   for (const [what, isWanted, major] of SINCE)
     if (isWanted(spec) && server.major < major)
       throw invalidSpec(`forProvider.${what} needs PostgreSQL ${major} or newer; the server is ${server.product}`);
@@ -21,7 +22,7 @@ export function refuseUnsupported(spec: DatabaseParameters, server: ServerInfo):
 
 /** What a new database cannot be made of. */
 export function refuseContradictions(spec: DatabaseParameters, server: ServerInfo): void {
-  if (server.engine !== 'postgres') return;
+  if (TRAITS[server.engine].locales === undefined) return;
   const hasProvider = spec.localeProvider === 'icu' || spec.localeProvider === 'builtin';
   if (spec.locale !== undefined && !hasProvider)
     throw invalidSpec(
@@ -35,7 +36,7 @@ export function refuseContradictions(spec: DatabaseParameters, server: ServerInf
 
 /** Differences that only a dump and a restore into a new database can remove. */
 export function unchangeableDrift(spec: DatabaseParameters, observed: DatabaseObserved, server: ServerInfo): string[] {
-  if (server.engine !== 'postgres') return [];
+  if (TRAITS[server.engine].locales === undefined) return [];
   const fixed: [field: string, wanted: string | undefined, is: string | undefined, normal: (text: string) => string][] =
     [
       ['encoding', spec.encoding, observed.encoding, normalEncoding],

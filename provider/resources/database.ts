@@ -1,18 +1,20 @@
 /** Database: spec → steps. */
 import { DatabaseKind, type Database, type DatabaseParameters } from '../api/database.ts';
+import { TRAITS } from '../api/engines.ts';
+import { waiting } from '../common/errors.ts';
 import { defined, forCreation } from './creation.ts';
 import { defaultsToChange } from './database-defaults.ts';
+import { ended, isExpired } from './database-expiry.ts';
 import { initProgress, markOfNew, runInit } from './database-init.ts';
 import { refuseContradictions, refuseUnsupported, unchangeableDrift } from './database-limits.ts';
-import { ended, isExpired } from './database-expiry.ts';
 import { kept, nothingLeft, reasonToKeep } from './deletion.ts';
-import { waiting } from './errors.ts';
-import type { DatabaseObserved, Step } from './model.ts';
+import type { DatabaseObserved } from './model/databases.ts';
+import type { Step } from './model/steps.ts';
 import { refuseFoldedName, refuseLongName, refuseReservedDatabase } from './names.ts';
 import { isOursToDrop, type OwnershipRecord, ownershipOf, wasAdopted } from './ownership.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';
 import { settingChanges } from './settings.ts';
-import { ownDatabase } from './tenant.ts';
+import { ownDatabase } from './tenant-own.ts';
 import { refuseUnknownFields } from './unknown-fields.ts';
 
 interface Applied extends OwnershipRecord {
@@ -90,11 +92,10 @@ function create(name: string, wanted: DatabaseParameters, spec: DatabaseParamete
     wanted.locale,
     wanted.localeProvider,
   ].some((value) => value !== undefined);
-  const isPostgres = context.reader.server.engine === 'postgres';
+  const { locales } = TRAITS[context.reader.server.engine];
   const given = {
     owner: wanted.owner,
-    // template1 may hold data in its own encoding and collation, so PostgreSQL refuses any other for copies of it.
-    template: wanted.template ?? (isLocalised && isPostgres ? 'template0' : undefined),
+    template: wanted.template ?? (isLocalised ? locales?.template : undefined),
     encoding: wanted.encoding,
     collation: wanted.collation,
     characterClassification: wanted.characterClassification,

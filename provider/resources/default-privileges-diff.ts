@@ -1,6 +1,8 @@
 /** Desired default privileges against one layer of what the server has. Pure. */
 import type { AppliedDefault } from './applied.ts';
-import type { DefaultPrivilegesObserved, Grantee, Step } from './model.ts';
+import type { Grantee } from './model/objects.ts';
+import type { DefaultPrivilegesObserved } from './model/privileges.ts';
+import type { Step } from './model/steps.ts';
 
 export interface DefaultsWish {
   database: string;

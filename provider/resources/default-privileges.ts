@@ -4,15 +4,17 @@ import {
   DefaultPrivilegesKind,
   type DefaultPrivilegesParameters,
 } from '../api/default-privileges.ts';
+import { invalidSpec, waiting } from '../common/errors.ts';
 import { readAppliedDefaults } from './applied.ts';
 import { type DefaultsWish, diffDefaults } from './default-privileges-diff.ts';
-import { invalidSpec, waiting } from './errors.ts';
 import { type Acting, denied, type Reach } from './grant-authority.ts';
 import { granteeOf, granteeWords } from './grant-target.ts';
-import type { DefaultPrivilegesObserved, Grantee, Step } from './model.ts';
+import type { Grantee } from './model/objects.ts';
+import type { DefaultPrivilegesObserved } from './model/privileges.ts';
+import type { Step } from './model/steps.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';
-import { expandPrivileges, type ObjectPrivileges, objectPrivileges, unlessInvalid } from './privilege-set.ts';
 import { type PrivilegeTables, tableOf } from './privilege-set-tables.ts';
+import { expandPrivileges, type ObjectPrivileges, objectPrivileges, unlessInvalid } from './privilege-set.ts';
 
 /** What engines whose roles can act for each other add to the model's read. */
 export interface DefaultsAuthority extends DefaultPrivilegesObserved {

@@ -2,9 +2,9 @@
  * Groups whose rights a login has from the start. Where the server keeps them as a list of the login, apart from the
  * memberships, a group that is joined goes on the list too, as far as there is room: otherwise it would be of no use.
  */
-import type { ServerInfo } from '../engines/engine.ts';
-import { invalidSpec } from './errors.ts';
-import type { Membership, RoleObserved } from './model.ts';
+import { invalidSpec } from '../common/errors.ts';
+import type { Membership, RoleObserved } from './model/roles.ts';
+import type { ServerInfo } from './model/server.ts';
 
 export class DefaultRoles {
   readonly #room: 'one' | 'many' | undefined;

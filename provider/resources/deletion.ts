@@ -1,5 +1,5 @@
 /** What deletion leaves on the server, and how it says so. */
-import type { Contents } from './model.ts';
+import type { Contents } from './model/databases.ts';
 import type { Plan } from './planner.ts';
 
 /** Nothing of ours is left on the server. */

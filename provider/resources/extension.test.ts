@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ExtensionPlanner } from './extension.ts';
-import type { ExtensionObserved } from './model.ts';
+import type { ExtensionObserved } from './model/databases.ts';
 import { database, ours, plan, planDelete, schema, server } from './planning.fixture.ts';
 
 const planner = new ExtensionPlanner() as never;

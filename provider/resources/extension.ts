@@ -1,9 +1,12 @@
 /** Extension: spec → steps. */
+import { TRAITS } from '../api/engines.ts';
 import { ExtensionKind, type Extension, type ExtensionParameters } from '../api/extension.ts';
+import { ResourceError, waiting } from '../common/errors.ts';
 import { defined, forCreation } from './creation.ts';
 import { kept, nothingLeft } from './deletion.ts';
-import { ResourceError, waiting } from './errors.ts';
-import type { ExtensionObserved, Reads, Step } from './model.ts';
+import type { ExtensionObserved } from './model/databases.ts';
+import type { Reads } from './model/reads.ts';
+import type { Step } from './model/steps.ts';
 import { isOursToDrop, ownershipOf, wasAdopted } from './ownership.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';
 
@@ -18,7 +21,7 @@ export class ExtensionPlanner implements Planner<Extension> {
   async plan(resource: Extension, context: PlanContext): Promise<Plan> {
     const { reader } = context;
     const { server } = reader;
-    if (server.engine !== 'postgres')
+    if (!TRAITS[server.engine].hasExtensions)
       throw new ResourceError('NotSupported', `${server.product} has no extensions`, { retryable: false });
     const spec = resource.spec.forProvider;
     const { database = '', extension: name } = spec;

@@ -3,8 +3,8 @@
  * least way that works: as itself, by SET ROLE, by a grant option of its own, or by a membership that it takes for
  * the length of the change and gives back in the same transaction.
  */
-import { ResourceError } from './errors.ts';
-import type { AclObserved, GrantObserved, GrantQuery, Privilege } from './model.ts';
+import { ResourceError } from '../common/errors.ts';
+import type { AclObserved, GrantObserved, GrantQuery, Privilege } from './model/privileges.ts';
 
 /** How the administrator can use the rights of a role. */
 export interface Reach {

@@ -2,11 +2,19 @@
 import type { AppliedEntry } from './applied.ts';
 import { actToGrant, actToRevoke, type Authority, type AuthorityAcl, type HeldPrivilege } from './grant-authority.ts';
 import { Grouped } from './grant-diff-groups.ts';
-import type { Keeps } from './grant-siblings.ts';
 import { changeOf, type GrantWish, type Slot } from './grant-slot.ts';
 import { objectKey, withoutColumns } from './grant-target.ts';
-import type { ObjectTarget, Step } from './model.ts';
+import type { ObjectTarget } from './model/objects.ts';
+import type { Step } from './model/steps.ts';
 import type { ObjectPrivileges, PrivilegeTable } from './privilege-set.ts';
+
+/** Whether another Grant wants that the privilege, or its option, stays. */
+export type Keeps = (
+  target: ObjectTarget,
+  column: string | undefined,
+  privilege: string,
+  what: 'all' | 'option',
+) => boolean;
 
 /** A change that no right of the administrator's allows. */
 export interface Blocked {

@@ -1,10 +1,12 @@
 /** A Grant with memberOf: the membership of one role in another, with its options. */
 import type { GrantParameters } from '../api/grant.ts';
+import { invalidSpec, ResourceError, waiting } from '../common/errors.ts';
 import { type AppliedMembership, readAppliedMemberships } from './applied.ts';
-import type { ServerInfo } from '../engines/engine.ts';
-import { invalidSpec, ResourceError, waiting } from './errors.ts';
 import { denied } from './grant-authority.ts';
-import type { Membership, MembershipObserved, Step } from './model.ts';
+import type { MembershipObserved } from './model/privileges.ts';
+import type { Membership } from './model/roles.ts';
+import type { ServerInfo } from './model/server.ts';
+import type { Step } from './model/steps.ts';
 import type { Plan, PlanContext } from './planner.ts';
 import type { PrivilegeTable } from './privilege-set.ts';
 

@@ -3,14 +3,14 @@
  * object in one place, so every object belongs to one part.
  */
 import type { GrantParameters } from '../api/grant.ts';
-import type { ServerInfo } from '../engines/engine.ts';
+import { invalidSpec, ResourceError } from '../common/errors.ts';
 import type { AppliedEntry } from './applied.ts';
-import { invalidSpec, ResourceError } from './errors.ts';
 import type { AuthorityAcl } from './grant-authority.ts';
 import { type GrantDiff, type GrantRules, diffGrant } from './grant-diff.ts';
 import type { GrantWish } from './grant-slot.ts';
 import { granteeOf, grantSubject, type GrantSubject } from './grant-target.ts';
-import type { ObjectTarget } from './model.ts';
+import type { ObjectTarget } from './model/objects.ts';
+import type { ServerInfo } from './model/server.ts';
 import { expandPrivileges, type PrivilegeTable, unlessInvalid } from './privilege-set.ts';
 
 export interface GrantPart {

@@ -4,7 +4,7 @@ import type { AuthorityAcl, AuthorityObserved } from './grant-authority.ts';
 import type { GrantDiff } from './grant-diff.ts';
 import type { GrantWish } from './grant-slot.ts';
 import { type GrantSubject, objectKey } from './grant-target.ts';
-import type { ObjectTarget } from './model.ts';
+import type { ObjectTarget } from './model/objects.ts';
 
 export function recordGrant(
   wish: GrantWish,

@@ -1,18 +1,11 @@
 /** What other Grants give the same grantee: it is not taken away under their hands, to be given again by them. */
 import type { GrantParameters } from '../api/grant.ts';
-import type { ServerInfo } from '../engines/engine.ts';
+import type { Keeps } from './grant-diff.ts';
 import { baseWish, readableParts } from './grant-parts.ts';
 import { objectKey, withoutColumns } from './grant-target.ts';
-import type { Grantee, ObjectTarget } from './model.ts';
+import type { Grantee, ObjectTarget } from './model/objects.ts';
+import type { ServerInfo } from './model/server.ts';
 import { type PrivilegeTable, unlessInvalid } from './privilege-set.ts';
-
-/** Whether another Grant wants that the privilege, or its option, stays. */
-export type Keeps = (
-  target: ObjectTarget,
-  column: string | undefined,
-  privilege: string,
-  what: 'all' | 'option',
-) => boolean;
 
 interface Kept {
   columns: readonly string[] | undefined;

@@ -4,7 +4,7 @@
  */
 import type { AppliedEntry } from './applied.ts';
 import { type Authority, type AuthorityAcl, type HeldPrivilege, isOurs } from './grant-authority.ts';
-import type { Grantee } from './model.ts';
+import type { Grantee } from './model/objects.ts';
 
 export interface GrantWish {
   grantee: Grantee;

@@ -1,8 +1,8 @@
 /** What the fields of a Grant name: one kind of object on the server, or the membership in a group. */
 import type { GrantParameters } from '../api/grant.ts';
-import type { ServerInfo } from '../engines/engine.ts';
-import { invalidSpec } from './errors.ts';
-import type { Grantee, ObjectTarget, ObjectType } from './model.ts';
+import { invalidSpec } from '../common/errors.ts';
+import type { Grantee, ObjectTarget, ObjectType } from './model/objects.ts';
+import type { ServerInfo } from './model/server.ts';
 import { type ObjectPrivileges, objectPrivileges, type PrivilegeTable } from './privilege-set.ts';
 
 export interface GrantSubject {

@@ -2,9 +2,11 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Grant, GrantParameters } from '../api/grant.ts';
 import { POSTGRES_PRIVILEGES } from '../engines/postgres/privileges.ts';
-import { GrantPlanner } from './grant.ts';
 import type { AuthorityAcl, AuthorityObserved, Reach } from './grant-authority.ts';
-import type { Grantee, GrantQuery, Step } from './model.ts';
+import { GrantPlanner } from './grant.ts';
+import type { Grantee } from './model/objects.ts';
+import type { GrantQuery } from './model/privileges.ts';
+import type { Step } from './model/steps.ts';
 import type { PlanContext, Reader } from './planner.ts';
 
 interface Row {

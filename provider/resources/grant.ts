@@ -1,21 +1,22 @@
 /** Grant: what one role may do with objects of one database or server, and exactly that taken back. */
 import { type Grant, GrantKind, type GrantParameters } from '../api/grant.ts';
-import type { ServerInfo } from '../engines/engine.ts';
+import { invalidSpec, waiting } from '../common/errors.ts';
 import { type AppliedEntry, readApplied, type Scope, strayTarget } from './applied.ts';
-import { invalidSpec, waiting } from './errors.ts';
 import { type AuthorityObserved, type AuthorityQuery, denied } from './grant-authority.ts';
 import type { Blocked } from './grant-diff.ts';
+import type { Keeps } from './grant-diff.ts';
 import { planMembership, planMembershipDelete } from './grant-membership.ts';
 import { baseWish, diffParts, type GrantPart, grantParts, readableParts } from './grant-parts.ts';
-import { type Keeps, keptBySiblings } from './grant-siblings.ts';
 import { recordGrant } from './grant-record.ts';
+import { keptBySiblings } from './grant-siblings.ts';
 import type { GrantWish } from './grant-slot.ts';
 import { granteeOf, granteeWords, type GrantSubject, objectKey, targetWords, withoutColumns } from './grant-target.ts';
-import type { Grantee, ObjectTarget } from './model.ts';
+import type { Grantee, ObjectTarget } from './model/objects.ts';
+import type { ServerInfo } from './model/server.ts';
 import { refuseFoldedName, refuseReservedRole } from './names.ts';
 import type { Plan, PlanContext, Planner, Reader } from './planner.ts';
-import { type PrivilegeTable, unlessInvalid } from './privilege-set.ts';
 import { type PrivilegeTables, tableOf } from './privilege-set-tables.ts';
+import { type PrivilegeTable, unlessInvalid } from './privilege-set.ts';
 import { ownObjects } from './tenant-objects.ts';
 
 export class GrantPlanner implements Planner<Grant> {

@@ -1,6 +1,7 @@
 /** Names on the server that nobody may manage, because the server or its provider lives by them. */
-import type { EngineName, ServerInfo } from '../engines/engine.ts';
-import { ResourceError } from './errors.ts';
+import type { EngineName } from '../api/engines.ts';
+import { ResourceError } from '../common/errors.ts';
+import type { ServerInfo } from './model/server.ts';
 
 const ROLES: Record<EngineName, RegExp> = {
   postgres: /^(pg_.*|postgres|public|none|current_user|session_user|current_role|rds.*|cloudsql.*|azure.*|alloydb.*)$/,
@@ -51,15 +52,23 @@ export function refuseFoldedName({ foldsDatabaseNames, product }: ServerInfo, na
     );
 }
 
+/** The servers' own limits: NAMEDATALEN; `mysql.user`, whose column User is wider on MariaDB. */
+const LONGEST: Record<EngineName, { unit: 'bytes' | 'characters'; role: number; others: number }> = {
+  postgres: { unit: 'bytes', role: 63, others: 63 },
+  mysql: { unit: 'characters', role: 32, others: 64 },
+  mariadb: { unit: 'characters', role: 128, others: 64 },
+  cockroachdb: { unit: 'bytes', role: 63, others: 63 },
+};
+
 /** Counted as the server counts: in bytes, or in characters. */
 export function refuseLongName(engine: EngineName, what: string, name: string): void {
-  const isInBytes = engine === 'postgres' || engine === 'cockroachdb';
-  const limit = isInBytes ? 63 : what !== 'role' ? 64 : engine === 'mariadb' ? 128 : 32;
-  const size = isInBytes ? Buffer.byteLength(name) : Array.from(name).length;
+  const { unit, role, others } = LONGEST[engine];
+  const limit = what === 'role' ? role : others;
+  const size = unit === 'bytes' ? Buffer.byteLength(name) : Array.from(name).length;
   if (size > limit)
     throw new ResourceError(
       'InvalidSpec',
-      `the ${what} name ${JSON.stringify(name)} has ${size} ${isInBytes ? 'bytes' : 'characters'}; the server takes at most ${limit}`,
+      `the ${what} name ${JSON.stringify(name)} has ${size} ${unit}; the server takes at most ${limit}`,
       { retryable: false },
     );
 }

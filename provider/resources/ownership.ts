@@ -2,8 +2,8 @@
  * Whose an object is. It is ours when this resource made it, which its annotations say, or when it carries our mark.
  * Anything else is taken over only when asked to.
  */
-import { ResourceError } from './errors.ts';
-import type { Mark } from './model.ts';
+import { ResourceError } from '../common/errors.ts';
+import type { Mark } from './model/objects.ts';
 import type { PlanContext } from './planner.ts';
 
 /** Part of what every kind of object records as applied. */

@@ -3,9 +3,11 @@
  * that they ask of the `Reader`; they know no engine and no Kubernetes API.
  */
 import type { KindDefinition, Managed } from '../api/kind.ts';
-import type { ServerInfo } from '../engines/engine.ts';
-import type { Mark, ReadKind, Reads, Step } from './model.ts';
-import type { Secret } from './secret.ts';
+import type { Secret } from '../common/secret.ts';
+import type { Mark } from './model/objects.ts';
+import type { ReadKind, Reads } from './model/reads.ts';
+import type { ServerInfo } from './model/server.ts';
+import type { Step } from './model/steps.ts';
 import type { Owned, Tenant } from './tenant.ts';
 
 /** Reads from the server. Calls of one moment are answered together by one statement. */

@@ -1,7 +1,9 @@
 /** A server that is nothing but what a test says is on it, to ask planners what they would do there. */
 import type { Managed } from '../api/kind.ts';
-import type { ServerInfo } from '../engines/engine.ts';
-import type { DatabaseObserved, ReadKind, Reads, RoleObserved, SchemaObserved } from './model.ts';
+import type { DatabaseObserved, SchemaObserved } from './model/databases.ts';
+import type { ReadKind, Reads } from './model/reads.ts';
+import type { RoleObserved } from './model/roles.ts';
+import type { ServerInfo } from './model/server.ts';
 import type { Plan, PlanContext, Planner, Reader } from './planner.ts';
 
 export const ours = { uid: 'uid-1', resource: 'team-a/thing' };

@@ -1,6 +1,7 @@
 /** The privileges of each engine, as the planners are given them. */
-import type { EngineName, ServerInfo } from '../engines/engine.ts';
-import { invalidSpec } from './errors.ts';
+import type { EngineName } from '../api/engines.ts';
+import { invalidSpec } from '../common/errors.ts';
+import type { ServerInfo } from './model/server.ts';
 import type { PrivilegeTable } from './privilege-set.ts';
 
 export type PrivilegeTables = Readonly<Partial<Record<EngineName, PrivilegeTable>>>;

@@ -2,9 +2,9 @@
  * Names of privileges: which exist for an object, what ALL means there, and which words are one privilege.
  * The names themselves are data of each engine.
  */
-import type { ServerInfo } from '../engines/engine.ts';
-import { invalidSpec, ResourceError } from './errors.ts';
-import type { ObjectType } from './model.ts';
+import { invalidSpec, ResourceError } from '../common/errors.ts';
+import type { ObjectType } from './model/objects.ts';
+import type { ServerInfo } from './model/server.ts';
 
 /** The first version that has something. */
 export interface Since {

@@ -3,10 +3,10 @@
  * of the connection, limits, a lock. Only what the spec speaks of is managed, and what leaves the spec is put back.
  */
 import { type RoleParameters, roleReference } from '../api/role.ts';
-import type { ServerInfo } from '../engines/engine.ts';
-import { invalidSpec } from './errors.ts';
-import type { AccountObserved, AccountOptions, WantedPlugin } from './model.ts';
+import { invalidSpec } from '../common/errors.ts';
 import { defined } from './creation.ts';
+import type { AccountObserved, AccountOptions, WantedPlugin } from './model/roles.ts';
+import type { ServerInfo } from './model/server.ts';
 
 /** The parts of an account that a spec may speak of, as they are recorded. */
 export const ACCOUNT_PARTS = [

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { RoleDependencies } from './model.ts';
+import type { RoleDependencies } from './model/roles.ts';
 import type { PlanContext } from './planner.ts';
 import { type Answers, contextOf, role } from './planning.fixture.ts';
 import { dropSteps, reasonToStay } from './role-deletion.ts';

@@ -1,10 +1,11 @@
 /** What it takes to drop a role that owns something or holds privileges, in every database where it does. */
 import type { RoleParameters } from '../api/role.ts';
-import { ResourceError, waiting } from './errors.ts';
-import type { RoleDependencies, Step } from './model.ts';
+import { ResourceError, waiting } from '../common/errors.ts';
+import type { RoleDependencies } from './model/roles.ts';
+import type { Step } from './model/steps.ts';
 import type { PlanContext } from './planner.ts';
 import { accountKey } from './role-account.ts';
-import { ownRole } from './tenant.ts';
+import { ownRole } from './tenant-own.ts';
 
 type Owned = RoleDependencies['owned'];
 

@@ -1,7 +1,8 @@
 /** Attributes, limits and settings of a role that is there: only what differs is sent. */
 import type { RoleParameters } from '../api/role.ts';
 import { defined } from './creation.ts';
-import type { RoleAttributes, RoleObserved, Step } from './model.ts';
+import type { RoleAttributes, RoleObserved } from './model/roles.ts';
+import type { Step } from './model/steps.ts';
 import { accountChanges, accountKey, sessionLimitOf } from './role-account.ts';
 import { ATTRIBUTE_DEFAULTS, givenAttributes, type RoleRecord } from './role-record.ts';
 import { settingChanges } from './settings.ts';

@@ -1,9 +1,11 @@
 /** The groups that a role joins and leaves. Memberships that others made are left alone. */
+import { TRAITS } from '../api/engines.ts';
 import { type RoleParameters, roleReference } from '../api/role.ts';
-import { invalidSpec, ResourceError, waiting } from './errors.ts';
-import type { MembershipAuthority } from './grant-membership.ts';
-import type { Membership, RoleObserved, Step } from './model.ts';
+import { invalidSpec, ResourceError, waiting } from '../common/errors.ts';
 import { DefaultRoles } from './default-roles.ts';
+import type { MembershipAuthority } from './grant-membership.ts';
+import type { Membership, RoleObserved } from './model/roles.ts';
+import type { Step } from './model/steps.ts';
 import type { PlanContext } from './planner.ts';
 import { namedRole } from './role-account.ts';
 
@@ -76,7 +78,7 @@ export async function leavingSteps(
 }
 
 function wantedOf(spec: RoleParameters, name: string, { reader: { server } }: PlanContext): Map<string, Membership> {
-  const hasOptions = server.engine !== 'postgres' || server.versionNumber >= 160_000;
+  const hasOptions = server.major >= TRAITS[server.engine].membershipOptionsSince;
   const wanted = new Map<string, Membership>();
   for (const { role, admin, inherit, set } of spec.memberOf ?? []) {
     if (role === undefined) continue; // an optional reference that leads nowhere yet

@@ -1,11 +1,12 @@
 /** Which password an account gets, and how long the one before it still counts. */
 import type { RoleParameters } from '../api/role.ts';
-import type { RoleObserved, Step } from './model.ts';
+import { Secret } from '../common/secret.ts';
+import type { RoleObserved } from './model/roles.ts';
+import type { Step } from './model/steps.ts';
 import type { PlanContext } from './planner.ts';
 import { accountKey, pluginInstead } from './role-account.ts';
 import { isExpired } from './role-differences.ts';
 import type { RoleRecord } from './role-record.ts';
-import { Secret } from './secret.ts';
 
 type AlterRole = Extract<Step, { kind: 'alterRole' }>;
 

@@ -1,6 +1,6 @@
 /** What a Role has set at some time: exactly that is put back when it leaves the spec. */
 import type { RoleParameters } from '../api/role.ts';
-import type { RoleAttributes } from './model.ts';
+import type { RoleAttributes } from './model/roles.ts';
 import type { OwnershipRecord } from './ownership.ts';
 import { ACCOUNT_PARTS, type AccountPart, givenParts, sessionLimitOf } from './role-account.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { RoleObserved } from './model.ts';
+import { Secret } from '../common/secret.ts';
+import type { RoleObserved } from './model/roles.ts';
 import { type Answers, type Circumstances, ours, plan, planDelete, role, server, theirs } from './planning.fixture.ts';
 import { RolePlanner } from './role.ts';
-import { Secret } from './secret.ts';
 
 const planner = new RolePlanner() as never;
 const password = { value: new Secret('s3cret'), generated: true };

@@ -2,7 +2,8 @@
 import { RoleKind, type Role, type RoleParameters, roleReference } from '../api/role.ts';
 import { defined, forCreation } from './creation.ts';
 import { kept, nothingLeft } from './deletion.ts';
-import type { RoleAttributes, RoleObserved, Step } from './model.ts';
+import type { RoleAttributes, RoleObserved } from './model/roles.ts';
+import type { Step } from './model/steps.ts';
 import { refuseLongName, refuseReservedRole } from './names.ts';
 import { isOursToDrop, ownershipOf, wasAdopted } from './ownership.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';

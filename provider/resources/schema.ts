@@ -1,9 +1,11 @@
 /** Schema: spec → steps. */
+import { TRAITS } from '../api/engines.ts';
 import { SchemaKind, type Schema, type SchemaParameters } from '../api/schema.ts';
+import { ResourceError, waiting } from '../common/errors.ts';
 import { defined, forCreation } from './creation.ts';
 import { kept, nothingLeft, reasonToKeep } from './deletion.ts';
-import { ResourceError, waiting } from './errors.ts';
-import type { SchemaObserved, Step } from './model.ts';
+import type { SchemaObserved } from './model/databases.ts';
+import type { Step } from './model/steps.ts';
 import { refuseLongName, refuseReservedSchema } from './names.ts';
 import { isOursToDrop, ownershipOf, wasAdopted } from './ownership.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';
@@ -73,7 +75,7 @@ function change(spec: SchemaParameters, observed: SchemaObserved, context: PlanC
 }
 
 function refuseWithoutSchemas({ reader }: PlanContext): void {
-  if (reader.server.engine === 'mysql' || reader.server.engine === 'mariadb')
+  if (!TRAITS[reader.server.engine].hasSchemas)
     throw new ResourceError(
       'NotSupported',
       `${reader.server.product} has no schemas inside a database: use a Database`,

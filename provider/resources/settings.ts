@@ -1,5 +1,5 @@
 /** Settings of new sessions: comparing one as a person writes it with the way the server keeps it. */
-import type { Setting } from './model.ts';
+import type { Setting } from './model/databases.ts';
 
 /** Settings whose value is a list of names: the server stores each name quoted when it needs to be. */
 const LISTS: ReadonlySet<string> = new Set([

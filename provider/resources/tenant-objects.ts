@@ -1,9 +1,11 @@
 /** Which objects in its databases a tenant may grant on: those of its own roles, not what the platform put there. */
-import { ResourceError } from './errors.ts';
-import type { AclObserved, ObjectTarget, ObjectType } from './model.ts';
-import type { PlanContext } from './planner.ts';
-import { notYours, ownRole, type Tenant } from './tenant.ts';
+import { ResourceError } from '../common/errors.ts';
 import { targetWords } from './grant-target.ts';
+import type { ObjectTarget, ObjectType } from './model/objects.ts';
+import type { AclObserved } from './model/privileges.ts';
+import type { PlanContext } from './planner.ts';
+import { ownRole } from './tenant-own.ts';
+import { notYours, type Tenant } from './tenant.ts';
 
 /** Told apart by their owner. Of databases and schemas the mark counts, and what belongs to the server has lists. */
 const BY_OWNER: ReadonlySet<ObjectType> = new Set([

@@ -2,11 +2,13 @@
  * The last look before anything is sent for a tenant of a shared server: every role, database and schema that a step
  * names has to be the tenant's on the server itself. It sees what a spec, an annotation or a planner's mistake came to.
  */
-import type { Grantee, ObjectTarget, Step } from './model.ts';
-import type { Plan, PlanContext } from './planner.ts';
 import { roleReference } from '../api/role.ts';
-import { ResourceError } from './errors.ts';
-import { type IsOwn, isOwnSchema, notYours, ownDatabase, ownRole, type RoleKey, type Tenant } from './tenant.ts';
+import { ResourceError } from '../common/errors.ts';
+import type { Grantee, ObjectTarget } from './model/objects.ts';
+import type { Step } from './model/steps.ts';
+import type { Plan, PlanContext } from './planner.ts';
+import { type IsOwn, isOwnSchema, ownDatabase, ownRole, type RoleKey } from './tenant-own.ts';
+import { notYours, type Tenant } from './tenant.ts';
 
 /** What a step names. */
 interface Names {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Mark, Step } from './model.ts';
-import { contextOf, database, ours, role, schema, server, theirs } from './planning.fixture.ts';
+import type { Mark } from './model/objects.ts';
+import type { Step } from './model/steps.ts';
 import type { Plan, PlanContext } from './planner.ts';
+import { contextOf, database, ours, role, schema, server, theirs } from './planning.fixture.ts';
 import { ownObjects } from './tenant-objects.ts';
 import { admitted, withoutStrange } from './tenant-steps.ts';
 import type { Tenant } from './tenant.ts';

@@ -1,6 +1,6 @@
 /** Fields of a spec that a server of some engine has nothing for. They are refused, never ignored. */
-import type { EngineName } from '../engines/engine.ts';
-import { invalidSpec } from './errors.ts';
+import type { EngineName } from '../api/engines.ts';
+import { invalidSpec } from '../common/errors.ts';
 
 type Fields = readonly (readonly [path: string, remedy?: string])[];
 

@@ -7,11 +7,12 @@ import { RunError } from '../backup/errors.ts';
 import { databaseFolder, ending, MANIFEST_ENDING, timeName } from '../backup/keys.ts';
 import { type Manifest, parseManifest, storedBackup, type TableRows, writeManifest } from '../backup/manifest.ts';
 import { Measure } from '../backup/measure.ts';
-import { openStorage, readAll, type Storage } from '../backup/storage.ts';
+import { openStorage } from '../backup/open-storage.ts';
+import { readAll, type Storage } from '../backup/storage.ts';
 import { tools } from '../backup/tools/tools.ts';
 import { Meeting } from './meeting.ts';
-import type { RunContext } from './progress.ts';
 import type { Outcome } from './outcome.ts';
+import type { RunContext } from './progress.ts';
 
 /** So many of the newest manifests are looked at for one of an earlier attempt. */
 const RECENT = 5;

@@ -2,7 +2,8 @@
 import { backupsOf, chooseBackup, prune as pruneFiles, removeAll } from '../backup/catalogue.ts';
 import type { RequestOf } from '../backup/contract.ts';
 import { isVerified, storedBackup } from '../backup/manifest.ts';
-import { openStorage, type Storage } from '../backup/storage.ts';
+import { openStorage } from '../backup/open-storage.ts';
+import type { Storage } from '../backup/storage.ts';
 import type { Outcome } from './outcome.ts';
 import type { RunContext } from './progress.ts';
 

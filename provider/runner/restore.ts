@@ -6,11 +6,12 @@ import type { RequestOf } from '../backup/contract.ts';
 import { formats } from '../backup/dumps/formats.ts';
 import { RunError } from '../backup/errors.ts';
 import { type Manifest, markVerified, storedBackup, type TableRows } from '../backup/manifest.ts';
-import { openStorage, type Storage } from '../backup/storage.ts';
-import { StoredDump } from './stored-dump.ts';
+import { openStorage } from '../backup/open-storage.ts';
+import type { Storage } from '../backup/storage.ts';
 import { Meeting } from './meeting.ts';
 import type { Outcome } from './outcome.ts';
 import type { RunContext } from './progress.ts';
+import { StoredDump } from './stored-dump.ts';
 
 /**
  * Loads one backup. The whole of it is read and checked before the load tool gets its first byte, and checked once more

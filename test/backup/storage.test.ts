@@ -5,9 +5,10 @@ import { ListMultipartUploadsCommand, PutObjectCommand } from '@aws-sdk/client-s
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { FailureReason, Place } from '../../provider/backup/contract.ts';
 import { RunError } from '../../provider/backup/errors.ts';
-import { openStorage, readAll, type Storage } from '../../provider/backup/storage.ts';
-import { startS3 } from '../rig/s3.ts';
+import { openStorage } from '../../provider/backup/open-storage.ts';
+import { readAll, type Storage } from '../../provider/backup/storage.ts';
 import { type FaultyS3, startFaultyS3 } from '../rig/s3-faults.ts';
+import { startS3 } from '../rig/s3.ts';
 import { sharedS3 } from '../rig/servers.ts';
 
 const MB = 1024 * 1024;

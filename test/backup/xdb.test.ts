@@ -204,7 +204,7 @@ describe.each(['MySQL 9.7', 'MariaDB 11.8'] as const)('%s', (name) => {
 
 test('the demo backs up and restores beside, and both have as many rows', async () => {
   const { stdout, code } = await new Promise<{ stdout: string; code: number }>((resolve) => {
-    const demo = join(import.meta.dirname, '../../provider/cli/demo.ts');
+    const demo = join(import.meta.dirname, '../../examples/demo/main.ts');
     execFile(process.execPath, [demo, '--json'], { maxBuffer: 1 << 24 }, (error, out) => {
       resolve({ stdout: out, code: error === null ? 0 : Number(error.code) });
     });

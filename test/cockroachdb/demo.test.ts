@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, '../..');
 
 test('the demo says that CockroachDB is simulated, ends with 0, and proves what each role may do', async () => {
   const { code, stdout } = await new Promise<{ code: number; stdout: string }>((resolve) => {
-    const file = join(root, 'provider/cli/demo.ts');
+    const file = join(root, 'examples/demo/main.ts');
     execFile(process.execPath, [file, '--json', '--engine', 'cockroachdb'], { maxBuffer: 1 << 24 }, (error, out) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout: out });
     });

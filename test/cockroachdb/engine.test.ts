@@ -1,9 +1,9 @@
 /** Sessions, logins and what goes wrong on the way: restarts of transactions, lost answers, lost sessions. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Secret } from '../../provider/common/secret.ts';
 import { CockroachEngine } from '../../provider/engines/cockroachdb/engine.ts';
 import type { ConnectionSettings } from '../../provider/engines/engine.ts';
 import { openEngine } from '../../provider/engines/registry.ts';
-import { Secret } from '../../provider/resources/secret.ts';
 import { createAuthority } from '../rig/certificates.ts';
 import { Simulator, simulatedVersions } from '../rig/cockroachdb/simulator.ts';
 import { onEveryVersion, simulatorOf } from './world.ts';

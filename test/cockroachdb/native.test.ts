@@ -1,7 +1,7 @@
 /** Backups by the server itself: places, jobs in every state, schedules, and restores that take a place. */
 import { beforeAll, expect, test } from 'vitest';
+import { Secret } from '../../provider/common/secret.ts';
 import type { NativeJob, NativeOperations } from '../../provider/engines/native.ts';
-import { Secret } from '../../provider/resources/secret.ts';
 import { runSchedule } from '../rig/cockroachdb/schedules.ts';
 import { waitFor } from '../rig/process.ts';
 import { onEveryVersion, quoted, simulatorOf } from './world.ts';

@@ -3,13 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { KubeObject } from '../../provider/api/kind.ts';
-import { ScheduleMetrics } from '../../provider/controllers/jobs/schedule-metrics.ts';
 import { RULES } from '../../provider/controllers/jobs/permitted.ts';
-import { exposeServers } from '../../provider/controllers/server-metrics.ts';
+import { ScheduleMetrics } from '../../provider/controllers/jobs/schedule-metrics.ts';
+import { exposeServers } from '../../provider/controllers/servers/server-metrics.ts';
 import { parseFlags } from '../../provider/flags.ts';
 import { parseManifests } from '../../provider/local/manifests.ts';
-import { ManagedMetrics } from '../../provider/runtime/managed-metrics.ts';
-import { Metrics } from '../../provider/runtime/metrics.ts';
+import { ManagedMetrics } from '../../provider/runtime/telemetry/managed-metrics.ts';
+import { Metrics } from '../../provider/runtime/telemetry/metrics.ts';
 import { ownCrossplane } from '../rig/own-cluster.ts';
 
 const FOLDER = join(import.meta.dirname, '../../examples/install');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { type FunctionServer, startFunction } from '../../function/server.ts';
+import { type FunctionServer, startFunction } from '../../function/serve/server.ts';
 import { binary } from '../rig/binaries.ts';
 import { type Outcome, ROOT } from './crossplane-render.ts';
 

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, parseAllDocuments, stringify } from 'yaml';
-import { startFunction } from '../../function/server.ts';
+import { startFunction } from '../../function/serve/server.ts';
 import { binary } from '../rig/binaries.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');

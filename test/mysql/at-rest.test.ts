@@ -1,11 +1,11 @@
 /** What a server sees of a thousand resources when nothing changes: its general log is the judge. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Managed } from '../../provider/api/kind.ts';
-import { planners } from '../../provider/controllers/planners.ts';
+import { Secret } from '../../provider/common/secret.ts';
+import { planners } from '../../provider/controllers/sql/planners.ts';
 import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
 import { BatchingReader } from '../../provider/engines/reader.ts';
 import type { Plan, Reader } from '../../provider/resources/planner.ts';
-import { Secret } from '../../provider/resources/secret.ts';
 import { type MysqlServer, startMariadb, startMysql } from '../rig/mysql.ts';
 
 const DATABASES = 300;

@@ -1,8 +1,8 @@
 /** Sessions: TLS as the configuration says, what the server or the network refuses, restarts and crashes. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { Secret } from '../../provider/common/secret.ts';
 import type { ConnectionSettings } from '../../provider/engines/engine.ts';
 import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
-import { Secret } from '../../provider/resources/secret.ts';
 import { createAuthority } from '../rig/certificates.ts';
 import { type MysqlServer, startMariadb, startMysql } from '../rig/mysql.ts';
 import { freePort, waitFor } from '../rig/process.ts';

@@ -11,7 +11,7 @@ const demo = async (engine: string, env: NodeJS.ProcessEnv = {}) =>
   await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
     execFile(
       process.execPath,
-      [join(root, 'provider/cli/demo.ts'), '--engine', engine, '--json'],
+      [join(root, 'examples/demo/main.ts'), '--engine', engine, '--json'],
       { env: { ...process.env, ...env }, maxBuffer: 1 << 24 },
       (error, stdout, stderr) => {
         resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });

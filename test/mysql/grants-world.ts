@@ -3,13 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'vitest';
 import type { GrantParameters } from '../../provider/api/grant.ts';
 import type { Managed } from '../../provider/api/kind.ts';
-import type { ServerInfo } from '../../provider/engines/engine.ts';
+import { Secret } from '../../provider/common/secret.ts';
 import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
 import { MARIADB_PRIVILEGES, MYSQL_PRIVILEGES } from '../../provider/engines/mysql/privileges.ts';
 import { GrantPlanner } from '../../provider/resources/grant.ts';
-import type { ReadKind, Reads, Step } from '../../provider/resources/model.ts';
+import type { ReadKind, Reads } from '../../provider/resources/model/reads.ts';
+import type { ServerInfo } from '../../provider/resources/model/server.ts';
+import type { Step } from '../../provider/resources/model/steps.ts';
 import type { Plan, PlanContext, Reader } from '../../provider/resources/planner.ts';
-import { Secret } from '../../provider/resources/secret.ts';
 import type { MysqlClient, MysqlLogin } from '../rig/mysql-client.ts';
 
 const quotedName = (name: string): string => `\`${name.replaceAll('`', '``')}\``;

@@ -1,8 +1,8 @@
 /** Logins and databases of runs on MySQL and MariaDB. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Secret } from '../../provider/common/secret.ts';
 import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
-import { Secret } from '../../provider/resources/secret.ts';
 import { mysqlServers, sharedMysql } from '../rig/servers.ts';
 
 describe.each(mysqlServers)('a run on %s', (label) => {

@@ -1,10 +1,10 @@
 /** Databases and roles that are planned and made on a shared MySQL or MariaDB server, as the provider would. */
 import { randomBytes } from 'node:crypto';
+import { Secret } from '../../provider/common/secret.ts';
 import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
 import { DatabasePlanner } from '../../provider/resources/database.ts';
 import type { PlanContext, Reader } from '../../provider/resources/planner.ts';
 import { RolePlanner } from '../../provider/resources/role.ts';
-import { Secret } from '../../provider/resources/secret.ts';
 import { readerOf, Story } from '../planning/story.ts';
 import type { MysqlClient } from '../rig/mysql-client.ts';
 import { type MysqlServerName, mysqlServers, sharedMysql } from '../rig/servers.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Step } from '../../provider/resources/model.ts';
-import { Secret } from '../../provider/resources/secret.ts';
+import { Secret } from '../../provider/common/secret.ts';
+import type { Step } from '../../provider/resources/model/steps.ts';
 import { name, Place, servers, text } from './planned.ts';
 
 const kinds = (steps: readonly Step[]): string[] => steps.map(({ kind }) => kind);

@@ -2,10 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'vitest';
 import type { Managed } from '../../provider/api/kind.ts';
+import { Secret } from '../../provider/common/secret.ts';
 import type { Engine } from '../../provider/engines/engine.ts';
-import type { ReadKind, Reads, Step } from '../../provider/resources/model.ts';
+import type { ReadKind, Reads } from '../../provider/resources/model/reads.ts';
+import type { Step } from '../../provider/resources/model/steps.ts';
 import type { Plan, PlanContext, Planner, Reader } from '../../provider/resources/planner.ts';
-import { Secret } from '../../provider/resources/secret.ts';
 
 /** Where it lives. */
 export interface Setting {

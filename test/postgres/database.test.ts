@@ -1,7 +1,7 @@
 /** Databases at real servers. */
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasOpenOutcome, ResourceError } from '../../provider/resources/errors.ts';
+import { hasOpenOutcome, ResourceError } from '../../provider/common/errors.ts';
 import { waitFor } from '../rig/process.ts';
 import { cutAt } from './cutting-proxy.ts';
 import { circumstances, Place, type Story } from './planned.ts';

@@ -1,9 +1,9 @@
 /** What an administrator of a managed cloud can do: NOSUPERUSER CREATEROLE CREATEDB, and nothing that it was not given. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Secret } from '../../provider/common/secret.ts';
 import { PostgresEngine } from '../../provider/engines/postgres/engine.ts';
-import type { Step } from '../../provider/resources/model.ts';
-import { Secret } from '../../provider/resources/secret.ts';
+import type { Step } from '../../provider/resources/model/steps.ts';
 import { postgresMajors, sharedPostgres } from '../rig/servers.ts';
 
 describe.each(postgresMajors)('a limited administrator on PostgreSQL %i', (label) => {

@@ -1,9 +1,9 @@
 /** Databases of every make, what they hold, and names that nobody would choose. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Secret } from '../../provider/common/secret.ts';
 import { PostgresEngine } from '../../provider/engines/postgres/engine.ts';
-import type { Step } from '../../provider/resources/model.ts';
-import { Secret } from '../../provider/resources/secret.ts';
+import type { Step } from '../../provider/resources/model/steps.ts';
 import { postgresMajors, sharedPostgres } from '../rig/servers.ts';
 
 /** Characters that mean something to SQL, to a shell or to a terminal, and such as take several bytes. */

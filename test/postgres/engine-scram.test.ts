@@ -1,9 +1,9 @@
 /** Verifiers made here against those that the server makes of the same password. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Secret } from '../../provider/common/secret.ts';
 import { scramVerifier, verifies } from '../../provider/engines/postgres/scram.ts';
 import { literal } from '../../provider/engines/postgres/sql.ts';
-import { Secret } from '../../provider/resources/secret.ts';
 import { postgresMajors, sharedPostgres } from '../rig/servers.ts';
 
 /** Characters for which the preparation of passwords does something, or nearly. */

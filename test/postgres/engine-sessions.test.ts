@@ -1,9 +1,9 @@
 /** Sessions: what becomes of them, and of the work on them, when servers, networks and administrators change. */
 import { createServer, type Socket, connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { Secret } from '../../provider/common/secret.ts';
 import type { ConnectionSettings } from '../../provider/engines/engine.ts';
 import { PostgresEngine } from '../../provider/engines/postgres/engine.ts';
-import { Secret } from '../../provider/resources/secret.ts';
 import type { PostgresClient } from '../rig/postgres-client.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
 import { waitFor } from '../rig/process.ts';

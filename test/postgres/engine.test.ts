@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Secret } from '../../provider/common/secret.ts';
 import type { ConnectionSettings } from '../../provider/engines/engine.ts';
 import { PostgresEngine } from '../../provider/engines/postgres/engine.ts';
-import { Secret } from '../../provider/resources/secret.ts';
+import { createAuthority } from '../rig/certificates.ts';
 import type { PostgresClient } from '../rig/postgres-client.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
-import { createAuthority } from '../rig/certificates.ts';
 import { newestPostgres, postgresMajors, sharedPostgres } from '../rig/servers.ts';
 
 const settingsOf = (server: PostgresClient, change: Partial<ConnectionSettings> = {}): ConnectionSettings => ({

@@ -3,12 +3,12 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DefaultPrivileges } from '../../provider/api/default-privileges.ts';
 import type { Grant, GrantParameters } from '../../provider/api/grant.ts';
+import { Secret } from '../../provider/common/secret.ts';
 import { PostgresEngine } from '../../provider/engines/postgres/engine.ts';
 import { POSTGRES_PRIVILEGES } from '../../provider/engines/postgres/privileges.ts';
 import { DefaultPrivilegesPlanner } from '../../provider/resources/default-privileges.ts';
 import { GrantPlanner } from '../../provider/resources/grant.ts';
 import type { Plan, PlanContext, Reader } from '../../provider/resources/planner.ts';
-import { Secret } from '../../provider/resources/secret.ts';
 import { postgresMajors, sharedPostgres } from '../rig/servers.ts';
 
 describe.each(postgresMajors)('PostgreSQL %i, grants through the engine', (major) => {

@@ -1,7 +1,7 @@
 /** Logins and databases of runs: what a run may do on the server, and what is left when it is over. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Secret } from '../../provider/common/secret.ts';
 import type { RunLogin } from '../../provider/engines/jobs.ts';
-import { Secret } from '../../provider/resources/secret.ts';
 import { circumstances, Place } from './planned.ts';
 
 describe.each(circumstances)('a run on PostgreSQL %i with a %s as administrator', (major, kind) => {

@@ -2,11 +2,11 @@
 import * as fc from 'fast-check';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { privilegeTables } from '../../provider/controllers/planners.ts';
+import { Secret } from '../../provider/common/secret.ts';
+import { privilegeTables } from '../../provider/engines/registry.ts';
 import { buildConnectionDetails } from '../../provider/resources/connection-details.ts';
 import { DefaultPrivilegesPlanner } from '../../provider/resources/default-privileges.ts';
 import { GrantPlanner } from '../../provider/resources/grant.ts';
-import { Secret } from '../../provider/resources/secret.ts';
 import { circumstances, Place, quoted, Story } from './planned.ts';
 import { propertyRuns } from './property-runs.ts';
 

@@ -1,15 +1,15 @@
 /** Databases, schemas, extensions and roles that are planned and made on a shared server, as the provider would. */
 import { randomBytes } from 'node:crypto';
+import { Secret } from '../../provider/common/secret.ts';
 import { PostgresEngine } from '../../provider/engines/postgres/engine.ts';
 import { DatabasePlanner } from '../../provider/resources/database.ts';
 import { ExtensionPlanner } from '../../provider/resources/extension.ts';
 import type { Reader } from '../../provider/resources/planner.ts';
 import { RolePlanner } from '../../provider/resources/role.ts';
 import { SchemaPlanner } from '../../provider/resources/schema.ts';
-import { Secret } from '../../provider/resources/secret.ts';
 import { readerOf, Story } from '../planning/story.ts';
-import type { PostgresClient } from '../rig/postgres-client.ts';
 import type { PostgresMajor } from '../rig/majors.ts';
+import type { PostgresClient } from '../rig/postgres-client.ts';
 import { postgresMajors, sharedPostgres } from '../rig/servers.ts';
 
 export { Story } from '../planning/story.ts';

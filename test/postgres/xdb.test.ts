@@ -128,7 +128,7 @@ describe('xdb', () => {
 });
 
 test('the demo ends with 0, and proves that the app writes into later tables and creates none', async () => {
-  const { code, stdout } = await run('provider/cli/demo.ts', ['--json']);
+  const { code, stdout } = await run('examples/demo/main.ts', ['--json']);
   expect(code).toBe(0);
   const { ok, proofs, secondPlanStatements, connections } = JSON.parse(stdout) as {
     ok: boolean;

@@ -19,7 +19,7 @@ const cluster = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl']
 export const projects: readonly Project[] = [
   {
     name: 'unit',
-    include: '{function,provider,package,test/tenancy}/**/*.test.ts',
+    include: '{function,provider,package,test/tenancy,test/structure}/**/*.test.ts',
     seconds: 20,
     setup: [],
     needs: { binaries: [], postgres: [] },

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Secret } from '../../common/secret.ts';
 import type { ScheduleObserved } from '../../engines/native.ts';
-import { Secret } from '../../resources/secret.ts';
 import { type ScheduleDesired, scheduleDiff } from './schedule-diff.ts';
 
 const collection = 'external://c/x';

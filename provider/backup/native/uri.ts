@@ -1,6 +1,6 @@
 /** A storage as the URI that CockroachDB reads and writes. It holds the credentials. */
-import { invalidSpec } from '../../resources/errors.ts';
-import { Secret } from '../../resources/secret.ts';
+import { invalidSpec } from '../../common/errors.ts';
+import { Secret } from '../../common/secret.ts';
 import type { Place } from '../contract.ts';
 
 /** @param secretOf the content of a file that the place names */

@@ -10,7 +10,7 @@
  * on the Job alone.
  */
 import { RUNNER, secretNameOf } from '../../backup/job-spec.ts';
-import { ResourceError } from '../../resources/errors.ts';
+import { ResourceError } from '../../common/errors.ts';
 import { NOTE } from './names.ts';
 import { failureNote, type Outcome, outcomeOf, stuckOn } from './outcome.ts';
 import { endOf, isHeld, isReleased, isRunning, type Job, JOBS, type JobStore, type Pod } from './store.ts';

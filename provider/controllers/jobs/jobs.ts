@@ -5,7 +5,6 @@ import type { KubeClient } from '../../runtime/kube/client.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { ExternalConnector } from '../../runtime/managed/external.ts';
 import { BackupWork, VerifyWork } from './backup-work.ts';
-import { BackupConnector, NativeConnector } from '../native/connector.ts';
 import { RunDriver } from './driver.ts';
 import { LABEL, NOTE, type RunRole } from './names.ts';
 import { RunConnector } from './run-external.ts';
@@ -84,10 +83,9 @@ export class Jobs {
       pollMs,
       now: () => new Date(clock.now()),
     };
-    const jobs = definition.kind.endsWith('Schedule')
+    return definition.kind.endsWith('Schedule')
       ? new ScheduleConnector({ ...common, observer })
       : new RunConnector({ ...common, workOf: (resource) => workOf(resource, 'run') });
-    return new BackupConnector(services, new NativeConnector({ services, pollMs }), jobs);
   }
 
   #workOf(kind: string): ((resource: Managed, role: RunRole) => Work) | undefined {

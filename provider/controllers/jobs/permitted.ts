@@ -1,5 +1,5 @@
 /** Calls of the API that a right may be missing for. */
-import { ResourceError } from '../../resources/errors.ts';
+import { ResourceError } from '../../common/errors.ts';
 import { isKubeError } from '../../runtime/kube/errors.ts';
 import type { Resource } from '../../runtime/kube/resource.ts';
 

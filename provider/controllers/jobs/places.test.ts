@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ProviderConfig } from '../../api/provider-config.ts';
 import type { Storage } from '../../api/storage.ts';
-import type { SecretName } from '../connection-settings.ts';
+import type { SecretName } from '../objects/secret-names.ts';
 import { resolvePlace } from './places.ts';
 
 const secretAt = async ({ namespace, name }: SecretName) => {

@@ -6,9 +6,9 @@ import type { ProviderConfig } from '../../api/provider-config.ts';
 import type { NamedStorage, S3Storage, Storage } from '../../api/storage.ts';
 import type { Place, S3Place } from '../../backup/contract.ts';
 import { FOLDERS } from '../../backup/job-spec.ts';
-import { invalidSpec, ResourceError } from '../../resources/errors.ts';
+import { invalidSpec, ResourceError } from '../../common/errors.ts';
 import type { SecretObject } from '../../runtime/managed/store.ts';
-import { nameOf, type SecretName } from '../connection-settings.ts';
+import { nameOf, type SecretName } from '../objects/secret-names.ts';
 
 export type ReadSecret = (name: SecretName) => Promise<SecretObject | undefined>;
 

@@ -4,7 +4,7 @@
  */
 import type { KindDefinition, Managed } from '../../api/kind.ts';
 import { jobObject } from '../../backup/job-spec.ts';
-import { ResourceError } from '../../resources/errors.ts';
+import { ResourceError } from '../../common/errors.ts';
 import { DeleteFilesWork } from './backup-work.ts';
 import type { RunDriver } from './driver.ts';
 import { jobName, LABEL, type RunRole } from './names.ts';

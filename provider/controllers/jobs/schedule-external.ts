@@ -3,9 +3,9 @@
  * scheduled test restore). Its Jobs are born suspended and driven as those of runs that happen once.
  */
 import type { KindDefinition, Managed } from '../../api/kind.ts';
+import { parseDuration } from '../../common/duration.ts';
 import { isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ConnectOptions, ExternalClient, ExternalConnector, Observation } from '../../runtime/managed/external.ts';
-import { parseDuration } from '../duration.ts';
 import { isAsWanted } from './cron-diff.ts';
 import type { RunDriver, Situation } from './driver.ts';
 import { jitterOf, jobName, LABEL, NOTE, type RunRole } from './names.ts';

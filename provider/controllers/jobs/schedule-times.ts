@@ -1,6 +1,6 @@
 /** When a schedule is due, in its own time zone, as the CronJob controller sees it. */
 import { Cron } from 'croner';
-import { invalidSpec } from '../../resources/errors.ts';
+import { invalidSpec } from '../../common/errors.ts';
 
 /** The CronJob controller looks every ten seconds; what has not begun after this long was missed. */
 const GRACE_MS = 90_000;

@@ -1,6 +1,6 @@
 /** Jobs, CronJobs and the Secrets of runs in the API. A right that is missing is an error that names the rule. */
 import type { KubeObject } from '../../api/kind.ts';
-import { ResourceError } from '../../resources/errors.ts';
+import { ResourceError } from '../../common/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
 import { isAlreadyExists, isNotFound } from '../../runtime/kube/errors.ts';

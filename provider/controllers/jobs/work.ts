@@ -1,17 +1,18 @@
 /** What a kind of run needs of the world, and what it does before, after and besides its pods. */
+import type { EngineName } from '../../api/engines.ts';
 import type { Managed } from '../../api/kind.ts';
 import type { ProviderConfig } from '../../api/provider-config.ts';
-import type { BackupEngine, RunRequestInput } from '../../backup/contract.ts';
+import { BACKUP_ENGINES, type BackupEngine, type RunRequestInput } from '../../backup/contract.ts';
 import { FOLDERS, type PodPlan, REQUEST_FILE, workFolder } from '../../backup/job-spec.ts';
-import { tools } from '../../backup/tools/tools.ts';
 import type { LoadOptions, ToolContainer, ToolServer } from '../../backup/tools/tool.ts';
-import type { EngineName } from '../../engines/engine.ts';
+import { tools } from '../../backup/tools/tools.ts';
+import { ResourceError } from '../../common/errors.ts';
+import type { Secret } from '../../common/secret.ts';
 import type { JobOperations, RunLogin } from '../../engines/jobs.ts';
-import { ResourceError } from '../../resources/errors.ts';
-import type { Secret } from '../../resources/secret.ts';
-import { generatePassword } from '../credentials.ts';
-import type { Guard, ServerConnection } from '../sql-external.ts';
-import { configKey } from '../indexes.ts';
+import { configKey } from '../objects/indexes.ts';
+import type { ServerConnection } from '../servers/connection.ts';
+import { generatePassword } from '../sql/credentials.ts';
+import type { Guard } from '../tenancy/guard.ts';
 import type { ReadSecret, ResolvedPlace } from './places.ts';
 import type { Job } from './store.ts';
 
@@ -117,7 +118,7 @@ export class Side {
   }
 }
 
-const isBackupEngine = (engine: EngineName): engine is BackupEngine => engine !== 'cockroachdb';
+const isBackupEngine = (engine: EngineName): engine is BackupEngine => BACKUP_ENGINES.some((known) => known === engine);
 
 const folders = (tool: string) => ({ work: workFolder(tool), secrets: FOLDERS.secrets });
 

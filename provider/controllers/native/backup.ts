@@ -1,11 +1,11 @@
 /** Backup on a server that makes backups by itself: the external object is one job of the server, and what it left. */
 import type { BackupParameters } from '../../api/backup.ts';
 import type { Managed } from '../../api/kind.ts';
+import { refuseWhatOthersDo } from '../../api/native-refusals.ts';
 import { collectionOf, collectionPath, keyOf, pathIn } from '../../backup/native/names.ts';
 import { runState } from '../../backup/native/outcome.ts';
-import { refuseWhatOthersDo } from '../../backup/native/refusals.ts';
+import { waiting } from '../../common/errors.ts';
 import type { NativeJob } from '../../engines/native.ts';
-import { waiting } from '../../resources/errors.ts';
 import { defined } from '../../resources/creation.ts';
 import { isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ExternalClient, Observation } from '../../runtime/managed/external.ts';

@@ -1,7 +1,7 @@
 /** Sends the backup kinds to the server itself where it makes its own backups, and to Jobs elsewhere. */
+import { TRAITS } from '../../api/engines.ts';
 import type { Managed } from '../../api/kind.ts';
-import { makesOwnBackups } from '../../engines/registry.ts';
-import { ResourceError } from '../../resources/errors.ts';
+import { ResourceError } from '../../common/errors.ts';
 import { isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ConnectOptions, ExternalClient, ExternalConnector } from '../../runtime/managed/external.ts';
 import type { WorkServices } from '../jobs/work.ts';
@@ -112,6 +112,6 @@ export class BackupConnector implements ExternalConnector {
 
   #of(resource: Managed): ExternalConnector {
     const engine = this.#services.config(resource)?.spec.engine;
-    return engine !== undefined && makesOwnBackups(engine) ? this.#native : this.#jobs;
+    return engine !== undefined && TRAITS[engine].makesOwnBackups ? this.#native : this.#jobs;
   }
 }

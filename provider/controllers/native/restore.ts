@@ -1,12 +1,12 @@
 /** Restore on a server that restores by itself: beside the target, which it then replaces by renaming. */
 import type { Managed } from '../../api/kind.ts';
+import { refuseWhatOthersDo } from '../../api/native-refusals.ts';
 import type { RestoreParameters } from '../../api/restore.ts';
 import { collectionOf, splitKey } from '../../backup/native/names.ts';
 import { runState } from '../../backup/native/outcome.ts';
-import { refuseWhatOthersDo } from '../../backup/native/refusals.ts';
+import { ResourceError, waiting } from '../../common/errors.ts';
 import type { NativeJob } from '../../engines/native.ts';
 import { defined } from '../../resources/creation.ts';
-import { ResourceError, waiting } from '../../resources/errors.ts';
 import { isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ExternalClient, Observation } from '../../runtime/managed/external.ts';
 import { serverNames } from '../jobs/names.ts';

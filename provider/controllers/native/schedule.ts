@@ -1,11 +1,11 @@
 /** BackupSchedule on a server that runs schedules by itself: the external object is its schedule there. */
 import type { BackupScheduleParameters } from '../../api/backup-schedule.ts';
 import type { Managed } from '../../api/kind.ts';
+import { refuseWhatOthersDo } from '../../api/native-refusals.ts';
 import { collectionOf, collectionPath, keyOf, pathIn, scheduleLabel } from '../../backup/native/names.ts';
-import { refuseWhatOthersDo } from '../../backup/native/refusals.ts';
 import { type ScheduleDesired, scheduleDiff } from '../../backup/native/schedule-diff.ts';
+import { waiting } from '../../common/errors.ts';
 import type { NativeJob, ScheduleObserved } from '../../engines/native.ts';
-import { waiting } from '../../resources/errors.ts';
 import { defined } from '../../resources/creation.ts';
 import { isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ExternalClient, Observation } from '../../runtime/managed/external.ts';

@@ -4,15 +4,15 @@ import type { NativeKeys } from '../../api/native-fields.ts';
 import type { Storage } from '../../api/storage.ts';
 import { connectionName } from '../../backup/native/names.ts';
 import { storageUri } from '../../backup/native/uri.ts';
-import type { ServerInfo } from '../../engines/engine.ts';
+import { ResourceError } from '../../common/errors.ts';
+import { Secret } from '../../common/secret.ts';
 import type { BackupOptions, NativeOperations } from '../../engines/native.ts';
-import { ResourceError } from '../../resources/errors.ts';
-import { Secret } from '../../resources/secret.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
 import { appliedOf } from '../../runtime/managed/annotations.ts';
 import type { Observation } from '../../runtime/managed/external.ts';
 import { resolvePlace, secretKeyValue } from '../jobs/places.ts';
 import { configOf, type WorkServices } from '../jobs/work.ts';
-import type { ServerConnection } from '../sql-external.ts';
+import type { ServerConnection } from '../servers/connection.ts';
 
 /** What a resource remembers of what it has on the server. No secret, nor anything that is made of one. */
 export interface NativeRecord {

@@ -4,7 +4,7 @@ import type { Managed } from '../../api/kind.ts';
 import type { RestoreParameters } from '../../api/restore.ts';
 import type { Storage } from '../../api/storage.ts';
 import { collectionOf, collectionPath, encoded, keyOf, splitKey, timeOf } from '../../backup/native/names.ts';
-import { invalidSpec, ResourceError, waiting } from '../../resources/errors.ts';
+import { invalidSpec, ResourceError, waiting } from '../../common/errors.ts';
 import { configOf } from '../jobs/work.ts';
 import { connectionOf, type NativeContext } from './shared.ts';
 

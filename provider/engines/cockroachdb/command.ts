@@ -1,5 +1,5 @@
 /** One statement as it is sent: by itself, as CockroachDB commits each change of its schema. */
-import type { Secret } from '../../resources/secret.ts';
+import type { Secret } from '../../common/secret.ts';
 import type { Sql } from '../postgres/sql.ts';
 
 export interface Command {

@@ -1,7 +1,10 @@
 /** CockroachDB as an `Engine`: PostgreSQL's protocol, its own statements. */
-import type { ReadKind, Reads, Step } from '../../resources/model.ts';
-import type { Secret } from '../../resources/secret.ts';
-import type { ConnectionSettings, Engine, ServerInfo, Statement } from '../engine.ts';
+import type { Secret } from '../../common/secret.ts';
+import type { ReadKind, Reads } from '../../resources/model/reads.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
+import type { Step } from '../../resources/model/steps.ts';
+import type { ConnectionSettings, Engine, Statement } from '../engine.ts';
+import type { NativeOperations } from '../native.ts';
 import { type Batch, batches, keysOf } from '../postgres/batches.ts';
 import { circumstanceOf } from '../postgres/connect.ts';
 import { isLostSession, toResourceError } from '../postgres/errors.ts';
@@ -9,7 +12,6 @@ import { triedOf } from '../postgres/execute.ts';
 import { PasswordChecker } from '../postgres/passwords.ts';
 import { Serial } from '../postgres/serial.ts';
 import { ClientSession } from '../postgres/session.ts';
-import type { NativeOperations } from '../native.ts';
 import { ident, sql } from '../postgres/sql.ts';
 import { ServerSessions } from '../server-sessions.ts';
 import { WriteLog } from '../write-log.ts';

@@ -1,7 +1,7 @@
 /** Sends steps: one statement after another, as a transaction around changes of the schema protects nothing there. */
-import { ResourceError } from '../../resources/errors.ts';
-import type { Step } from '../../resources/model.ts';
-import type { ServerInfo } from '../engine.ts';
+import { ResourceError } from '../../common/errors.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
+import type { Step } from '../../resources/model/steps.ts';
 import { codeOf } from '../postgres/errors.ts';
 import type { Session } from '../postgres/session.ts';
 import { ident, sql } from '../postgres/sql.ts';

@@ -1,6 +1,6 @@
 /** What the server is and what its administrator may do. */
-import { ResourceError } from '../../resources/errors.ts';
-import type { ServerInfo } from '../engine.ts';
+import { ResourceError } from '../../common/errors.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
 import type { Session } from '../postgres/session.ts';
 import { withInternals } from './internals.ts';
 import { textArray } from './rows.ts';

@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
-import { Secret } from '../../resources/secret.ts';
-import type { Step } from '../../resources/model.ts';
+import { Secret } from '../../common/secret.ts';
+import type { Step } from '../../resources/model/steps.ts';
 import { toResourceError } from '../postgres/errors.ts';
 import { scramVerifier } from '../postgres/scram.ts';
 import { type ClientSession, endClient, type Session } from '../postgres/session.ts';

@@ -1,5 +1,5 @@
 /** Names that CockroachDB would change or refuse, told before anything is sent. */
-import { ResourceError } from '../../resources/errors.ts';
+import { ResourceError } from '../../common/errors.ts';
 
 const FORM = /^[\p{Ll}\p{Lo}\p{N}_][\p{Ll}\p{Lo}\p{N}_.-]*$/u;
 

@@ -1,7 +1,7 @@
 /** What has to be known, or done first, so that a step can succeed. */
-import { ResourceError } from '../../resources/errors.ts';
-import type { Step } from '../../resources/model.ts';
-import type { ServerInfo } from '../engine.ts';
+import { ResourceError } from '../../common/errors.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
+import type { Step } from '../../resources/model/steps.ts';
 import { isVerifier, scramVerifier } from '../postgres/scram.ts';
 import type { Session } from '../postgres/session.ts';
 import { ident, join, keyword, sql } from '../postgres/sql.ts';

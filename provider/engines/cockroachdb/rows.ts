@@ -1,5 +1,5 @@
 /** Values of results, whose types differ between versions. */
-import type { Setting } from '../../resources/model.ts';
+import type { Setting } from '../../resources/model/databases.ts';
 
 /** An array, or a text of one: `{a,"b c"}` or, in older versions, `a, b`. */
 export function textArray(value: unknown): string[] {

@@ -1,6 +1,6 @@
 /** Names of accounts and roles as resources write them: `name`, or `name@host`, where the last @ separates. */
-import type { Grantee } from '../../resources/model.ts';
-import type { ServerInfo } from '../engine.ts';
+import type { Grantee } from '../../resources/model/objects.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
 import { account, keyword, roleName, type Sql } from './sql.ts';
 
 export interface Account {

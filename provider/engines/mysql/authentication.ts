@@ -3,9 +3,9 @@
  * What is made here is exactly what the server itself would store.
  */
 import { createHash, randomInt, timingSafeEqual } from 'node:crypto';
-import { ResourceError } from '../../resources/errors.ts';
-import type { Flavour } from './info.ts';
+import { ResourceError } from '../../common/errors.ts';
 import { ed25519Verifier } from './ed25519.ts';
+import type { Flavour } from './flavour.ts';
 import { matchesParsec, parsecVerifier } from './parsec.ts';
 import { sha256Crypt } from './sha256-crypt.ts';
 

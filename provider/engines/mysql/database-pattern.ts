@@ -2,8 +2,8 @@
  * The database of a grant is a pattern: `my_db` would be `myXdb` too. A database that is meant alone is written with
  * escapes, unless the server reads such characters plainly (MySQL with partial_revokes).
  */
-import { invalidSpec } from '../../resources/errors.ts';
-import type { ServerInfo } from '../engine.ts';
+import { invalidSpec } from '../../common/errors.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
 import { MAX_NAME_CHARACTERS } from './sql.ts';
 
 type Wildcards = Pick<ServerInfo, 'databaseWildcards'>;

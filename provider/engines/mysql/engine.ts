@@ -1,14 +1,17 @@
 /** MySQL and MariaDB as an `Engine`. */
-import type { ReadKind, Reads, Step } from '../../resources/model.ts';
-import type { Secret } from '../../resources/secret.ts';
-import type { ConnectionSettings, Engine, ServerInfo, Statement } from '../engine.ts';
+import type { Secret } from '../../common/secret.ts';
+import type { ReadKind, Reads } from '../../resources/model/reads.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
+import type { Step } from '../../resources/model/steps.ts';
+import type { ConnectionSettings, Engine, Statement } from '../engine.ts';
 import { ServerSessions } from '../server-sessions.ts';
 import { WriteLog } from '../write-log.ts';
 import { compileStep } from './compile/steps.ts';
 import { circumstanceOf, Connector } from './connect.ts';
 import { isLostSession, toResourceError } from './errors.ts';
 import { runStep, triedOf } from './execute.ts';
-import { type Flavour, type MysqlInfo, readInfo } from './info.ts';
+import type { Flavour } from './flavour.ts';
+import { type MysqlInfo, readInfo } from './info.ts';
 import { MysqlJobs } from './jobs/operations.ts';
 import { PasswordChecker } from './passwords.ts';
 import { dispatchRead } from './reads/dispatch.ts';

@@ -1,5 +1,5 @@
 /** The server's and the network's errors as stable reasons with a remedy. Texts are deterministic and hold no secret. */
-import { ResourceError } from '../../resources/errors.ts';
+import { ResourceError } from '../../common/errors.ts';
 import { type ErrorPolicy, fieldsOf, firstLine, networkPolicy } from '../network-errors.ts';
 
 /** Error numbers of MySQL and MariaDB; those from 3000 on are MySQL's, those around 1900 and 4000 MariaDB's. */

@@ -1,10 +1,10 @@
 /** Sends steps one by one: every statement that changes accounts or databases commits by itself. */
-import { ResourceError } from '../../resources/errors.ts';
-import type { Step } from '../../resources/model.ts';
+import { ResourceError } from '../../common/errors.ts';
+import type { Step } from '../../resources/model/steps.ts';
+import { isStoredString, storedString, takesPassword } from './authentication.ts';
 import type { Authentication } from './compile/roles.ts';
 import { compileStep, type Prepared } from './compile/steps.ts';
 import { codeOf, isRetryable } from './errors.ts';
-import { isStoredString, storedString, takesPassword } from './authentication.ts';
 import type { MysqlInfo } from './info.ts';
 import { readAccounts } from './reads/roles.ts';
 import type { StoredAccount, Way } from './reads/stored-account.ts';

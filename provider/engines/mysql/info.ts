@@ -1,12 +1,11 @@
 /** What the server is and what its administrator may do. */
-import { ResourceError } from '../../resources/errors.ts';
-import type { ServerInfo } from '../engine.ts';
-import type { Session } from './session.ts';
+import { ResourceError } from '../../common/errors.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
 import { PASSWORD_PLUGINS } from './authentication.ts';
+import type { Flavour } from './flavour.ts';
 import { carriesMark } from './mark.ts';
+import type { Session } from './session.ts';
 import { sql } from './sql.ts';
-
-export type Flavour = 'mysql' | 'mariadb';
 
 /** What this engine knows beyond what every engine tells. */
 export interface MysqlInfo extends ServerInfo {

@@ -3,8 +3,8 @@
  * which have neither comments nor attributes there, the attributes of a role that exists for nothing else; on MariaDB the
  * comment of a database. Accounts of MariaDB have no such place.
  */
-import type { Mark } from '../../resources/model.ts';
-import type { Flavour } from './info.ts';
+import type { Mark } from '../../resources/model/objects.ts';
+import type { Flavour } from './flavour.ts';
 
 const FORM = /(?:^|\n)managed by xdatabase: (\S+) \(([^()\s]+)\)$/;
 

@@ -1,7 +1,7 @@
 /** Whether a password is that of an account: compared with what the server stores, which only its catalog tells. */
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Step } from '../../resources/model.ts';
-import type { Secret } from '../../resources/secret.ts';
+import type { Secret } from '../../common/secret.ts';
+import type { Step } from '../../resources/model/steps.ts';
 import { matchesStored } from './authentication.ts';
 import type { StoredAccount } from './reads/stored-account.ts';
 

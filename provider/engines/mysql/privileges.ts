@@ -2,7 +2,7 @@
  * The privileges of MySQL and MariaDB by object and version. What is said of MySQL here is what is in its grant tables;
  * its dynamic privileges depend on the components that are loaded, so the server is asked for them.
  */
-import type { ServerInfo } from '../engine.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
 import type { ObjectPrivileges, PrivilegeEntry, PrivilegeTable, Since } from '../../resources/privilege-set.ts';
 
 export const GRANT_OPTION = 'GRANT OPTION';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Secret } from '../../resources/secret.ts';
+import { Secret } from '../../common/secret.ts';
 import { account, bytes, ident, join, keyword, literal, qualified, roleName, secretLiteral, sql, word } from './sql.ts';
 
 /** Reads one quoted text as the server's scanner does in a session of ours. */

@@ -7,8 +7,8 @@
  * doubled. Sessions turn NO_BACKSLASH_ESCAPES off; were it on against our will, a backslash would come out doubled, and
  * still nothing could end a literal early.
  */
-import { ResourceError } from '../../resources/errors.ts';
-import type { Secret } from '../../resources/secret.ts';
+import { ResourceError } from '../../common/errors.ts';
+import type { Secret } from '../../common/secret.ts';
 
 /** Characters, not bytes, of the name of a database, table, column or routine. */
 export const MAX_NAME_CHARACTERS = 64;

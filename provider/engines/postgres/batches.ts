@@ -1,5 +1,5 @@
 /** Which steps share a transaction, where it runs, and which other transactions have to wait for it. */
-import type { Step } from '../../resources/model.ts';
+import type { Step } from '../../resources/model/steps.ts';
 import { databaseOf, runsAlone } from './compile/steps.ts';
 
 export interface Batch {

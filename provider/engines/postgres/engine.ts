@@ -1,8 +1,11 @@
 /** PostgreSQL as an `Engine`. */
-import type { Discovery, ReadKind, Reads, Step } from '../../resources/model.ts';
-import { hasOpenOutcome, withOpenOutcome } from '../../resources/errors.ts';
-import type { Secret } from '../../resources/secret.ts';
-import type { ConnectionSettings, Engine, ServerInfo, Statement } from '../engine.ts';
+import { hasOpenOutcome, withOpenOutcome } from '../../common/errors.ts';
+import type { Secret } from '../../common/secret.ts';
+import type { Discovery } from '../../resources/model/discovery.ts';
+import type { ReadKind, Reads } from '../../resources/model/reads.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
+import type { Step } from '../../resources/model/steps.ts';
+import type { ConnectionSettings, Engine, Statement } from '../engine.ts';
 import { ServerSessions } from '../server-sessions.ts';
 import { WriteLog } from '../write-log.ts';
 import { type Batch, batches, keysOf } from './batches.ts';

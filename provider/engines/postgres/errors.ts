@@ -1,5 +1,5 @@
 /** The server's and the network's errors as stable reasons with a remedy. Texts are deterministic and hold no secret. */
-import { ResourceError } from '../../resources/errors.ts';
+import { ResourceError } from '../../common/errors.ts';
 import { type ErrorPolicy as Policy, fieldsOf as fields, firstLine, networkPolicy } from '../network-errors.ts';
 
 /** SQLSTATE, or its class (two characters), to policy. */

@@ -1,7 +1,7 @@
 /** Sends steps: one transaction per batch, one round trip per transaction. */
-import type { Step } from '../../resources/model.ts';
-import { ResourceError, withOpenOutcome } from '../../resources/errors.ts';
-import type { ServerInfo } from '../engine.ts';
+import { ResourceError, withOpenOutcome } from '../../common/errors.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
+import type { Step } from '../../resources/model/steps.ts';
 import type { Batch } from './batches.ts';
 import { compileSteps, type Prepared } from './compile/steps.ts';
 import { codeOf, isLostSession, isRetryable } from './errors.ts';

@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
-import { Secret } from '../../resources/secret.ts';
-import type { ServerInfo } from '../engine.ts';
+import { Secret } from '../../common/secret.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
 import type { SessionPool } from '../session-pool.ts';
 import { toResourceError } from './errors.ts';
 import { dropExpired } from './jobs/logins.ts';

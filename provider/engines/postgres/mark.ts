@@ -1,5 +1,5 @@
 /** Who manages an object, as a comment that people read and that is read back: text of a person before it survives. */
-import type { Mark } from '../../resources/model.ts';
+import type { Mark } from '../../resources/model/objects.ts';
 
 const FORM = /(?:^|\n)managed by xdatabase: (\S+) \(([^()\s]+)\)$/;
 

@@ -3,8 +3,8 @@
  * missing and may be had, for as long as it is needed, and afterwards all is as it was before. A role that cannot be
  * joined is not tried: what the administrator holds by itself may do, and if it does not, the error names the role.
  */
-import type { Step } from '../../resources/model.ts';
-import type { ServerInfo } from '../engine.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
+import type { Step } from '../../resources/model/steps.ts';
 import type { Session } from './session.ts';
 import { ident, keyword, type Sql, sql } from './sql.ts';
 

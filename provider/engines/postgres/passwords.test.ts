@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Secret } from '../../resources/secret.ts';
-import type { ServerInfo } from '../engine.ts';
+import { Secret } from '../../common/secret.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
 import { PasswordChecker } from './passwords.ts';
 import { scramVerifier } from './scram.ts';
 

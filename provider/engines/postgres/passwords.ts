@@ -1,19 +1,19 @@
 /** Whether a password is that of a role: compared with the stored verifier, or tried where that cannot be read. */
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
-import { ResourceError } from '../../resources/errors.ts';
-import type { Step } from '../../resources/model.ts';
-import type { Secret } from '../../resources/secret.ts';
-import type { ServerInfo } from '../engine.ts';
-import { isVerifier, verifies } from './scram.ts';
-import { VerifierLoader } from './verifier-loader.ts';
-import { endClient, type Session } from './session.ts';
+import { ResourceError } from '../../common/errors.ts';
+import type { Secret } from '../../common/secret.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
+import type { Step } from '../../resources/model/steps.ts';
 import type { OnVerifier } from './reads/roles.ts';
+import { isVerifier, verifies } from './scram.ts';
+import { endClient } from './session.ts';
+import { type ReadInSession, VerifierLoader } from './verifier-loader.ts';
 
 type Verdict = 'match' | 'mismatch' | 'unknown';
 
 export interface PasswordAccess {
-  read: <T>(work: (session: Session) => Promise<T>) => Promise<T>;
+  read: ReadInSession;
   /** Logs in as somebody else. Throws ResourceError. */
   login: (name: string, password: string) => Promise<Client>;
 }

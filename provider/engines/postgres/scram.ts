@@ -4,7 +4,7 @@
  */
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { Secret } from '../../resources/secret.ts';
+import { Secret } from '../../common/secret.ts';
 import { saslprep } from './saslprep.ts';
 
 const derive = promisify(pbkdf2);

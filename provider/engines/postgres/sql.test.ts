@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Secret } from '../../resources/secret.ts';
+import { Secret } from '../../common/secret.ts';
 import { ident, join, keyword, literal, MAX_NAME_BYTES, qualified, secretLiteral, sql } from './sql.ts';
 
 /** Reads one quoted identifier or literal as PostgreSQL's scanner does. */

@@ -6,8 +6,8 @@
  * Every piece knows two texts: what is sent, and what people may see, in which secrets are `'***'`.
  */
 import { escapeIdentifier } from 'pg';
-import { ResourceError } from '../../resources/errors.ts';
-import type { Secret } from '../../resources/secret.ts';
+import { ResourceError } from '../../common/errors.ts';
+import type { Secret } from '../../common/secret.ts';
 
 /** NAMEDATALEN - 1: PostgreSQL cuts longer names silently, so that two of them could become one. */
 export const MAX_NAME_BYTES = 63;

@@ -1,5 +1,7 @@
 /** Stored verifiers of many roles with few statements: what is asked in one turn, or while one is under way, goes together. */
-import type { PasswordAccess } from './passwords.ts';
+import type { Session } from './session.ts';
+
+export type ReadInSession = <T>(work: (session: Session) => Promise<T>) => Promise<T>;
 
 interface Waiter {
   resolve: (verifier: string | undefined) => void;
@@ -7,11 +9,11 @@ interface Waiter {
 }
 
 export class VerifierLoader {
-  readonly #read: PasswordAccess['read'];
+  readonly #read: ReadInSession;
   #waiting = new Map<string, Waiter[]>();
   #isBusy = false;
 
-  constructor(read: PasswordAccess['read']) {
+  constructor(read: ReadInSession) {
     this.#read = read;
   }
 

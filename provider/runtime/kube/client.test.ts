@@ -3,7 +3,7 @@ import type { KubeObject } from '../../api/kind.ts';
 import { KubeClient } from './client.ts';
 import { PooledKubeConfig } from './config.ts';
 import { isAlreadyExists, isConflict, isExpired, isNotFound, type KubeError } from './errors.ts';
-import { FakeApiServer } from './fake-apiserver.ts';
+import { FakeApiServer } from './fake-apiserver.fixture.ts';
 import { LEASES, type Resource, SECRETS } from './resource.ts';
 
 const ROLES: Resource = { group: 'sql.example.dev', version: 'v1', kind: 'Role', plural: 'roles', namespaced: true };

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../api/kind.ts';
 import { ManualClock } from '../clock.ts';
 import { silentLog } from '../log.ts';
 import { EventRecorder, type EventRecorderOptions } from './events.ts';
-import { FakeApiServer } from './fake-apiserver.ts';
+import { FakeApiServer } from './fake-apiserver.fixture.ts';
 
 const role: KubeObject = {
   apiVersion: 'sql.example.dev/v1',

@@ -12,7 +12,7 @@ import { createHash } from 'node:crypto';
 import type { KubeObject } from '../../api/kind.ts';
 import { type Clock, realClock } from '../clock.ts';
 import { type Log, scrub } from '../log.ts';
-import { TokenBucket } from '../queue/rate.ts';
+import { TokenBucket } from '../rate.ts';
 import type { KubeClient } from './client.ts';
 import { isAlreadyExists, isNotFound } from './errors.ts';
 import { EVENTS } from './resource.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../clock.ts';
 import { silentLog } from '../log.ts';
-import { FakeApiServer } from './fake-apiserver.ts';
+import { FakeApiServer } from './fake-apiserver.fixture.ts';
 import { LeaderElector, type LeaderElectorOptions, type Lease } from './leader.ts';
 
 const PATH = '/apis/coordination.k8s.io/v1/leases';

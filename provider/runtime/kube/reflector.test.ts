@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../api/kind.ts';
-import { silentLog } from '../log.ts';
 import { ManualClock } from '../clock.ts';
-import { FakeApiServer } from './fake-apiserver.ts';
+import { silentLog } from '../log.ts';
+import { FakeApiServer } from './fake-apiserver.fixture.ts';
 import { Reflector, type ReflectorOptions } from './reflector.ts';
 import { type Resource, SECRETS } from './resource.ts';
 

@@ -3,7 +3,7 @@
  * Errors with a `reason` (ResourceError) give the Synced condition that reason; others give ReconcileError.
  */
 import type { Managed } from '../../api/kind.ts';
-import type { Secret } from '../../resources/secret.ts';
+import type { Secret } from '../../common/secret.ts';
 import type { NewCondition } from './conditions.ts';
 
 export type Details = Record<string, string | Secret>;

@@ -1,5 +1,5 @@
 /** Where and why a pass over a managed resource failed. */
-import { ResourceError } from '../../resources/errors.ts';
+import { ResourceError } from '../../common/errors.ts';
 import { isConflict } from '../kube/errors.ts';
 
 /** Where a pass failed: the event's reason, and what the Synced message begins with. */

@@ -7,15 +7,15 @@
  * at a later look. SQL names are deterministic, so nothing depends on it.
  */
 import type { Managed } from '../../api/kind.ts';
-import { hasOpenOutcome, ResourceError } from '../../resources/errors.ts';
+import { hasOpenOutcome, ResourceError } from '../../common/errors.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import * as at from './annotations.ts';
 import * as condition from './conditions.ts';
-import type { ExternalClient, Observation } from './external.ts';
 import { Draft } from './draft.ts';
+import type { ExternalClient, Observation } from './external.ts';
 import { describe, during, Failure } from './failure.ts';
-import { type Policies, policiesOf } from './policies.ts';
 import type { ReconcileOutcome, ReconcilerOptions } from './options.ts';
+import { type Policies, policiesOf } from './policies.ts';
 import type { MetadataPatch } from './store.ts';
 
 /** How long an object may stay invisible after it was created, as crossplane-runtime's creation grace period. */

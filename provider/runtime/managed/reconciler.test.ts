@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Managed } from '../../api/kind.ts';
-import { ResourceError, withOpenOutcome } from '../../resources/errors.ts';
+import { ResourceError, withOpenOutcome } from '../../common/errors.ts';
 import { LocalStore } from '../../local/store.ts';
 import { ANNOTATION, FINALIZER, hasCreated, isCreating } from './annotations.ts';
 import { conditionOf } from './conditions.ts';

@@ -4,7 +4,7 @@
  */
 import type { KindDefinition, Managed } from '../../api/kind.ts';
 import { roleReference } from '../../api/role.ts';
-import { ResourceError } from '../../resources/errors.ts';
+import { ResourceError } from '../../common/errors.ts';
 import { ANNOTATION, annotation, isDeleted } from './annotations.ts';
 import type { ReferenceResolver } from './options.ts';
 

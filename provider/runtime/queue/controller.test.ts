@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../clock.ts';
-import { KubeError } from '../kube/errors.ts';
+import { isConflict, KubeError } from '../kube/errors.ts';
 import { createLog } from '../log.ts';
 import { Controller, type ControllerOptions, type Outcome, type ReconcileContext } from './controller.ts';
 
@@ -14,6 +14,7 @@ function setup(options: Partial<ControllerOptions> & Pick<ControllerOptions, 're
     name: 'roles',
     log,
     clock,
+    isConflict,
     observer: {
       reconciled: (_, outcome) => outcomes.push(outcome),
       activeWorkers: (_, change) => {

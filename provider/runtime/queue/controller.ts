@@ -6,10 +6,9 @@
  * its key, since a second worker on the same key would do harm; its group's limit confines the damage.
  */
 import { type Clock, realClock } from '../clock.ts';
-import { isConflict } from '../kube/errors.ts';
 import type { Log } from '../log.ts';
+import { KeyBackoff, type KeyBackoffOptions, type TokenBucket } from '../rate.ts';
 import type { AddOptions, Priority, Trigger } from './item.ts';
-import { KeyBackoff, type KeyBackoffOptions, type TokenBucket } from './rate.ts';
 import { type WorkItem, WorkQueue } from './work-queue.ts';
 
 export interface ReconcileContext {
@@ -56,6 +55,8 @@ export interface ControllerOptions {
   groupLimit?: number | undefined;
   /** @defaultValue 90 000 */
   timeoutMs?: number | undefined;
+  /** Whether an error only says that what was acted on is out of date: tried again soon, and nobody is told. */
+  isConflict: (error: unknown) => boolean;
   backoff?: KeyBackoffOptions | undefined;
   /** Limits polls and retries, over all controllers that share it. */
   bucket?: TokenBucket | undefined;
@@ -171,7 +172,7 @@ export class Controller {
       this.queue.addAfter(key, result.requeueAfterMs, { trigger: 'poll', priority: result.priority });
       return 'requeue_after';
     } catch (error) {
-      if (isConflict(error)) {
+      if (this.#options.isConflict(error)) {
         this.#options.observer?.retried(this.name);
         this.queue.addAfter(key, this.#conflicts.next(key), { trigger: 'retry', priority });
         return 'requeue';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../clock.ts';
-import { TokenBucket } from './rate.ts';
+import { TokenBucket } from '../rate.ts';
 import { type WorkItem, WorkQueue, type WorkQueueOptions } from './work-queue.ts';
 
 function setup(options: Partial<WorkQueueOptions> = {}) {

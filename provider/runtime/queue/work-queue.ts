@@ -11,9 +11,9 @@
  *   - keys of a group that has its limit of workers wait aside and hold up nobody else.
  */
 import type { Clock } from '../clock.ts';
+import { KeyBackoff, type KeyBackoffOptions, type TokenBucket } from '../rate.ts';
 import { Delays } from './delays.ts';
 import { type AddOptions, merge, type Request, requestOf, type Trigger, type Priority } from './item.ts';
-import { KeyBackoff, type KeyBackoffOptions, type TokenBucket } from './rate.ts';
 import { Ready } from './ready.ts';
 
 export interface WorkItem {

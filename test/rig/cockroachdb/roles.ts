@@ -1,6 +1,6 @@
 /** CREATE, ALTER and DROP ROLE, and memberships. */
+import { Secret } from '../../../provider/common/secret.ts';
 import { isVerifier, scramVerifier } from '../../../provider/engines/postgres/scram.ts';
-import { Secret } from '../../../provider/resources/secret.ts';
 import { quoted } from './backend.ts';
 import type { Handler } from './execute.ts';
 import type { Session } from './session.ts';

@@ -1,8 +1,8 @@
 /** A CockroachDB server for tests: the simulator in one version, or the real one that XDB_TEST_COCKROACH_URL names. */
 import { Client } from 'pg';
+import { Secret } from '../../../provider/common/secret.ts';
 import type { ConnectionSettings } from '../../../provider/engines/engine.ts';
 import { parseServerUrl } from '../../../provider/local/server-url.ts';
-import { Secret } from '../../../provider/resources/secret.ts';
 import { Simulator, type SimulatedVersion, simulatedVersions } from './simulator.ts';
 
 const realUrl = process.env['XDB_TEST_COCKROACH_URL'];

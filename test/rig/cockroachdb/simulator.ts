@@ -5,11 +5,11 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { Secret } from '../../../provider/common/secret.ts';
 import { scramVerifier } from '../../../provider/engines/postgres/scram.ts';
-import { Secret } from '../../../provider/resources/secret.ts';
 import { type CertificateAuthority, createAuthority } from '../certificates.ts';
-import { type PostgresServer, startPostgres } from '../postgres.ts';
 import type { PostgresAddress } from '../postgres-client.ts';
+import { type PostgresServer, startPostgres } from '../postgres.ts';
 import { quoted } from './backend.ts';
 import { Catalog, definition } from './catalog.ts';
 import { Jobs } from './jobs.ts';

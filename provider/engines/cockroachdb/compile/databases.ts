@@ -1,6 +1,7 @@
 /** Databases and schemas as SQL. */
-import { ResourceError } from '../../../resources/errors.ts';
-import type { Mark, Step } from '../../../resources/model.ts';
+import { ResourceError } from '../../../common/errors.ts';
+import type { Mark } from '../../../resources/model/objects.ts';
+import type { Step } from '../../../resources/model/steps.ts';
 import { withMark } from '../../postgres/mark.ts';
 import { ident, join, literal, type Sql, sql } from '../../postgres/sql.ts';
 import { type Command, command } from '../command.ts';

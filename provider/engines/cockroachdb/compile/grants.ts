@@ -1,9 +1,10 @@
 /** Grants, default privileges and memberships as SQL. */
+import { ResourceError } from '../../../common/errors.ts';
 import type { Acting } from '../../../resources/grant-authority.ts';
-import { ResourceError } from '../../../resources/errors.ts';
-import type { Grantee, ObjectTarget, Step } from '../../../resources/model.ts';
+import type { Grantee, ObjectTarget } from '../../../resources/model/objects.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
+import type { Step } from '../../../resources/model/steps.ts';
 import { expandPrivileges, type ObjectPrivileges } from '../../../resources/privilege-set.ts';
-import type { ServerInfo } from '../../engine.ts';
 import { ident, join, keyword, qualified, type Sql, sql } from '../../postgres/sql.ts';
 import { type Command, command } from '../command.ts';
 import { COCKROACH_PRIVILEGES } from '../privileges.ts';

@@ -1,8 +1,9 @@
 /** Roles as SQL. A password goes as a verifier, and is bound. */
-import { ResourceError } from '../../../resources/errors.ts';
-import type { RoleAttributes, Step } from '../../../resources/model.ts';
-import type { Secret } from '../../../resources/secret.ts';
-import type { ServerInfo } from '../../engine.ts';
+import { ResourceError } from '../../../common/errors.ts';
+import type { Secret } from '../../../common/secret.ts';
+import type { RoleAttributes } from '../../../resources/model/roles.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
+import type { Step } from '../../../resources/model/steps.ts';
 import { bound, ident, join, literal, type Sql, sql } from '../../postgres/sql.ts';
 import { type Command, command } from '../command.ts';
 import { refuseRoleName } from '../names.ts';

@@ -1,8 +1,8 @@
 /** Any step as SQL. */
-import { ResourceError } from '../../../resources/errors.ts';
-import type { Step } from '../../../resources/model.ts';
-import { Secret } from '../../../resources/secret.ts';
-import type { ServerInfo } from '../../engine.ts';
+import { ResourceError } from '../../../common/errors.ts';
+import { Secret } from '../../../common/secret.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
+import type { Step } from '../../../resources/model/steps.ts';
 import { ident, join, keyword, sql, tenantScript } from '../../postgres/sql.ts';
 import { type Command, command } from '../command.ts';
 import * as databases from './databases.ts';

@@ -1,7 +1,7 @@
 /** Backups by CockroachDB itself. */
-import type { ResourceError } from '../../../resources/errors.ts';
-import { Secret } from '../../../resources/secret.ts';
-import type { ServerInfo } from '../../engine.ts';
+import type { ResourceError } from '../../../common/errors.ts';
+import { Secret } from '../../../common/secret.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { ConnectionWanted, NativeOperations, ScheduleChange } from '../../native.ts';
 import { codeOf } from '../../postgres/errors.ts';
 import type { Session } from '../../postgres/session.ts';

@@ -2,10 +2,10 @@
  * BACKUP, RESTORE and schedules as SQL. Labels, places, times and secrets are bound; only names of databases, which
  * cannot be, and words of our own are in the text.
  */
-import { ResourceError } from '../../../resources/errors.ts';
-import type { Secret } from '../../../resources/secret.ts';
-import { ident, join, keyword, parameter, type Sql, sql } from '../../postgres/sql.ts';
+import { ResourceError } from '../../../common/errors.ts';
+import type { Secret } from '../../../common/secret.ts';
 import type { BackupOrder, BackupOptions, RestoreOrder, ScheduleChange, ScheduleWanted } from '../../native.ts';
+import { ident, join, keyword, parameter, type Sql, sql } from '../../postgres/sql.ts';
 
 /** A statement with what is bound to it. */
 export interface Bound {

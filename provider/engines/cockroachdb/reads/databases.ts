@@ -1,5 +1,6 @@
 /** Databases, schemas and what they hold. */
-import type { Contents, DatabaseObserved, Reads, SchemaObserved, Setting } from '../../../resources/model.ts';
+import type { Contents, DatabaseObserved, SchemaObserved, Setting } from '../../../resources/model/databases.ts';
+import type { Reads } from '../../../resources/model/reads.ts';
 import { readMark } from '../../postgres/mark.ts';
 import type { Session } from '../../postgres/session.ts';
 import { settingsOf } from '../rows.ts';

@@ -1,6 +1,10 @@
 /** Default privileges: a statement for all creators of a batch, and one more for each schema. */
-import type { DefaultPrivilegesObserved, DefaultPrivilegesQuery, Privilege } from '../../../resources/model.ts';
-import type { ServerInfo } from '../../engine.ts';
+import type {
+  DefaultPrivilegesObserved,
+  DefaultPrivilegesQuery,
+  Privilege,
+} from '../../../resources/model/privileges.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { Session } from '../../postgres/session.ts';
 import { ident, join, sql } from '../../postgres/sql.ts';
 import { COCKROACH_PRIVILEGES } from '../privileges.ts';

@@ -1,8 +1,8 @@
 /** Which read answers a kind, and in which database it has to be asked. */
-import { ResourceError } from '../../../resources/errors.ts';
-import type { ReadKind, Reads } from '../../../resources/model.ts';
+import { ResourceError } from '../../../common/errors.ts';
+import type { ReadKind, Reads } from '../../../resources/model/reads.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import { byDatabase, type Sessions as SessionsOf } from '../../by-database.ts';
-import type { ServerInfo } from '../../engine.ts';
 import type { Session } from '../../postgres/session.ts';
 import { databaseExists, readDatabaseContents, readDatabases, readSchemaContents, readSchemas } from './databases.ts';
 import { readDefaultPrivileges } from './default-privileges.ts';

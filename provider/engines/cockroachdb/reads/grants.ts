@@ -4,8 +4,9 @@
  */
 import type { AuthorityQuery } from '../../../resources/grant-authority.ts';
 import { targetWords } from '../../../resources/grant-target.ts';
-import type { AclObserved, GrantObserved, ObjectTarget } from '../../../resources/model.ts';
-import type { ServerInfo } from '../../engine.ts';
+import type { ObjectTarget } from '../../../resources/model/objects.ts';
+import type { AclObserved, GrantObserved } from '../../../resources/model/privileges.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { Session } from '../../postgres/session.ts';
 import { ident, join, keyword, sql } from '../../postgres/sql.ts';
 import { COCKROACH_PRIVILEGES } from '../privileges.ts';

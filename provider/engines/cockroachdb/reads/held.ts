@@ -1,7 +1,7 @@
 /** Rows of SHOW GRANTS and its relatives as privileges; ALL is what it means on that object. */
-import type { Privilege } from '../../../resources/model.ts';
+import type { Privilege } from '../../../resources/model/privileges.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import { expandPrivileges, type ObjectPrivileges } from '../../../resources/privilege-set.ts';
-import type { ServerInfo } from '../../engine.ts';
 import { truth } from '../rows.ts';
 
 type Row = Record<string, unknown>;

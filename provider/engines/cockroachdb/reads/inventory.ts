@@ -1,5 +1,5 @@
 /** Everything in one database that privileges can be on, with its owner: only the kinds that are asked for. */
-import type { ObjectTarget, ObjectType } from '../../../resources/model.ts';
+import type { ObjectTarget, ObjectType } from '../../../resources/model/objects.ts';
 import type { Session } from '../../postgres/session.ts';
 import { ident, sql } from '../../postgres/sql.ts';
 

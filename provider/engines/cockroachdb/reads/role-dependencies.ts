@@ -1,10 +1,11 @@
 /** What keeps a role from being dropped: what it owns or holds in every database, and its schedules. */
-import type { Reads, RoleDependencies } from '../../../resources/model.ts';
+import type { Reads } from '../../../resources/model/reads.ts';
+import type { RoleDependencies } from '../../../resources/model/roles.ts';
 import type { Session } from '../../postgres/session.ts';
 import { ident, sql } from '../../postgres/sql.ts';
 import { type InventoryObject, readInventory } from './inventory.ts';
-import { existingRoles } from './roles.ts';
 import { type DefaultEntry, readDefaultsOf } from './role-defaults.ts';
+import { existingRoles } from './roles.ts';
 
 type Work<T> = (session: Session) => Promise<T>;
 

@@ -1,7 +1,10 @@
 /** Roles with their options, settings and memberships; one statement each for all names. */
 import type { MembershipAuthority } from '../../../resources/grant-membership.ts';
-import type { Membership, MembershipObserved, Reads, RoleObserved, Setting } from '../../../resources/model.ts';
-import type { ServerInfo } from '../../engine.ts';
+import type { Setting } from '../../../resources/model/databases.ts';
+import type { MembershipObserved } from '../../../resources/model/privileges.ts';
+import type { Reads } from '../../../resources/model/reads.ts';
+import type { Membership, RoleObserved } from '../../../resources/model/roles.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { Session } from '../../postgres/session.ts';
 import { refuseRoleName } from '../names.ts';
 import { settingsOf, textArray, truth } from '../rows.ts';

@@ -1,7 +1,8 @@
 /** Databases as SQL. */
-import type { Mark, Step } from '../../../resources/model.ts';
-import { ResourceError } from '../../../resources/errors.ts';
-import type { Flavour } from '../info.ts';
+import { ResourceError } from '../../../common/errors.ts';
+import type { Mark } from '../../../resources/model/objects.ts';
+import type { Step } from '../../../resources/model/steps.ts';
+import type { Flavour } from '../flavour.ts';
 import { databaseMarks, MARKS, MAX_COMMENT_CHARACTERS, withMark } from '../mark.ts';
 import { account, ident, join, literal, type Sql, sql, word } from '../sql.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ObjectTarget } from '../../../resources/model.ts';
-import type { ServerInfo } from '../../engine.ts';
+import type { ObjectTarget } from '../../../resources/model/objects.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import { compileGrantStep, type GrantStep } from './grants.ts';
 
 const server = (engine: 'mysql' | 'mariadb', more: Partial<ServerInfo> = {}): ServerInfo => ({

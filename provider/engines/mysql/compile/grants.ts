@@ -1,8 +1,9 @@
 /** Grants and memberships as SQL. Each statement is a change of its own: these servers have no transaction around them. */
-import type { ObjectTarget, Step } from '../../../resources/model.ts';
+import { invalidSpec } from '../../../common/errors.ts';
+import type { ObjectTarget } from '../../../resources/model/objects.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
+import type { Step } from '../../../resources/model/steps.ts';
 import { availableOn } from '../../../resources/privilege-set.ts';
-import { invalidSpec } from '../../../resources/errors.ts';
-import type { ServerInfo } from '../../engine.ts';
 import { accountSql, granteeSql, parseAccount } from '../accounts.ts';
 import { patternOf } from '../database-pattern.ts';
 import { GRANT_OPTION, tableOfFlavour } from '../privileges.ts';

@@ -1,5 +1,7 @@
 /** Accounts and roles as SQL. Passwords are the plugin's own strings by the time they come here. */
-import type { AccountOptions, Step } from '../../../resources/model.ts';
+import { Secret } from '../../../common/secret.ts';
+import type { AccountOptions } from '../../../resources/model/roles.ts';
+import type { Step } from '../../../resources/model/steps.ts';
 import { accountSql } from '../accounts.ts';
 import type { MysqlInfo } from '../info.ts';
 import { attributeOf, carriesMark } from '../mark.ts';
@@ -15,7 +17,6 @@ import {
   type Sql,
   sql,
 } from '../sql.ts';
-import { Secret } from '../../../resources/secret.ts';
 
 type Of<K extends Step['kind']> = Extract<Step, { kind: K }>;
 

@@ -1,6 +1,6 @@
 /** Any step as SQL. */
-import type { Step } from '../../../resources/model.ts';
-import { ResourceError } from '../../../resources/errors.ts';
+import { ResourceError } from '../../../common/errors.ts';
+import type { Step } from '../../../resources/model/steps.ts';
 import type { MysqlInfo } from '../info.ts';
 import type { Sql } from '../sql.ts';
 import * as databases from './databases.ts';

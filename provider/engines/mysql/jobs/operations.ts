@@ -5,9 +5,9 @@
  * that database alone.
  */
 import { randomBytes } from 'node:crypto';
-import { ResourceError } from '../../../resources/errors.ts';
-import type { Step } from '../../../resources/model.ts';
-import { Secret } from '../../../resources/secret.ts';
+import { ResourceError } from '../../../common/errors.ts';
+import { Secret } from '../../../common/secret.ts';
+import type { Step } from '../../../resources/model/steps.ts';
 import type { Beside, HandOver, JobOperations, LoadTarget, RunLogin } from '../../jobs.ts';
 import { patternOf } from '../database-pattern.ts';
 import { codeOf } from '../errors.ts';

@@ -1,6 +1,6 @@
 /** Accounts, roles and their memberships from the tables of MariaDB. */
-import type { AccountObserved } from '../../../resources/model.ts';
-import { Secret } from '../../../resources/secret.ts';
+import { Secret } from '../../../common/secret.ts';
+import type { AccountObserved } from '../../../resources/model/roles.ts';
 import { takesPassword } from '../authentication.ts';
 import type { Row } from '../session.ts';
 import { type Sql, sql } from '../sql.ts';

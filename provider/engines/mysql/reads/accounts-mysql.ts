@@ -1,6 +1,6 @@
 /** Accounts, roles and their memberships from the tables of MySQL. */
-import type { Membership } from '../../../resources/model.ts';
-import { Secret } from '../../../resources/secret.ts';
+import { Secret } from '../../../common/secret.ts';
+import type { Membership } from '../../../resources/model/roles.ts';
 import { accountText } from '../accounts.ts';
 import { takesPassword } from '../authentication.ts';
 import { readAttribute } from '../mark.ts';

@@ -1,5 +1,6 @@
 /** What databases hold, for dropPolicy WhenEmpty. Triggers and indexes belong to tables and do not count by themselves. */
-import type { Contents, Reads } from '../../../resources/model.ts';
+import type { Contents } from '../../../resources/model/databases.ts';
+import type { Reads } from '../../../resources/model/reads.ts';
 import type { MysqlInfo } from '../info.ts';
 import type { Session } from '../session.ts';
 import { join, literal, sql } from '../sql.ts';

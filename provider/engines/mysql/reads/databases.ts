@@ -1,5 +1,7 @@
 /** Databases, in one statement for all names. */
-import type { DatabaseObserved, Mark, Reads } from '../../../resources/model.ts';
+import type { DatabaseObserved } from '../../../resources/model/databases.ts';
+import type { Mark } from '../../../resources/model/objects.ts';
+import type { Reads } from '../../../resources/model/reads.ts';
 import type { MysqlInfo } from '../info.ts';
 import { MARKS, readMark, withoutMark } from '../mark.ts';
 import type { Row, Session } from '../session.ts';

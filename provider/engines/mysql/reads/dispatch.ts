@@ -1,6 +1,6 @@
 /** Which read answers a kind. Everything is asked wherever a session is open: the catalogs belong to the whole server. */
-import type { ReadKind, Reads } from '../../../resources/model.ts';
-import { ResourceError } from '../../../resources/errors.ts';
+import { ResourceError } from '../../../common/errors.ts';
+import type { ReadKind, Reads } from '../../../resources/model/reads.ts';
 import type { MysqlInfo } from '../info.ts';
 import type { Session } from '../session.ts';
 import { readDatabaseContents } from './contents.ts';

@@ -1,6 +1,6 @@
 /** What one statement read, put where it is found again. */
 import type { HeldPrivilege } from '../../../resources/grant-authority.ts';
-import type { ServerInfo } from '../../engine.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import { privilegesOfAccess, setMembers } from '../grant-columns.ts';
 import type { Row } from '../session.ts';
 import { flagsOn } from './grants-sql.ts';

@@ -2,9 +2,9 @@
  * One statement that reads all that a batch of grants is about: UNION ALL over the grant tables and the catalogs, where
  * every row is a kind and a JSON array, so that columns and collations of different tables need not agree.
  */
-import type { ObjectTarget, ObjectType } from '../../../resources/model.ts';
+import type { ObjectTarget, ObjectType } from '../../../resources/model/objects.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import { availableOn } from '../../../resources/privilege-set.ts';
-import type { ServerInfo } from '../../engine.ts';
 import { flagOf } from '../grant-columns.ts';
 import { tableOfFlavour } from '../privileges.ts';
 import { ident, join, literal, type Sql, sql } from '../sql.ts';

@@ -1,8 +1,9 @@
 /** What grantees hold, read from the grant tables: one statement for all grants of a batch. */
 import type { AuthorityAcl, HeldPrivilege } from '../../../resources/grant-authority.ts';
 import { granteeWords, targetWords, withoutColumns } from '../../../resources/grant-target.ts';
-import type { Grantee, GrantObserved, GrantQuery, ObjectTarget, RoutineType } from '../../../resources/model.ts';
-import type { ServerInfo } from '../../engine.ts';
+import type { Grantee, ObjectTarget, RoutineType } from '../../../resources/model/objects.ts';
+import type { GrantObserved, GrantQuery } from '../../../resources/model/privileges.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import { parseAccount } from '../accounts.ts';
 import { escapedName } from '../database-pattern.ts';
 import type { Session } from '../session.ts';

@@ -1,10 +1,11 @@
 /** Which roles accounts have, read from the tables of either flavour: one statement for all of a batch. */
 import type { MembershipAuthority } from '../../../resources/grant-membership.ts';
-import type { Membership, MembershipQuery } from '../../../resources/model.ts';
-import type { ServerInfo } from '../../engine.ts';
+import type { MembershipQuery } from '../../../resources/model/privileges.ts';
+import type { Membership } from '../../../resources/model/roles.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import { accountText, parseAccount } from '../accounts.ts';
-import { join, literal, type Sql, sql } from '../sql.ts';
 import type { Row, Session } from '../session.ts';
+import { join, literal, type Sql, sql } from '../sql.ts';
 import { type Found, GrantsSnapshot } from './grants-snapshot.ts';
 import { accountArm, arm, serverArm } from './grants-sql.ts';
 

@@ -1,5 +1,6 @@
 /** Accounts and roles with all that they have but privileges, in one statement for all names. */
-import type { Reads, RoleObserved } from '../../../resources/model.ts';
+import type { Reads } from '../../../resources/model/reads.ts';
+import type { RoleObserved } from '../../../resources/model/roles.ts';
 import type { MysqlInfo } from '../info.ts';
 import type { Session } from '../session.ts';
 import { join, literal } from '../sql.ts';

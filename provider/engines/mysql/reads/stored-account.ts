@@ -1,6 +1,6 @@
 /** An account or role as a server stores it, whichever of the two it is. */
-import type { AccountObserved, RoleObserved } from '../../../resources/model.ts';
-import type { Secret } from '../../../resources/secret.ts';
+import type { Secret } from '../../../common/secret.ts';
+import type { AccountObserved, RoleObserved } from '../../../resources/model/roles.ts';
 
 /** `host` is '' for a role of MariaDB. */
 export interface StoredAccount {

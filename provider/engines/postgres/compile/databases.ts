@@ -1,5 +1,6 @@
 /** Databases, schemas and extensions as SQL. */
-import type { Mark, Step } from '../../../resources/model.ts';
+import type { Mark } from '../../../resources/model/objects.ts';
+import type { Step } from '../../../resources/model/steps.ts';
 import { withMark } from '../mark.ts';
 import { ident, integer, join, keyword, literal, type Sql, sql } from '../sql.ts';
 import { settingValue } from './settings.ts';

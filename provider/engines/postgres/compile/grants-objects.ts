@@ -1,5 +1,5 @@
 /** The ON clause of GRANT and REVOKE. */
-import type { ObjectTarget, ObjectType } from '../../../resources/model.ts';
+import type { ObjectTarget, ObjectType } from '../../../resources/model/objects.ts';
 import { parseType, SQL_TYPES, sqlTypeWords } from '../reads/grants-routine.ts';
 import { ident, join, keyword, oid, qualified, type Sql, sql } from '../sql.ts';
 

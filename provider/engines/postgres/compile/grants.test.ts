@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ServerInfo } from '../../engine.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import { compileGrantSteps, type GrantStep } from './grants.ts';
 
 const info = (major: number): ServerInfo => ({

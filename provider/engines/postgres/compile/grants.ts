@@ -1,8 +1,9 @@
 /** Grants, default privileges and memberships as SQL. */
 import type { Acting } from '../../../resources/grant-authority.ts';
 import { objectKey } from '../../../resources/grant-target.ts';
-import type { Grantee, ObjectTarget, Step } from '../../../resources/model.ts';
-import type { ServerInfo } from '../../engine.ts';
+import type { Grantee, ObjectTarget } from '../../../resources/model/objects.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
+import type { Step } from '../../../resources/model/steps.ts';
 import { POSTGRES_PRIVILEGES } from '../privileges.ts';
 import { empty, ident, join, keyword, type Sql, sql } from '../sql.ts';
 import { objectClause } from './grants-objects.ts';

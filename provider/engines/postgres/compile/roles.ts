@@ -1,6 +1,7 @@
 /** Roles as SQL. Passwords are verifiers by the time they come here. */
-import type { RoleAttributes, Step } from '../../../resources/model.ts';
-import type { Secret } from '../../../resources/secret.ts';
+import type { Secret } from '../../../common/secret.ts';
+import type { RoleAttributes } from '../../../resources/model/roles.ts';
+import type { Step } from '../../../resources/model/steps.ts';
 import { withMark } from '../mark.ts';
 import { ident, integer, join, literal, type Sql, secretLiteral, sql } from '../sql.ts';
 import { settingName } from './databases.ts';

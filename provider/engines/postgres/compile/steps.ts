@@ -1,7 +1,7 @@
 /** Any step as SQL, and where and how it runs. */
-import type { Step } from '../../../resources/model.ts';
-import { Secret } from '../../../resources/secret.ts';
-import type { ServerInfo } from '../../engine.ts';
+import { Secret } from '../../../common/secret.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
+import type { Step } from '../../../resources/model/steps.ts';
 import { ident, type Sql, sql, tenantScript } from '../sql.ts';
 import * as databases from './databases.ts';
 import { compileGrantStep, compileGrantSteps, type GrantStep, isGrantStep } from './grants.ts';

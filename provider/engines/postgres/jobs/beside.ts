@@ -1,6 +1,6 @@
 /** Databases beside others: made like them, and put into their place. */
-import { ResourceError } from '../../../resources/errors.ts';
-import type { ServerInfo } from '../../engine.ts';
+import { ResourceError } from '../../../common/errors.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { Beside } from '../../jobs.ts';
 import { settingValue } from '../compile/settings.ts';
 import { borrow } from '../membership.ts';

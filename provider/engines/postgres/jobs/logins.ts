@@ -1,6 +1,6 @@
 /** Logins that live as long as one run. */
-import { ResourceError } from '../../../resources/errors.ts';
-import type { ServerInfo } from '../../engine.ts';
+import { ResourceError } from '../../../common/errors.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { RunLogin } from '../../jobs.ts';
 import { scramVerifier } from '../scram.ts';
 import type { Session } from '../session.ts';

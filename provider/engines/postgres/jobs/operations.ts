@@ -1,6 +1,6 @@
 /** Logins and databases of runs on PostgreSQL. */
-import { ResourceError } from '../../../resources/errors.ts';
-import type { ServerInfo } from '../../engine.ts';
+import { ResourceError } from '../../../common/errors.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { Beside, HandOver, JobOperations, LoadTarget, RunLogin } from '../../jobs.ts';
 import { borrow } from '../membership.ts';
 import { readDatabaseContents } from '../reads/contents.ts';

@@ -1,5 +1,5 @@
 /** Which rights a dump needs, and the least that give them. */
-import type { ServerInfo } from '../../engine.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { Session } from '../session.ts';
 import type { LoginRights } from './logins.ts';
 

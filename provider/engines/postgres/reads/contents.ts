@@ -1,5 +1,6 @@
 /** What a database or a schema holds, for dropPolicy WhenEmpty. */
-import type { Contents, Reads } from '../../../resources/model.ts';
+import type { Contents } from '../../../resources/model/databases.ts';
+import type { Reads } from '../../../resources/model/reads.ts';
 import type { Session } from '../session.ts';
 
 /** Things that people make, by schema; what belongs to an extension or to the system does not count. */

@@ -1,6 +1,7 @@
 /** Databases with their settings and marks, in one statement for all names. */
-import type { DatabaseObserved, Reads } from '../../../resources/model.ts';
-import type { ServerInfo } from '../../engine.ts';
+import type { DatabaseObserved } from '../../../resources/model/databases.ts';
+import type { Reads } from '../../../resources/model/reads.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import { readMark } from '../mark.ts';
 import type { Session } from '../session.ts';
 import { settingsOf, text } from './rows.ts';

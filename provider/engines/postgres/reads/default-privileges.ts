@@ -1,10 +1,14 @@
 /** Default privileges in both layers: one statement for a batch in one database. */
 import type { DefaultsAuthority } from '../../../resources/default-privileges.ts';
 import type { Reach } from '../../../resources/grant-authority.ts';
-import type { DefaultPrivilegesObserved, DefaultPrivilegesQuery, Privilege } from '../../../resources/model.ts';
-import type { ServerInfo } from '../../engine.ts';
-import { reachColumns } from './grants-sql.ts';
+import type {
+  DefaultPrivilegesObserved,
+  DefaultPrivilegesQuery,
+  Privilege,
+} from '../../../resources/model/privileges.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { ReadSession } from './grants-session.ts';
+import { reachColumns } from './grants-sql.ts';
 
 /** Letters of pg_default_acl and of acldefault() for each type. */
 export const LETTERS: Readonly<Record<string, readonly [catalog: string, builtin: string]>> = {

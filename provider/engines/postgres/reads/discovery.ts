@@ -1,13 +1,7 @@
 /** Everything that people have made on a server: roles, databases, and inside them who may do what. */
-import type {
-  Discovery,
-  FoundDefault,
-  FoundRight,
-  Grantee,
-  ObjectTarget,
-  ObjectType,
-} from '../../../resources/model.ts';
-import type { ServerInfo } from '../../engine.ts';
+import type { Discovery, FoundDefault, FoundRight } from '../../../resources/model/discovery.ts';
+import type { Grantee, ObjectTarget, ObjectType } from '../../../resources/model/objects.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { Session } from '../session.ts';
 import { LETTERS } from './default-privileges.ts';
 import { SOURCES, type Source } from './grants-sql.ts';

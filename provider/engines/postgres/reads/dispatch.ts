@@ -1,7 +1,7 @@
 /** Which read answers a kind, and in which database it has to be asked. */
-import type { ReadKind, Reads } from '../../../resources/model.ts';
+import type { ReadKind, Reads } from '../../../resources/model/reads.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import { byDatabase, type Sessions as SessionsOf } from '../../by-database.ts';
-import type { ServerInfo } from '../../engine.ts';
 import type { Session } from '../session.ts';
 import { readDatabaseContents, readSchemaContents } from './contents.ts';
 import { readDatabases } from './databases.ts';

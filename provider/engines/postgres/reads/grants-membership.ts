@@ -1,9 +1,9 @@
 /** Memberships of roles in roles: one statement for a batch, on any database. */
 import type { MembershipAuthority } from '../../../resources/grant-membership.ts';
-import type { MembershipObserved, MembershipQuery } from '../../../resources/model.ts';
-import type { ServerInfo } from '../../engine.ts';
-import { endsPasswordLogin } from './grants-sql.ts';
+import type { MembershipObserved, MembershipQuery } from '../../../resources/model/privileges.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { ReadSession } from './grants-session.ts';
+import { endsPasswordLogin } from './grants-sql.ts';
 
 interface Row {
   role: boolean;

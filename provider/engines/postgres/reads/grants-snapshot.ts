@@ -1,7 +1,7 @@
 /** The rows of the grants statement, arranged so that thousands of queries are answered without copying them. */
 import type { AuthorityAcl, GrantOption, HeldPrivilege, Reach } from '../../../resources/grant-authority.ts';
-import type { ObjectTarget, ObjectType } from '../../../resources/model.ts';
-import type { ServerInfo } from '../../engine.ts';
+import type { ObjectTarget, ObjectType } from '../../../resources/model/objects.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 
 export const PUBLIC_OID = '0';
 

@@ -2,7 +2,7 @@
  * The statement that reads every privilege that a batch of grants asks for, of one database. Its one parameter is JSON:
  * see GrantsParameter.
  */
-import type { ObjectType } from '../../../resources/model.ts';
+import type { ObjectType } from '../../../resources/model/objects.ts';
 
 export interface GrantsParameter {
   /** What to read, for whom: roles by name, null is PUBLIC. The place is the schema, where the type lives in one. */

@@ -1,8 +1,9 @@
 /** What grantees hold, read from the catalogs: one statement for all grants of a batch in one database. */
 import type { AuthorityAcl, AuthorityObserved, AuthorityQuery } from '../../../resources/grant-authority.ts';
 import { targetWords, withoutColumns } from '../../../resources/grant-target.ts';
-import type { GrantObserved, GrantQuery, ObjectTarget } from '../../../resources/model.ts';
-import type { ServerInfo } from '../../engine.ts';
+import type { ObjectTarget } from '../../../resources/model/objects.ts';
+import type { GrantObserved, GrantQuery } from '../../../resources/model/privileges.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import { sameArguments } from './grants-routine.ts';
 import type { ReadSession } from './grants-session.ts';
 import { type FoundObject, GrantsSnapshot, nameOf, placeOf, PUBLIC_OID } from './grants-snapshot.ts';

@@ -1,5 +1,6 @@
 /** What keeps a role from being dropped: all it owns or is granted, in every database and in what they share. */
-import type { Reads, RoleDependencies } from '../../../resources/model.ts';
+import type { Reads } from '../../../resources/model/reads.ts';
+import type { RoleDependencies } from '../../../resources/model/roles.ts';
 import type { Session } from '../session.ts';
 
 /** Objects that are named; the rest is counted. */

@@ -1,7 +1,8 @@
 /** Roles with attributes, settings, memberships and marks, in one statement for all names. */
-import type { Membership, Reads, RoleObserved } from '../../../resources/model.ts';
-import { Secret } from '../../../resources/secret.ts';
-import type { ServerInfo } from '../../engine.ts';
+import { Secret } from '../../../common/secret.ts';
+import type { Reads } from '../../../resources/model/reads.ts';
+import type { Membership, RoleObserved } from '../../../resources/model/roles.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import { readMark } from '../mark.ts';
 import type { Session } from '../session.ts';
 import { settingsOf, text } from './rows.ts';

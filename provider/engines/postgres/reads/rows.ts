@@ -1,5 +1,5 @@
 /** Small conversions that several reads share. */
-import type { Setting } from '../../../resources/model.ts';
+import type { Setting } from '../../../resources/model/databases.ts';
 
 /** `{key: value}` unless the column is NULL; for columns of text. */
 export const text = <K extends string>(key: K, value: unknown): { [P in K]?: string } =>

@@ -1,5 +1,6 @@
 /** Schemas and extensions of one database. */
-import type { ExtensionObserved, Reads, SchemaObserved } from '../../../resources/model.ts';
+import type { ExtensionObserved, SchemaObserved } from '../../../resources/model/databases.ts';
+import type { Reads } from '../../../resources/model/reads.ts';
 import { readMark } from '../mark.ts';
 import type { Session } from '../session.ts';
 

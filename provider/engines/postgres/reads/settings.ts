@@ -1,5 +1,6 @@
 /** Which settings of sessions are anybody's to change. */
-import type { Reads, SettingObserved } from '../../../resources/model.ts';
+import type { SettingObserved } from '../../../resources/model/databases.ts';
+import type { Reads } from '../../../resources/model/reads.ts';
 import type { Session } from '../session.ts';
 
 /**

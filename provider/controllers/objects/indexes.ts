@@ -1,0 +1,72 @@
+/** The ways in which managed resources are looked up, besides by name. */
+import type { KubeObject, Managed } from '../../api/kind.ts';
+import type { ProviderConfig } from '../../api/provider-config.ts';
+import type { Indexer } from '../../runtime/kube/store.ts';
+import { type Claimed, claimOf, mentionsOf } from './identity.ts';
+import { type SecretName, secretsOf } from './secret-names.ts';
+
+export const claimKey = (claim: Claimed): string => `${claim.kind} ${claim.name}`;
+export const secretKeyOf = (secret: SecretName): string => `${secret.namespace}/${secret.name}`;
+
+/** The configuration that a resource refers to, as a key that is unique over kinds and namespaces. */
+export function configKey(resource: Managed): string {
+  const { kind, name } = resource.spec.providerConfigRef;
+  return kind === 'ProviderConfig' ? `${kind}/${resource.metadata.namespace ?? ''}/${name}` : `${kind}/${name}`;
+}
+
+export const configKeyOf = (config: KubeObject): string =>
+  config.kind === 'ProviderConfig'
+    ? `${config.kind}/${config.metadata.namespace ?? ''}/${config.metadata.name}`
+    : `${config.kind}/${config.metadata.name}`;
+
+/** Objects on the server that a resource waits for until they are there. */
+function needsOf(resource: Managed): string[] {
+  const { database, schema } = resource.spec.forProvider;
+  const needs = mentionsOf(resource).map(claimKey);
+  if (typeof database === 'string' && typeof schema === 'string')
+    needs.push(claimKey({ kind: 'Schema', name: `${database}/${schema}` }));
+  return needs;
+}
+
+/** Names of the objects that a resource refers to, as `namespace/name`; `namespace/*` when it selects them. */
+function referredBy(resource: Managed): string[] {
+  const namespace = resource.metadata.namespace ?? '';
+  const fields = resource.spec.forProvider;
+  const groups = Array.isArray(fields['memberOf']) ? (fields['memberOf'] as Record<string, unknown>[]) : [];
+  const source = (fields['source'] ?? {}) as Record<string, unknown>;
+  return [fields, source, ...groups].flatMap((holder) =>
+    Object.entries(holder).flatMap(([field, value]) => {
+      if (field.endsWith('Selector')) return [`${namespace}/*`];
+      if (!field.endsWith('Ref') || typeof value !== 'object' || value === null) return [];
+      return [`${namespace}/${String((value as { name?: unknown }).name)}`];
+    }),
+  );
+}
+
+export const managedIndexers: Record<string, Indexer<KubeObject>> = {
+  claim: (object) => {
+    const claim = claimOf(object as Managed);
+    return claim === undefined ? [] : [claimKey(claim)];
+  },
+  config: (object) => [configKey(object as Managed)],
+  needs: (object) => [...new Set(needsOf(object as Managed))],
+  refers: (object) => [...new Set(referredBy(object as Managed))],
+  namespace: (object) => [object.metadata.namespace ?? ''],
+  secret: (object) => {
+    const resource = object as Managed;
+    const given = (resource.spec.forProvider['passwordSecretRef'] as { name?: string } | undefined)?.name;
+    return [given, resource.spec.writeConnectionSecretToRef?.name]
+      .filter((name) => name !== undefined)
+      .map((name) => secretKeyOf({ namespace: resource.metadata.namespace ?? '', name }));
+  },
+};
+
+export const configIndexers: Record<string, Indexer<KubeObject>> = {
+  secret: (object) => {
+    try {
+      return secretsOf(object as ProviderConfig).map(secretKeyOf);
+    } catch {
+      return []; // an unusable reference finds no Secret; the reconcile says so
+    }
+  },
+};

@@ -1,0 +1,128 @@
+/**
+ * Secrets, read only when a resource names them. A metadata-only watch tells which version is current, so that a
+ * Secret is fetched once per version and an edit is noticed within the second.
+ */
+import { createHash } from 'node:crypto';
+import { apiVersion, type KindDefinition, type KubeObject, type Managed } from '../../api/kind.ts';
+import { ResourceError } from '../../common/errors.ts';
+import type { KubeClient } from '../../runtime/kube/client.ts';
+import { isNotFound } from '../../runtime/kube/errors.ts';
+import { SECRETS } from '../../runtime/kube/resource.ts';
+import type { Details } from '../../runtime/managed/external.ts';
+import type { SecretObject } from '../../runtime/managed/store.ts';
+
+export const CONNECTION_SECRET_TYPE = 'connection.crossplane.io/v1alpha1';
+
+/** The metadata of every Secret, as a watch keeps it. */
+export interface SecretMetadata {
+  get(key: string): KubeObject | undefined;
+  put(object: KubeObject): void;
+}
+
+export class Secrets {
+  readonly #client: KubeClient;
+  readonly #metadata: SecretMetadata;
+  readonly #read = new Map<string, SecretObject>();
+  /** What was last published, as version and digest, so that an equal publish costs nothing. */
+  readonly #published = new Map<string, string>();
+
+  constructor(client: KubeClient, metadata: SecretMetadata) {
+    this.#client = client;
+    this.#metadata = metadata;
+  }
+
+  async get(namespace: string, name: string, signal?: AbortSignal): Promise<SecretObject | undefined> {
+    const key = `${namespace}/${name}`;
+    const version = this.#metadata.get(key)?.metadata.resourceVersion;
+    const cached = this.#read.get(key);
+    if (cached !== undefined && cached.metadata.resourceVersion === version) return cached;
+    try {
+      const secret = await this.#client.get<SecretObject>(SECRETS, { namespace, name }, { signal });
+      this.#read.set(key, secret);
+      return secret;
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      this.forget(key);
+      return undefined;
+    }
+  }
+
+  /** Whether this version of a Secret is one that we wrote, or have read already. */
+  isOwnWrite(key: string, version: string | undefined): boolean {
+    return version !== undefined && this.#read.get(key)?.metadata.resourceVersion === version;
+  }
+
+  /** Called when the watch says that a Secret is gone. */
+  forget(key: string): void {
+    this.#read.delete(key);
+    this.#published.delete(key);
+  }
+
+  /** Adds keys to the connection Secret of a resource; creates it when absent; writes nothing when equal. */
+  async publish(resource: Managed, definition: KindDefinition, details: Details): Promise<void> {
+    const name = resource.spec.writeConnectionSecretToRef?.name;
+    if (name === undefined) return;
+    const namespace = resource.metadata.namespace ?? '';
+    const key = `${namespace}/${name}`;
+    const data = Object.fromEntries(
+      Object.entries(details)
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([k, v]) => [k, Buffer.from(typeof v === 'string' ? v : v.reveal()).toString('base64')]),
+    );
+    const digest = createHash('sha256').update(JSON.stringify(data)).digest('base64');
+    const version = this.#metadata.get(key)?.metadata.resourceVersion;
+    if (version !== undefined && this.#published.get(key) === `${version} ${digest}`) return;
+    const stored = await this.#write(resource, definition, namespace, name, data);
+    this.#read.set(key, stored);
+    this.#metadata.put(withoutData(stored));
+    this.#published.set(key, `${stored.metadata.resourceVersion} ${digest}`);
+  }
+
+  async #write(
+    resource: Managed,
+    definition: KindDefinition,
+    namespace: string,
+    name: string,
+    data: Record<string, string>,
+  ): Promise<SecretObject> {
+    const existing = await this.get(namespace, name);
+    if (existing === undefined)
+      return await this.#client.create<SecretObject>(SECRETS, {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { namespace, name, ownerReferences: [controllerReference(resource, definition)] },
+        type: CONNECTION_SECRET_TYPE,
+        data,
+      });
+    const controller = existing.metadata.ownerReferences?.find((owner) => owner.controller);
+    const isOurs =
+      controller === undefined ? existing.type === CONNECTION_SECRET_TYPE : controller.uid === resource.metadata.uid;
+    if (!isOurs)
+      throw new ResourceError(
+        'SecretNotOurs',
+        `writeConnectionSecretToRef: Secret ${JSON.stringify(name)} exists and belongs to ${controller === undefined ? 'nobody that we know' : `${controller.kind} ${controller.name}`}; choose another name`,
+        { retryable: false },
+      );
+    if (Object.entries(data).every(([k, v]) => existing.data?.[k] === v)) return existing;
+    return await this.#client.mergePatch<SecretObject>(
+      SECRETS,
+      { namespace, name },
+      { data, metadata: { uid: existing.metadata.uid } },
+    );
+  }
+}
+
+export const controllerReference = (resource: Managed, definition: KindDefinition) => ({
+  apiVersion: apiVersion(definition),
+  kind: definition.kind,
+  name: resource.metadata.name,
+  uid: resource.metadata.uid ?? '',
+  controller: true,
+  blockOwnerDeletion: true,
+});
+
+const withoutData = (secret: SecretObject): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: secret.metadata,
+});

@@ -1,0 +1,153 @@
+/**
+ * Which password a Role has: the one in passwordSecretRef, else the one in its connection Secret, else a new one.
+ * The Secret is the truth; the server is made to agree with it, so an edit of the Secret is all that a change takes.
+ */
+import { randomInt } from 'node:crypto';
+import type { Managed } from '../../api/kind.ts';
+import type { RoleParameters } from '../../api/role.ts';
+import { parseDuration } from '../../common/duration.ts';
+import { ResourceError } from '../../common/errors.ts';
+import { Secret } from '../../common/secret.ts';
+import { buildConnectionDetails } from '../../resources/connection-details.ts';
+import type { Plan, PlanContext } from '../../resources/planner.ts';
+import { externalNameOf } from '../../runtime/managed/annotations.ts';
+import type { Details } from '../../runtime/managed/external.ts';
+import type { SecretObject } from '../../runtime/managed/store.ts';
+import type { ServerConnection } from '../servers/connection.ts';
+import type { Credentials } from './external.ts';
+
+export type SecretReader = (namespace: string, name: string) => Promise<SecretObject | undefined>;
+
+/** Letters and digits only, so that the password is safe in every URI and option file: 32 of 62 are 190 bits. */
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+const PASSWORD_LENGTH = 32;
+/** Long enough for a changed Secret to reach the pods that mount it. */
+const OVERLAP_MS = 10 * 60_000;
+
+export const generatePassword = (): Secret =>
+  new Secret(Array.from({ length: PASSWORD_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join(''));
+
+export class SecretCredentials implements Credentials {
+  readonly #read: SecretReader;
+  readonly #now: () => Date;
+
+  constructor(read: SecretReader, now: () => Date) {
+    this.#read = read;
+    this.#now = now;
+  }
+
+  async password(resource: Managed): Promise<PlanContext['password']> {
+    if (resource.kind !== 'Role') return undefined;
+    const spec = resource.spec.forProvider as unknown as RoleParameters;
+    if (spec.privileges?.login === false) return undefined;
+    const namespace = resource.metadata.namespace ?? '';
+    if (spec.passwordSecretRef !== undefined) {
+      const { name, key } = spec.passwordSecretRef;
+      const secret = await this.#read(namespace, name);
+      return {
+        value: givenPassword(secret, namespace, name, key ?? 'password', externalNameOf(resource)),
+        generated: false,
+      };
+    }
+    const connection = resource.spec.writeConnectionSecretToRef?.name;
+    // Without a Secret to put it in, a generated password would be known to nobody: such a role logs in by certificate.
+    if (connection === undefined) return undefined;
+    const secret = await this.#read(namespace, connection);
+    const stored = decode(secret?.data?.['password']);
+    const changedAt = resource.status?.atProvider?.['passwordChangedAt'] as string | undefined;
+    const overlap = spec.passwordRotation?.overlap;
+    const overlapMs = overlap === undefined ? OVERLAP_MS : parseDuration(overlap);
+    if (stored && !this.#isDue(resource, spec, changedAt))
+      return {
+        value: new Secret(stored),
+        generated: true,
+        overlapMs,
+        ...(changedAt === undefined ? {} : { changedAt }),
+      };
+    return { value: generatePassword(), generated: true, overlapMs, changedAt: this.#now().toISOString() };
+  }
+
+  atProvider(resource: Managed, context: PlanContext): Record<string, unknown> {
+    if (context.password === undefined || !context.password.generated) return {};
+    const trigger = (resource.spec.forProvider as unknown as RoleParameters).passwordRotation?.trigger;
+    return {
+      ...(trigger === undefined ? {} : { passwordTrigger: trigger }),
+      passwordChangedAt: context.password.changedAt ?? this.#now().toISOString(),
+    };
+  }
+
+  details(resource: Managed, connection: ServerConnection, plan: Plan, context: PlanContext): Details {
+    if (resource.metadata.deletionTimestamp !== undefined || resource.spec.writeConnectionSecretToRef === undefined)
+      return {};
+    const { host, port, tlsMode } = connection.endpoint;
+    const spec = resource.spec.forProvider;
+    const isRole = resource.kind === 'Role';
+    const database = isRole
+      ? (spec['connectionDatabase'] as string | undefined)
+      : resource.kind === 'Database'
+        ? context.externalName
+        : (spec['database'] as string | undefined);
+    return {
+      ...buildConnectionDetails({
+        engine: context.reader.server.engine,
+        host,
+        port,
+        tlsMode,
+        ...(isRole ? { username: context.externalName } : {}),
+        ...(context.password === undefined || plan.passwordless === true ? {} : { password: context.password.value }),
+        ...(database === undefined ? {} : { database }),
+      }),
+      ...plan.connectionDetails,
+    };
+  }
+
+  #isDue(resource: Managed, spec: RoleParameters, changedAt: string | undefined): boolean {
+    const rotation = spec.passwordRotation;
+    const seen = resource.status?.atProvider;
+    if (rotation === undefined || seen === undefined) return false;
+    if (rotation.trigger !== undefined && seen['passwordTrigger'] !== rotation.trigger) return true;
+    if (rotation.every === undefined || changedAt === undefined) return false;
+    return this.#now().getTime() - Date.parse(changedAt) >= parseDuration(rotation.every);
+  }
+}
+
+const decode = (value: string | undefined): string | undefined =>
+  value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8');
+
+/** One trailing line break is dropped: files made with `echo` have one, passwords do not. */
+const withoutLineBreak = (text: string): string => text.replace(/\r?\n$/, '');
+
+function givenPassword(
+  secret: SecretObject | undefined,
+  namespace: string,
+  name: string,
+  key: string,
+  role: string,
+): Secret {
+  const where = `Secret ${JSON.stringify(`${namespace}/${name}`)}`;
+  if (secret === undefined)
+    throw new ResourceError('SecretNotFound', `forProvider.passwordSecretRef: ${where} does not exist`);
+  const value = decode(secret.data?.[key]);
+  if (value === undefined)
+    throw new ResourceError(
+      'SecretKeyNotFound',
+      `forProvider.passwordSecretRef: ${where} has no key ${JSON.stringify(key)}; it has ${
+        Object.keys(secret.data ?? {})
+          .toSorted()
+          .join(', ') || 'none'
+      }`,
+    );
+  const username = decode(secret.data?.['username']);
+  if (secret.type === 'kubernetes.io/basic-auth' && username !== undefined && username !== role)
+    throw new ResourceError(
+      'SecretMismatch',
+      `forProvider.passwordSecretRef: key "username" of ${where} names another role than ${JSON.stringify(role)}`,
+    );
+  const password = withoutLineBreak(value);
+  if (password === '')
+    throw new ResourceError(
+      'SecretKeyEmpty',
+      `forProvider.passwordSecretRef: key ${JSON.stringify(key)} of ${where} is empty`,
+    );
+  return new Secret(password);
+}

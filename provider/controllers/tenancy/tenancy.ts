@@ -1,0 +1,187 @@
+/**
+ * Who may touch what on a server that several namespaces share: from Kubernetes objects alone, before the server is
+ * asked, and by the marks on the server, before anything is sent.
+ */
+import type { Managed } from '../../api/kind.ts';
+import { ResourceError } from '../../common/errors.ts';
+import type { Mark } from '../../resources/model/objects.ts';
+import type { ServerInfo } from '../../resources/model/server.ts';
+import { notYours, type Owned, type Tenant } from '../../resources/tenant.ts';
+import { hasCreated } from '../../runtime/managed/annotations.ts';
+import type { Claimed } from '../objects/identity.ts';
+import { claimOf, heirsOf, type Mention, mentionsOf } from '../objects/identity.ts';
+import type { Guard } from './guard.ts';
+import { refuseBeyondLimits, refuseHeirs } from './limits.ts';
+import type { ServerPolicy } from './policy.ts';
+
+export interface Inventory {
+  /** Every resource that claims the object, of all namespaces. */
+  claimants(claim: Claimed): Managed[];
+  /** The policy of the server that the resource refers to; undefined when there is no such configuration. */
+  policy(resource: Managed): ServerPolicy | undefined;
+  /** Every Grant that names the role. */
+  grantsNaming?(role: Claimed): Managed[];
+}
+
+/** Roles that PostgreSQL itself comes with. */
+const PREDEFINED = /^pg_/;
+
+export class Tenancy implements Guard {
+  readonly #inventory: Inventory;
+
+  constructor(inventory: Inventory) {
+    this.#inventory = inventory;
+  }
+
+  check(resource: Managed): void {
+    const policy = this.#inventory.policy(resource);
+    if (policy === undefined) return; // connecting will say that the configuration is missing
+    const isDeleted = resource.metadata.deletionTimestamp !== undefined;
+    if (!isDeleted) this.#oneManager(resource, policy);
+    if (!policy.isolated) return;
+    if (!isDeleted) refuseBeyondLimits(resource, policy);
+    else refuseHeirs(resource);
+    this.#ownNames(resource, policy, isDeleted ? heirsOf(resource) : mentionsOf(resource));
+  }
+
+  leaves(resource: Managed): string | undefined {
+    const policy = this.#inventory.policy(resource);
+    if (policy === undefined) return undefined;
+    try {
+      this.#oneManager(resource, policy);
+      if (policy.isolated)
+        this.#ownNames(
+          resource,
+          policy,
+          mentionsOf(resource).filter((m) => isWhereItActs(m, resource)),
+        );
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ResourceError)) throw error;
+      return error.message;
+    }
+  }
+
+  manages(resource: Managed, object: Owned): boolean {
+    const policy = this.#inventory.policy(resource);
+    return policy !== undefined && this.#rivals(object, resource, policy).length > 0;
+  }
+
+  siblings(resource: Managed): Managed[] {
+    const policy = this.#inventory.policy(resource);
+    const role = mentionsOf(resource).find(({ path }) => path === 'forProvider.role');
+    if (resource.kind !== 'Grant' || policy === undefined || role === undefined) return [];
+    return (this.#inventory.grantsNaming?.(role) ?? []).filter(
+      (other) =>
+        other.metadata.uid !== resource.metadata.uid &&
+        other.metadata.deletionTimestamp === undefined &&
+        hasCreated(other) &&
+        this.#inventory.policy(other)?.server === policy.server &&
+        this.#isAllowed(other),
+    );
+  }
+
+  /** What is refused is not in force, and protects nothing. */
+  #isAllowed(resource: Managed): boolean {
+    try {
+      this.check(resource);
+      return true;
+    } catch (error) {
+      if (error instanceof ResourceError) return false;
+      throw error;
+    }
+  }
+
+  tenant(resource: Managed): Tenant | undefined {
+    const policy = this.#inventory.policy(resource);
+    if (policy?.isolated !== true) return undefined;
+    return {
+      made: (object, mark, server) => this.#made(object, mark, server, resource, policy),
+      mayJoin: (group) => mayJoin(policy, group),
+      maySet: (setting) => maySet(policy, setting),
+    };
+  }
+
+  #made(object: Owned, mark: Mark | undefined, server: ServerInfo, resource: Managed, policy: ServerPolicy): boolean {
+    const own = this.#rivals(object, resource, policy).filter(
+      ({ metadata }) => metadata.namespace === resource.metadata.namespace,
+    );
+    if (server.unmarked?.includes(object.kind) !== true) return own.some(({ metadata }) => metadata.uid === mark?.uid);
+    // No mark can tell: the oldest that claims it, and says that it has made it.
+    const holder = this.#holder(object, resource, policy);
+    return holder !== undefined && own.includes(holder) && hasCreated(holder);
+  }
+
+  /** Two resources never manage one object: the older wins. */
+  #oneManager(resource: Managed, policy: ServerPolicy): void {
+    const claim = claimOf(resource);
+    if (claim === undefined) return;
+    const winner = this.#holder(claim, resource, policy);
+    if (winner === undefined || winner.metadata.uid === resource.metadata.uid) return;
+    const where =
+      winner.metadata.namespace === resource.metadata.namespace || !policy.isolated
+        ? `by ${winner.kind} ${winner.metadata.namespace}/${winner.metadata.name}`
+        : 'by a resource of another namespace';
+    throw new ResourceError(
+      'AlreadyManaged',
+      `${claim.kind.toLowerCase()} ${JSON.stringify(claim.name)} on this server is already managed ${where}; choose another name or delete one of the two`,
+      { retryable: false },
+    );
+  }
+
+  #holder(claim: Claimed, resource: Managed, policy: ServerPolicy): Managed | undefined {
+    return this.#rivals(claim, resource, policy).toSorted(byAge)[0];
+  }
+
+  /**
+   * Everything that claims the object on that server. On a shared one, what another namespace claims by a
+   * ProviderConfig of its own does not count: it may be anything, and may never have logged in.
+   */
+  #rivals(claim: Claimed, resource: Managed, policy: ServerPolicy): Managed[] {
+    return this.#inventory
+      .claimants(claim)
+      .filter(
+        (candidate) =>
+          this.#inventory.policy(candidate)?.server === policy.server &&
+          (!policy.isolated ||
+            candidate.spec.providerConfigRef.kind === 'ClusterProviderConfig' ||
+            candidate.metadata.namespace === resource.metadata.namespace),
+      );
+  }
+
+  #ownNames(resource: Managed, policy: ServerPolicy, mentions: readonly Mention[]): void {
+    for (const mention of mentions) {
+      const holder = this.#holder(mention, resource, policy);
+      if (holder !== undefined && holder.metadata.namespace === resource.metadata.namespace) continue;
+      if (mention.isGroup === true && mayJoin(policy, mention.name)) continue;
+      throw notYours(
+        `${mention.path}: no ${mention.kind} of namespace ${JSON.stringify(resource.metadata.namespace)} manages ${JSON.stringify(mention.name)} on this server, and the ClusterProviderConfig isolates namespaces; create that ${mention.kind} in this namespace first`,
+      );
+    }
+  }
+}
+
+/**
+ * What a deletion works on: rights are taken from a role, and what is inside a database is dropped there. The rest of
+ * what a resource names may be gone before it.
+ */
+const isWhereItActs = ({ path }: Mention, resource: Managed): boolean =>
+  path === (OF_A_ROLE.has(resource.kind) ? 'forProvider.role' : 'forProvider.database');
+
+const OF_A_ROLE: ReadonlySet<string> = new Set(['Grant', 'DefaultPrivileges']);
+
+const mayJoin = ({ allowedGroups }: ServerPolicy, group: string): boolean =>
+  allowedGroups.has(group) || (allowedGroups.has('*') && PREDEFINED.test(group));
+
+function maySet({ allowedSettings }: ServerPolicy, setting: string): boolean {
+  const name = setting.toLowerCase();
+  if (allowedSettings.has('*') || allowedSettings.has(name)) return true;
+  return [...allowedSettings].some((allowed) => allowed.endsWith('.*') && name.startsWith(allowed.slice(0, -1)));
+}
+
+const byAge = (a: Managed, b: Managed): number => {
+  const [x, y] = [a, b].map((r) =>
+    [r.metadata.creationTimestamp ?? '', r.metadata.namespace ?? '', r.metadata.name].join('\0'),
+  );
+  return x! < y! ? -1 : 1;
+};

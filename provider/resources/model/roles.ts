@@ -1,0 +1,68 @@
+/** What is observed of roles, and of the accounts that some servers have instead. */
+import type { Setting } from './databases.ts';
+import type { Mark } from './objects.ts';
+
+export interface RoleAttributes {
+  superUser?: boolean;
+  createDb?: boolean;
+  createRole?: boolean;
+  login?: boolean;
+  inherit?: boolean;
+  replication?: boolean;
+  bypassRls?: boolean;
+}
+
+export interface Membership {
+  role: string;
+  admin?: boolean;
+  inherit?: boolean;
+  set?: boolean;
+}
+
+/** What an account of MySQL or MariaDB has besides its privileges. */
+export interface AccountOptions {
+  require?: {
+    type: 'NONE' | 'SSL' | 'X509' | 'SPECIFIED';
+    subject?: string;
+    issuer?: string;
+    cipher?: string;
+  };
+  /** 0 = no limit. */
+  limits?: { maxQueriesPerHour?: number; maxUpdatesPerHour?: number; maxConnectionsPerHour?: number };
+  locked?: boolean;
+  /** 0 = the password never expires, null = the server's default counts. */
+  passwordLifetimeDays?: number | null;
+}
+
+export interface AccountObserved extends AccountOptions {
+  /** Authentication plugin. */
+  plugin: string;
+  /** Whether the plugin compares passwords, so that one can be set and checked. */
+  takesPassword: boolean;
+  /** Whether the password before the last is still taken. */
+  retainsPassword?: boolean;
+}
+
+/** The plugin that an account shall log in with; `authString` when the spec says what the plugin stores. */
+export interface WantedPlugin {
+  name: string;
+  authString?: string;
+}
+
+export interface RoleObserved {
+  name: string;
+  host?: string;
+  attributes: RoleAttributes;
+  connectionLimit?: number;
+  settings: Setting[];
+  memberOf: (Membership & { grantor?: string })[];
+  validUntil?: string;
+  account?: AccountObserved;
+  mark?: Mark;
+}
+
+/** What keeps a role from being dropped. */
+export interface RoleDependencies {
+  owned: { database: string; objects: string[]; count: number }[];
+  databases: string[];
+}
