@@ -34,7 +34,9 @@ export const defaultable = {
         .min(1)
         .max(65_536)
         .optional()
-        .describe('PostgreSQL and CockroachDB: SQL that runs once in the new database, as its owner.'),
+        .describe(
+          'SQL that runs once in the new database: as its owner, or on MySQL and MariaDB with all rights in it and none elsewhere.',
+        ),
     })
     .optional()
     .describe('How the database is made.'),

@@ -145,7 +145,7 @@ describe('what is refused', () => {
     [{ engine: 'mariadb', extensions: [{ name: 'a' }] }, 'spec.extensions: are not known to mariadb'],
     [{ engine: 'cockroachdb', extensions: [{ name: 'a' }] }, 'spec.extensions: are not known to cockroachdb'],
     [{ engine: 'cockroachdb', database: { encoding: 'UTF8' } }, 'spec.database.encoding: is not known to cockroachdb'],
-    [{ engine: 'mysql', database: { initSQL: 'SELECT 1' } }, 'spec.database.initSQL: is not known to mysql'],
+    [{ engine: 'mysql', database: { locale: 'de' } }, 'spec.database.locale: is not known to mysql'],
     [
       { engine: 'cockroachdb', backup: { ...nightly, retention: { keepLast: 3 } } },
       'spec.backup.retention: is not known to cockroachdb: let a lifecycle rule of the bucket remove old backups',

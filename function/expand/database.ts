@@ -9,8 +9,8 @@ const LOCALE = ['localeProvider', 'locale'] as const;
 const UNKNOWN = {
   postgres: [],
   cockroachdb: ['encoding', 'collation', 'connectionLimit', ...LOCALE],
-  mysql: ['connectionLimit', 'settings', 'initSQL', ...LOCALE],
-  mariadb: ['connectionLimit', 'settings', 'initSQL', ...LOCALE],
+  mysql: ['connectionLimit', 'settings', ...LOCALE],
+  mariadb: ['connectionLimit', 'settings', ...LOCALE],
 } as const;
 
 /** The database itself. Where the engine has owners, the group owns it, so that logins can come and go. */
@@ -33,6 +33,11 @@ export function expandDatabase(world: World, composed: ComposedSet): void {
         initSQL: database.initSQL,
         ...common,
       }
-    : { characterSet: database.encoding, collation: database.collation, ...common };
+    : {
+        characterSet: database.encoding,
+        collation: database.collation,
+        initSQL: database.initSQL,
+        ...common,
+      };
   composed.add('database', 'Database', wanted, { externalName: world.database });
 }

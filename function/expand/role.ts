@@ -60,6 +60,8 @@ const onMysql = (world: World, login: Login): Wanted<Role> => ({
   accountLocked: world.spec.suspended === true,
   ...passwordFields(world, login),
   ...membershipFields(login.memberOf ?? []),
+  // A database that is kept may hold views and programs that run with the rights of this login.
+  onDelete: { keepIfOwner: true, revokeGrants: true },
   ...(login.connectionLimit === undefined || login.connectionLimit < 0
     ? {}
     : { resourceOptions: { maxUserConnections: login.connectionLimit } }),

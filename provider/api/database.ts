@@ -51,7 +51,7 @@ const forProvider = z.object({
     .max(65536)
     .optional()
     .describe(
-      'SQL that runs once, inside the new database, as its owner. The outcome is recorded; it never runs again.',
+      'SQL that runs once, inside the new database: as its owner, or on MySQL and MariaDB as a login that may do anything in it and nothing elsewhere. The outcome is recorded; it never runs again.',
     ),
   adopt,
   dropPolicy,

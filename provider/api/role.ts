@@ -131,7 +131,7 @@ const forProvider = z.object({
         .boolean()
         .optional()
         .describe(
-          'Leaves the role, without its login, as the owner of what it still owns once the resources that manage its databases are gone, e.g. of a database that dropPolicy kept; an event says so. With reassignOwnedTo: when that role is not there, or not of this namespace on a shared server.',
+          'Leaves the role, without its login, as the owner of what it still owns (MySQL and MariaDB: the account, locked, as the definer of views, routines, triggers and events) once the resources that manage its databases are gone, e.g. of a database that dropPolicy kept; an event says so. With reassignOwnedTo: when that role is not there, or not of this namespace on a shared server.',
         ),
       revokeGrants: z.boolean().default(true).describe('Revokes the privileges of this role before it is dropped.'),
     })

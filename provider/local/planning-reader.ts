@@ -108,6 +108,7 @@ export class PlanningReader implements Reader {
       case 'databaseContents':
       case 'schemaContents':
       case 'roleDependencies':
+      case 'namesakes':
         return await this.#reader.read(kind, query as never);
     }
   }

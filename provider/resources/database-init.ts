@@ -23,12 +23,13 @@ export const markOfNew = (spec: DatabaseParameters, context: PlanContext): Mark 
 
 export function runInit(name: string, spec: DatabaseParameters, context: PlanContext): Step[] {
   if (spec.initSQL === undefined) return [];
-  if (spec.owner === undefined)
+  const owner = context.reader.server.accounts === undefined ? spec.owner : '';
+  if (owner === undefined)
     throw invalidSpec('forProvider.initSQL needs forProvider.owner: it runs as the owner, never as the administrator');
   const on = { type: 'database' as const, name };
   return [
     { kind: 'mark', on, mark: stateIn(context.mark, digestOf(spec.initSQL)) },
-    { kind: 'initSQL', database: name, owner: spec.owner, sql: spec.initSQL },
+    { kind: 'initSQL', database: name, owner, sql: spec.initSQL },
     { kind: 'mark', on, mark: context.mark },
   ];
 }

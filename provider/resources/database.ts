@@ -112,7 +112,11 @@ function create(name: string, wanted: DatabaseParameters, spec: DatabaseParamete
     connectionLimit: wanted.connectionLimit,
     isTemplate: wanted.isTemplate,
   };
-  const steps: Step[] = [{ kind: 'createDatabase', name, ...defined(given), mark: markOfNew(wanted, context) }];
+  // On a server of one's own, a right that was given beforehand may be meant.
+  const leftovers = context.tenant === undefined ? {} : { revokeLeftovers: true as const };
+  const steps: Step[] = [
+    { kind: 'createDatabase', name, ...defined(given), mark: markOfNew(wanted, context), ...leftovers },
+  ];
   for (const { name: setting, value } of wanted.settings ?? [])
     steps.push({ kind: 'setDatabaseSetting', name, setting, value });
   steps.push(...runInit(name, wanted, context));

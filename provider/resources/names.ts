@@ -8,7 +8,8 @@ const ROLES: Record<EngineName, RegExp> = {
   cockroachdb: /^(crdb_internal.*|pg_.*|root|admin|node|public|none)$/,
   mysql:
     /^(mysql\..*|xdatabase\..*|root|event_scheduler|system user|rds.*admin|rds_superuser.*|rdstopmgr|cloudsql.*|cloudiam.*|azure_.*|aws_.*)$/i,
-  mariadb: /^(mariadb\..*|mysql|mysql\..*|root|rds.*admin|rds_superuser.*|rdstopmgr|azure_.*|public|none)$/i,
+  mariadb:
+    /^(mariadb\..*|xdatabase\..*|mysql|mysql\..*|root|rds.*admin|rds_superuser.*|rdstopmgr|azure_.*|public|none)$/i,
 };
 
 const DATABASES: Record<EngineName, RegExp> = {

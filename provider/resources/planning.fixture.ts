@@ -65,6 +65,7 @@ const ABSENT: { [K in ReadKind]: () => Reads[K]['result'] } = {
   databaseContents: () => ({ empty: true, summary: '' }),
   schemaContents: () => ({ empty: true, summary: '' }),
   roleDependencies: () => ({ owned: [], databases: [] }),
+  namesakes: () => [],
   setting: () => ({ anybodyMaySet: false }),
 };
 

@@ -2,6 +2,7 @@
 import type { RoleParameters } from '../api/role.ts';
 import { ResourceError, waiting } from '../common/errors.ts';
 import type { RoleDependencies } from './model/roles.ts';
+import type { ServerInfo } from './model/server.ts';
 import type { Step } from './model/steps.ts';
 import type { PlanContext } from './planner.ts';
 import { accountKey } from './role-account.ts';
@@ -12,6 +13,7 @@ type Owned = RoleDependencies['owned'];
 /** Throws DependentObjects for what the spec gives no leave to touch. */
 export async function dropSteps(spec: RoleParameters, context: PlanContext): Promise<Step[]> {
   const { reader, externalName: name } = context;
+  if (reader.server.accounts !== undefined) return await accountDropSteps(spec, context);
   const { owned, databases } = await reader.read('roleDependencies', { name });
   const onDelete: Partial<RoleParameters['onDelete']> = spec.onDelete ?? {};
   const { reassignOwnedTo, reassignOwnedToAdmin, dropOwned, revokeGrants } = onDelete;
@@ -46,23 +48,44 @@ export async function dropSteps(spec: RoleParameters, context: PlanContext): Pro
   ];
 }
 
+/** Nothing belongs to an account, but what it has defined runs with its rights, and fails without it. */
+async function accountDropSteps(spec: RoleParameters, { reader, externalName: name }: PlanContext): Promise<Step[]> {
+  const key = accountKey(name, spec);
+  const { owned: defined } = await reader.read('roleDependencies', key);
+  if (defined.length > 0)
+    throw blocked(
+      `${who(name)} is the definer of ${inWords(defined)}, which would fail without it; drop that or give it another definer, or set forProvider.onDelete.keepIfOwner and the account stays for it, locked`,
+    );
+  return [{ kind: 'dropRole', ...key }];
+}
+
 const DATABASE = /^database (.+)$/;
+
+/** The databases that decide what becomes of the role. */
+const databasesOf = (owned: Owned, { accounts }: ServerInfo): string[] =>
+  accounts === undefined
+    ? owned.flatMap(({ objects }) => objects.flatMap((object) => DATABASE.exec(object)?.[1] ?? []))
+    : owned.map(({ database }) => database);
 
 /**
  * Why the role stays on the server as the owner of what it owns; undefined when it is to be dropped.
  * @throws Waiting while a resource manages a database of the role: nobody knows yet what becomes of it.
  */
-export async function reasonToStay({ onDelete }: RoleParameters, context: PlanContext): Promise<string | undefined> {
+export async function reasonToStay(spec: RoleParameters, context: PlanContext): Promise<string | undefined> {
+  const { onDelete } = spec;
   if (onDelete?.keepIfOwner !== true) return undefined;
   const { reader, externalName: name, isManaged } = context;
-  const { owned } = await reader.read('roleDependencies', { name });
+  const { owned } = await reader.read('roleDependencies', accountKey(name, spec));
   if (owned.length === 0 || (await hasHeir(onDelete.reassignOwnedTo, context))) return undefined;
-  const managed = owned
-    .flatMap(({ objects }) => objects.flatMap((object) => DATABASE.exec(object)?.[1] ?? []))
-    .find((database) => isManaged?.({ kind: 'Database', name: database }) === true);
+  const isDefiner = reader.server.accounts !== undefined;
+  const managed = databasesOf(owned, reader.server).find(
+    (database) => isManaged?.({ kind: 'Database', name: database }) === true,
+  );
   if (managed !== undefined)
-    throw waiting(`${who(name)} owns database ${JSON.stringify(managed)}, which a Database still manages`);
-  return `it owns ${inWords(owned)}`;
+    throw waiting(
+      `${who(name)} ${isDefiner ? 'is the definer of what is in' : 'owns'} database ${JSON.stringify(managed)}, which a Database still manages`,
+    );
+  return `it ${isDefiner ? 'is the definer of' : 'owns'} ${inWords(owned)}`;
 }
 
 async function hasHeir(heir: string | undefined, context: PlanContext): Promise<boolean> {
@@ -86,7 +109,7 @@ const blocked = (message: string): ResourceError => new ResourceError('Dependent
 /** Objects that are named for each database; the others are counted. */
 const NAMED = 5;
 
-const inWords = (owned: Owned): string =>
+export const inWords = (owned: Owned): string =>
   owned
     .map(({ database, objects, count }) => {
       const named = objects.slice(0, NAMED);

@@ -19,6 +19,7 @@ import { dropSteps, reasonToStay } from './role-deletion.ts';
 import { alterationOf, settingSteps } from './role-differences.ts';
 import { leavingSteps, type Memberships, planMemberships } from './role-memberships.ts';
 import { passwordSteps } from './role-password.ts';
+import { refuseNamesakes } from './role-namesakes.ts';
 import { ATTRIBUTE_DEFAULTS, givenAttributes, readRecord, recordOf } from './role-record.ts';
 import { notYours } from './tenant.ts';
 import { refuseUnknownFields } from './unknown-fields.ts';
@@ -39,6 +40,7 @@ export class RolePlanner implements Planner<Role> {
     const observed = await reader.read('role', accountKey(name, spec));
     if (observed !== undefined) return await change(spec, observed, context);
     const wanted = forCreation(resource);
+    await refuseNamesakes(spec, context);
     return create(name, wanted, spec, await planMemberships(wanted, undefined, [], context), context);
   }
 
@@ -49,7 +51,7 @@ export class RolePlanner implements Planner<Role> {
       return nothingLeft();
     refuseReservedRole(reader.server.engine, name, reader.server.admin.name);
     const why = wasAdopted(context) ? undefined : await reasonToStay(resource.spec.forProvider, context);
-    if (why !== undefined) return stay(name, observed, why);
+    if (why !== undefined) return stay(accountKey(name, resource.spec.forProvider), observed, why);
     const steps = wasAdopted(context)
       ? await leavingSteps(
           roleReference(name, resource.spec.forProvider.host),
@@ -64,15 +66,13 @@ export class RolePlanner implements Planner<Role> {
 }
 
 /** It keeps what it owns, and nobody logs in as it any more. */
-const stay = (name: string, { attributes }: RoleObserved, why: string): Plan =>
-  attributes.login === true
-    ? {
-        exists: true,
-        steps: [{ kind: 'alterRole', name, attributes: { login: false } }],
-        unchangeable: [],
-        atProvider: {},
-      }
-    : kept(nameOf(name), why);
+function stay(key: { name: string; host?: string }, { attributes, account }: RoleObserved, why: string): Plan {
+  const isOut = account === undefined ? attributes.login !== true : account.locked === true;
+  if (isOut) return kept(nameOf(key.name), why);
+  const without =
+    account === undefined ? { attributes: { login: false } } : { attributes: {}, account: { locked: true } };
+  return { exists: true, steps: [{ kind: 'alterRole', ...key, ...without }], unchangeable: [], atProvider: {} };
+}
 
 function create(
   name: string,
@@ -126,8 +126,12 @@ async function change(spec: RoleParameters, observed: RoleObserved, context: Pla
   const memberships = await planMemberships(spec, observed, before.memberOf, context);
   const alteration = alterationOf(spec, observed, before);
   const passwords = await passwordSteps(spec, observed, alteration, before, context);
+  const isUnmarked =
+    observed.mark === undefined
+      ? isMarkedByNature(context)
+      : observed.isMarkPending === true && observed.mark.uid === context.mark.uid;
   const steps: Step[] = [
-    ...(ownership.mark
+    ...(ownership.mark || isUnmarked
       ? [{ kind: 'mark' as const, on: { type: 'role' as const, ...accountKey(name, spec) }, mark: context.mark }]
       : []),
     ...(alteration === undefined ? [] : [alteration]),
@@ -151,6 +155,9 @@ async function change(spec: RoleParameters, observed: RoleObserved, context: Pla
     ...(pluginInstead(spec, context.reader.server) === undefined ? {} : { passwordless: true }),
   };
 }
+
+/** An account has its mark where people do not write: without one, it was made by an older version. */
+const isMarkedByNature = ({ reader }: PlanContext): boolean => reader.server.accounts !== undefined;
 
 const isProven = (observed: RoleObserved, { tenant, reader }: PlanContext): boolean =>
   tenant === undefined ||

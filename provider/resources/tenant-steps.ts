@@ -137,7 +137,7 @@ function namesOf(step: Step): Names {
       break;
     case 'initSQL':
       add(names.databases, step.database);
-      addRole(step.owner);
+      if (step.owner !== '') addRole(step.owner);
       break;
     case 'dropDatabase':
       add(names.databases, step.name);

@@ -16,7 +16,6 @@ const ATTRIBUTES: Fields = [
   ['onDelete.reassignOwnedTo'],
   ['onDelete.reassignOwnedToAdmin'],
   ['onDelete.dropOwned'],
-  ['onDelete.keepIfOwner'],
 ];
 const ACCOUNTS: Fields = [
   ['host'],
@@ -41,7 +40,6 @@ const OF_DATABASES: Fields = [
   ['connectionLimit'],
   ['isTemplate'],
   ['settings'],
-  ['initSQL'],
 ];
 
 const UNKNOWN: Record<'Role' | 'Database', Record<EngineName, Fields>> = {

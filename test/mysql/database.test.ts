@@ -123,7 +123,6 @@ describe.each(servers)('databases on %s', (server) => {
   test.each([
     [{ owner: 'app' }, 'forProvider.owner means nothing to'],
     [{ encoding: 'UTF8' }, 'give forProvider.characterSet'],
-    [{ initSQL: 'SELECT 1' }, 'forProvider.initSQL means nothing to'],
   ])('refuse what they do not have: %j', async (spec, message) => {
     await expect(place.database(place.name('x'), spec).plan()).rejects.toMatchObject({
       reason: 'InvalidSpec',

@@ -7,6 +7,8 @@ import type { Engine } from '../../provider/engines/engine.ts';
 import type { ReadKind, Reads } from '../../provider/resources/model/reads.ts';
 import type { Step } from '../../provider/resources/model/steps.ts';
 import type { Plan, PlanContext, Planner, Reader } from '../../provider/resources/planner.ts';
+import type { Tenant } from '../../provider/resources/tenant.ts';
+import { admitted, withoutStrange } from '../../provider/resources/tenant-steps.ts';
 
 /** Where it lives. */
 export interface Setting {
@@ -36,6 +38,9 @@ export class Story {
   /** By default the moment of each look. */
   now: Date | undefined;
   applied: unknown;
+  /** On a server that tenants share: whose resource this is. */
+  tenant: Tenant | undefined;
+  isManaged: PlanContext['isManaged'];
 
   constructor(place: Setting, planner: Planner<never>, name: string, spec: object, password?: string) {
     this.#place = place;
@@ -58,6 +63,8 @@ export class Story {
       creating: this.creating,
       applied: this.applied,
       ...(this.password === undefined ? {} : { password: this.given(this.password) }),
+      ...(this.tenant === undefined ? {} : { tenant: this.tenant }),
+      ...(this.isManaged === undefined ? {} : { isManaged: this.isManaged }),
       now: this.now ?? new Date(),
     };
   }
@@ -71,11 +78,13 @@ export class Story {
   }
 
   async plan(): Promise<Plan> {
-    return await this.#planner.plan(this.#resource(), await this.#context());
+    const context = await this.#context();
+    return await admitted(await this.#planner.plan(this.#resource(), context), context);
   }
 
   async planDelete(): Promise<Plan> {
-    return await this.#planner.planDelete(this.#resource(), await this.#context());
+    const context = await this.#context();
+    return await withoutStrange(await this.#planner.planDelete(this.#resource(), context), context);
   }
 
   /** One pass, as far as the change. A creation that fails leaves the resource without a right to what is there. */

@@ -2,6 +2,7 @@
 import type { KubeObject, Managed } from '../../api/kind.ts';
 import type { ProviderConfig } from '../../api/provider-config.ts';
 import type { Indexer } from '../../runtime/kube/store.ts';
+import { externalNameOf } from '../../runtime/managed/annotations.ts';
 import { type Claimed, claimOf, mentionsOf } from './identity.ts';
 import { type SecretName, secretsOf } from './secret-names.ts';
 
@@ -48,6 +49,7 @@ export const managedIndexers: Record<string, Indexer<KubeObject>> = {
     const claim = claimOf(object as Managed);
     return claim === undefined ? [] : [claimKey(claim)];
   },
+  roleName: (object) => (object.kind === 'Role' ? [externalNameOf(object)] : []),
   config: (object) => [configKey(object as Managed)],
   needs: (object) => [...new Set(needsOf(object as Managed))],
   refers: (object) => [...new Set(referredBy(object as Managed))],

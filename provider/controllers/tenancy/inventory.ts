@@ -4,6 +4,7 @@ import type { Managed } from '../../api/kind.ts';
 import { GUARDED_ROLE_ATTRIBUTES } from '../../api/permissions.ts';
 import type { ProviderConfig } from '../../api/provider-config.ts';
 import type { ReadStore } from '../../runtime/kube/store.ts';
+import { externalNameOf } from '../../runtime/managed/annotations.ts';
 import type { Claimed } from '../objects/identity.ts';
 import { claimKey, configKey } from '../objects/indexes.ts';
 import type { ServerPolicy } from './policy.ts';
@@ -24,6 +25,10 @@ export class CachedInventory implements Inventory {
 
   claimants(claim: Claimed): Managed[] {
     return (this.#sources.store(claim.kind)?.byIndex('claim', claimKey(claim)) ?? []) as Managed[];
+  }
+
+  namesakes(role: Managed): Managed[] {
+    return (this.#sources.store('Role')?.byIndex('roleName', externalNameOf(role)) ?? []) as Managed[];
   }
 
   grantsNaming(role: Claimed): Managed[] {

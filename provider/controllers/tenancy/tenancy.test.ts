@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Managed } from '../../api/kind.ts';
 import { ResourceError } from '../../common/errors.ts';
 import type { ServerInfo } from '../../resources/model/server.ts';
+import { externalNameOf } from '../../runtime/managed/annotations.ts';
 import { claimOf } from '../objects/identity.ts';
 import type { ServerPolicy } from './policy.ts';
 import { type Inventory, Tenancy } from './tenancy.ts';
@@ -44,6 +45,7 @@ const inventoryOf = (policy: ServerPolicy, ...resources: Managed[]): Inventory =
   claimants: (claim) =>
     resources.filter((r) => JSON.stringify(claimOf(r)) === JSON.stringify({ kind: claim.kind, name: claim.name })),
   policy: () => policy,
+  namesakes: (role) => resources.filter((r) => r.kind === 'Role' && externalNameOf(r) === externalNameOf(role)),
 });
 
 function refusal(policy: ServerPolicy, resource: Managed, ...others: Managed[]): string | undefined {
@@ -140,6 +142,18 @@ describe('on an isolated server', () => {
     for (const name of ['app', 'app@%', 'any@10.%']) expect(refusal(isolated, grant(name), ...mine)).toBe('NotYours');
     const twin = make('Role', 'team-c', 'any', { host: '%' }, '2026-02-01T00:00:00Z');
     expect(refusal(isolated, twin, ...mine)).toBe('AlreadyManaged');
+  });
+
+  test('a user name belongs to one namespace at all hosts, as accounts of one name share rights on databases', () => {
+    const older = make('Role', 'team-a', 'app', { host: '10.%' });
+    const younger = make('Role', 'team-b', 'app', { host: '127.0.0.1' }, '2026-02-01T00:00:00Z');
+    expect(refusal(isolated, younger, older)).toBe('AlreadyManaged');
+    expect(refusal(isolated, older, younger)).toBeUndefined();
+    expect(refusal(open, younger, older)).toBeUndefined();
+    const own = make('Role', 'team-a', 'app', { host: '%' }, '2026-02-01T00:00:00Z');
+    expect(refusal(isolated, own, older)).toBeUndefined();
+    older.spec.providerConfigRef = { kind: 'ProviderConfig', name: 'own' };
+    expect(refusal(isolated, younger, older)).toBeUndefined();
   });
 
   test('Grants to one role know of each other, as far as they are in force', () => {

@@ -19,6 +19,8 @@ export interface Inventory {
   claimants(claim: Claimed): Managed[];
   /** The policy of the server that the resource refers to; undefined when there is no such configuration. */
   policy(resource: Managed): ServerPolicy | undefined;
+  /** Every Role of that name, at whatever host its account is. */
+  namesakes?(role: Managed): Managed[];
   /** Every Grant that names the role. */
   grantsNaming?(role: Claimed): Managed[];
 }
@@ -39,8 +41,11 @@ export class Tenancy implements Guard {
     const isDeleted = resource.metadata.deletionTimestamp !== undefined;
     if (!isDeleted) this.#oneManager(resource, policy);
     if (!policy.isolated) return;
-    if (!isDeleted) refuseBeyondLimits(resource, policy);
-    else refuseHeirs(resource);
+    if (isDeleted) refuseHeirs(resource);
+    else {
+      refuseBeyondLimits(resource, policy);
+      this.#oneNamespaceAName(resource, policy);
+    }
     this.#ownNames(resource, policy, isDeleted ? heirsOf(resource) : mentionsOf(resource));
   }
 
@@ -129,6 +134,19 @@ export class Tenancy implements Guard {
     );
   }
 
+  /** Accounts of one name share their rights on databases, whatever their hosts: the older wins. */
+  #oneNamespaceAName(resource: Managed, policy: ServerPolicy): void {
+    const claim = claimOf(resource);
+    if (claim?.kind !== 'Role') return;
+    const oldest = this.#onServer(this.#inventory.namesakes?.(resource) ?? [], resource, policy).toSorted(byAge)[0];
+    if (oldest === undefined || oldest.metadata.namespace === resource.metadata.namespace) return;
+    throw new ResourceError(
+      'AlreadyManaged',
+      `role ${JSON.stringify(claim.name)}: a resource of another namespace manages an account of that name at another host on this server, and accounts of one name share their rights on databases; choose another name`,
+      { retryable: false },
+    );
+  }
+
   #holder(claim: Claimed, resource: Managed, policy: ServerPolicy): Managed | undefined {
     return this.#rivals(claim, resource, policy).toSorted(byAge)[0];
   }
@@ -138,15 +156,17 @@ export class Tenancy implements Guard {
    * ProviderConfig of its own does not count: it may be anything, and may never have logged in.
    */
   #rivals(claim: Claimed, resource: Managed, policy: ServerPolicy): Managed[] {
-    return this.#inventory
-      .claimants(claim)
-      .filter(
-        (candidate) =>
-          this.#inventory.policy(candidate)?.server === policy.server &&
-          (!policy.isolated ||
-            candidate.spec.providerConfigRef.kind === 'ClusterProviderConfig' ||
-            candidate.metadata.namespace === resource.metadata.namespace),
-      );
+    return this.#onServer(this.#inventory.claimants(claim), resource, policy);
+  }
+
+  #onServer(candidates: readonly Managed[], resource: Managed, policy: ServerPolicy): Managed[] {
+    return candidates.filter(
+      (candidate) =>
+        this.#inventory.policy(candidate)?.server === policy.server &&
+        (!policy.isolated ||
+          candidate.spec.providerConfigRef.kind === 'ClusterProviderConfig' ||
+          candidate.metadata.namespace === resource.metadata.namespace),
+    );
   }
 
   #ownNames(resource: Managed, policy: ServerPolicy, mentions: readonly Mention[]): void {

@@ -24,6 +24,11 @@ export interface Login {
   password: string | undefined;
 }
 
+export interface Opening {
+  /** Whether one text may hold several statements. Only for logins that may do no more than who wrote the text. */
+  takesScripts?: boolean;
+}
+
 export const circumstanceOf = (settings: ConnectionSettings): Circumstance => ({
   admin: settings.username,
   server: `${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${settings.port}`,
@@ -43,22 +48,22 @@ export class Connector {
   }
 
   /** Throws ResourceError with a reason that tells network, TLS and login apart. */
-  async open(login?: Login): Promise<Connection> {
+  async open(login?: Login, how: Opening = {}): Promise<Connection> {
     const circumstance = circumstanceOf(this.#settings);
     try {
-      return await this.#attempt(login, this.#ssl);
+      return await this.#attempt(login, how, this.#ssl);
     } catch (error) {
       if (this.#settings.tls.mode !== 'prefer' || codeOf(error) !== 'HANDSHAKE_NO_SSL_SUPPORT')
         throw toResourceError(error, circumstance);
     }
     try {
-      return await this.#attempt(login, undefined);
+      return await this.#attempt(login, how, undefined);
     } catch (error) {
       throw toResourceError(error, circumstance);
     }
   }
 
-  async #attempt(login: Login | undefined, ssl: SslOptions | undefined): Promise<Connection> {
+  async #attempt(login: Login | undefined, how: Opening, ssl: SslOptions | undefined): Promise<Connection> {
     const { host, port, username, password, tls } = this.#settings;
     const expected = tls.serverName ?? host;
     const stream = await openSocket(host, port, expected);
@@ -73,7 +78,7 @@ export class Connector {
       ...(ssl === undefined ? {} : { ssl }),
       authPlugins,
       connectTimeout: CONNECT_TIMEOUT_MS,
-      multipleStatements: false,
+      multipleStatements: how.takesScripts === true,
       supportBigNumbers: true,
       bigNumberStrings: true,
       dateStrings: true,

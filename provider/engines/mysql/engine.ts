@@ -6,13 +6,15 @@ import type { Step } from '../../resources/model/steps.ts';
 import type { ConnectionSettings, Engine, Statement } from '../engine.ts';
 import { ServerSessions } from '../server-sessions.ts';
 import { WriteLog } from '../write-log.ts';
+import type { Authentication } from './compile/roles.ts';
 import { compileStep } from './compile/steps.ts';
 import { circumstanceOf, Connector } from './connect.ts';
 import { isLostSession, toResourceError } from './errors.ts';
 import { runStep, triedOf } from './execute.ts';
 import type { Flavour } from './flavour.ts';
 import { type MysqlInfo, readInfo } from './info.ts';
-import { MysqlJobs } from './jobs/operations.ts';
+import { runTenantScript } from './init-sql.ts';
+import { type JobSessions, MysqlJobs } from './jobs/operations.ts';
 import { PasswordChecker } from './passwords.ts';
 import { dispatchRead } from './reads/dispatch.ts';
 import { readAccounts } from './reads/roles.ts';
@@ -27,6 +29,7 @@ export class MysqlEngine implements Engine {
   readonly jobs: MysqlJobs;
   readonly #sessions: ServerSessions<ConnectionSession, MysqlInfo>;
   readonly #passwords: PasswordChecker;
+  readonly #runs: JobSessions;
 
   constructor(settings: ConnectionSettings, flavour: Flavour) {
     const connector = new Connector(settings);
@@ -38,15 +41,15 @@ export class MysqlEngine implements Engine {
       isLost: isLostSession,
       explain: (error, tried) => toResourceError(error, { ...circumstanceOf(settings), tried }),
     });
-    this.jobs = new MysqlJobs({
+    this.#runs = {
       info: async () => await this.info(),
       run: async (steps, signal) => {
         await this.run(steps, signal);
       },
       use: async (tried, work, signal) => await this.#sessions.once(ANYWHERE, work, tried, signal),
-      as: async (login, tried, work) =>
+      as: async (login, tried, work, how) =>
         await this.#sessions.pool.reserve(async () => {
-          const session = new ConnectionSession(await connector.open(login));
+          const session = new ConnectionSession(await connector.open(login, how));
           try {
             return await work(session);
           } catch (error) {
@@ -55,7 +58,8 @@ export class MysqlEngine implements Engine {
             await session.end();
           }
         }),
-    });
+    };
+    this.jobs = new MysqlJobs(this.#runs);
     this.#passwords = new PasswordChecker(async (name, host) => {
       const info = await this.info();
       const query = host === undefined ? { name } : { name, host };
@@ -97,11 +101,7 @@ export class MysqlEngine implements Engine {
         this.#passwords.forget(step);
       };
       try {
-        const made = await this.#sessions.pool.use(
-          ANYWHERE,
-          async (session) => await runStep(session, step, info),
-          signal,
-        );
+        const made = await this.#runOne(step, info, signal);
         done();
         if (made?.stored !== undefined) this.#passwords.remember(step, made.plugin, made.stored);
       } catch (error) {
@@ -109,6 +109,13 @@ export class MysqlEngine implements Engine {
         throw this.#sessions.explained(error, triedOf(step), signal);
       }
     }
+  }
+
+  async #runOne(step: Step, info: MysqlInfo, signal?: AbortSignal): Promise<Authentication | undefined> {
+    if (step.kind !== 'initSQL')
+      return await this.#sessions.pool.use(ANYWHERE, async (session) => await runStep(session, step, info), signal);
+    await runTenantScript(this.jobs, this.#runs, step);
+    return undefined;
   }
 
   async checkPassword(

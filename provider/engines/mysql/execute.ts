@@ -2,14 +2,16 @@
 import { ResourceError } from '../../common/errors.ts';
 import type { Step } from '../../resources/model/steps.ts';
 import { isStoredString, storedString, takesPassword } from './authentication.ts';
-import type { Authentication } from './compile/roles.ts';
-import { compileStep, type Prepared } from './compile/steps.ts';
-import { codeOf, isRetryable } from './errors.ts';
+import type { Authentication, Found } from './compile/roles.ts';
+import { compileStep, type Prepared, takeBack } from './compile/steps.ts';
+import { codeOf, isLostSession, isRetryable } from './errors.ts';
 import type { MysqlInfo } from './info.ts';
+import { refuseOpenName, revokeLeftovers } from './leftovers.ts';
+import { MARK_KEY_CHARACTERS, markKey } from './mark.ts';
 import { readAccounts } from './reads/roles.ts';
 import type { StoredAccount, Way } from './reads/stored-account.ts';
 import { type Session, UNLIMITED_MS } from './session.ts';
-import { literal, sql } from './sql.ts';
+import { integer, literal, sql } from './sql.ts';
 
 const PLUGIN_NOT_LOADED = '1524';
 /** CREATE USER is denied. */
@@ -33,17 +35,46 @@ const ATTEMPTS = 6;
 
 /** Gives how the account logs in from now on, if the step says so. */
 export async function runStep(session: Session, step: Step, info: MysqlInfo): Promise<Authentication | undefined> {
+  if (step.kind === 'createDatabase' && step.revokeLeftovers === true) {
+    await refuseOpenName(session, step.name);
+    await revokeLeftovers(session, step.name, info);
+  }
   const prepared = await prepare(session, step, info);
-  for (const [index, statement] of compileStep(step, info, prepared).entries())
-    await retrying(async () => {
-      await session.execute(statement, step.kind === 'dropDatabase' ? UNLIMITED_MS : undefined);
-    }).catch(async (error: unknown) => {
+  const statements = compileStep(step, info, prepared);
+  for (const [index, statement] of statements.entries())
+    try {
+      await retrying(async () => {
+        await session.execute(statement, step.kind === 'dropDatabase' ? UNLIMITED_MS : undefined);
+      });
+    } catch (error) {
       // A mark helps people; who may not write it may still make, or drop, the database.
-      const isMark = index > 0 && (step.kind === 'createDatabase' || step.kind === 'dropDatabase');
-      if (isMark && MAY_NOT.has(codeOf(error))) return;
+      if (isMarkOfDatabase(step, index, statements.length) && MAY_NOT.has(codeOf(error))) continue;
+      if (isRefusal(error) && index === makingIndex(step, statements.length)) await undo(session, step, info);
       throw codeOf(error) === PLUGIN_NOT_LOADED ? await pluginsThereAre(session, error) : error;
-    });
+    }
+  if (step.kind === 'dropDatabase') await revokeLeftovers(session, step.name, info).catch(unlessDenied);
   return prepared.authentication;
+}
+
+/** The statement of a database that is not about its mark comes last when it is made, and first when it is dropped. */
+const isMarkOfDatabase = (step: Step, index: number, count: number): boolean =>
+  (step.kind === 'createDatabase' && index !== makingIndex(step, count)) || (step.kind === 'dropDatabase' && index > 0);
+
+/** Which of the statements makes the thing: a mark is announced before. */
+const makingIndex = ({ kind }: Step, count: number): number | undefined =>
+  kind === 'createDatabase' ? count - 1 : kind === 'createRole' && count > 1 ? 1 : undefined;
+
+/** An administrator that may not is no reason to keep a database that is gone already. */
+function unlessDenied(error: unknown): void {
+  if (!MAY_NOT.has(codeOf(error)) && codeOf(error) !== '1045') throw error;
+}
+
+/** The server has done nothing. Whether a statement that was not answered did something is found out at the next look. */
+const isRefusal = (error: unknown): boolean => /^\d+$/.test(codeOf(error)) && !isLostSession(error);
+
+/** What cannot be undone is of no use to anybody, and no worse than what has failed already. */
+async function undo(session: Session, step: Step, info: MysqlInfo): Promise<void> {
+  for (const statement of takeBack(step, info)) await session.execute(statement).catch(() => {});
 }
 
 async function retrying(work: () => Promise<void>): Promise<void> {
@@ -65,17 +96,28 @@ async function prepare(session: Session, step: Step, info: MysqlInfo): Promise<P
       const authentication = await authenticationOf(session, step, info);
       return authentication === undefined ? {} : { authentication };
     }
-    case 'dropRole': {
-      const [account] = await readAccounts(session, [step], info);
-      return { isRole: account?.isRole ?? false };
-    }
+    case 'dropRole':
+      return { found: await foundOf(session, step, info) };
     case 'alterDatabase':
       return step.comment === undefined ? {} : { comment: await commentOf(session, step.name, info) };
     case 'mark':
-      return step.on.type === 'database' ? { comment: await commentOf(session, step.on.name, info) } : {};
+      return step.on.type === 'database'
+        ? { comment: await commentOf(session, step.on.name, info) }
+        : { found: await foundOf(session, step.on, info) };
     default:
       return {};
   }
+}
+
+/** With the marks that an account of that name had which is gone. */
+async function foundOf(session: Session, of: { name: string; host?: string }, info: MysqlInfo): Promise<Found> {
+  const [account] = await readAccounts(session, [of], info);
+  if (account === undefined || info.engine === 'mysql') return { isRole: account?.isRole ?? false };
+  const key = markKey({ name: account.user, host: account.host });
+  const rows = await session.query(
+    sql`SELECT User AS role FROM mysql.global_priv WHERE Host = '' AND LEFT(User, ${integer(MARK_KEY_CHARACTERS)}) = ${literal(key)}`,
+  );
+  return { isRole: account.isRole, marks: rows.map(({ role }) => String(role)) };
 }
 
 type Credential = Extract<Step, { kind: 'createRole' | 'alterRole' | 'setPassword' }>;
@@ -165,6 +207,7 @@ const WORDS: Partial<Record<Step['kind'], string>> = {
   dropRole: 'DROP USER',
   grant: 'GRANT',
   revoke: 'REVOKE',
+  initSQL: 'initSQL',
   grantMembership: 'GRANT',
   revokeMembership: 'REVOKE',
   mark: 'ALTER',

@@ -3,7 +3,6 @@ import { ResourceError } from '../../common/errors.ts';
 import type { ServerInfo } from '../../resources/model/server.ts';
 import { PASSWORD_PLUGINS } from './authentication.ts';
 import type { Flavour } from './flavour.ts';
-import { carriesMark } from './mark.ts';
 import type { Session } from './session.ts';
 import { sql } from './sql.ts';
 
@@ -79,7 +78,6 @@ export async function readInfo(session: Session, expected: Flavour): Promise<Mys
       createRole: privileges.has('CREATE USER'),
       createDb: privileges.has('CREATE'),
     },
-    unmarked: (['Database', 'Role'] as const).filter((kind) => !carriesMark(engine, kind.toLowerCase())),
     adminHost: host,
     defaultPlugin: defaultPluginOf(engine, variables),
     accounts: {

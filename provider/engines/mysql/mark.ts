@@ -1,16 +1,13 @@
 /**
- * Who manages an object, where the server has a place for it: on MySQL an attribute of the account, and for databases,
- * which have neither comments nor attributes there, the attributes of a role that exists for nothing else; on MariaDB the
- * comment of a database. Accounts of MariaDB have no such place.
+ * Who manages an object. On MySQL an attribute of the account says so, and for databases, which have neither comments nor
+ * attributes there, the attributes of a role that exists for nothing else. On MariaDB a database has its comment, and an
+ * account or role a role of its own, without rights, that it is a member of: it goes with the account, and only who may
+ * make accounts can give it.
  */
+import { createHash } from 'node:crypto';
 import type { Mark } from '../../resources/model/objects.ts';
-import type { Flavour } from './flavour.ts';
 
 const FORM = /(?:^|\n)managed by xdatabase: (\S+) \(([^()\s]+)\)$/;
-
-/** Whether objects of that type can carry a mark. */
-export const carriesMark = (flavour: Flavour, type: string): boolean =>
-  flavour === 'mysql' ? type === 'role' || type === 'database' : type === 'database';
 
 /** What is merged into the attributes of an account: those of others stay. */
 export const attributeOf = ({ uid, resource }: Mark): string => JSON.stringify({ xdatabase: { uid, resource } });
@@ -28,6 +25,42 @@ export function readAttribute(attributes: unknown): Mark | undefined {
     (attributes as { xdatabase?: Partial<Record<string, unknown>> | null } | null)?.xdatabase ?? {};
   return typeof uid === 'string' && typeof resource === 'string' ? { uid, resource } : undefined;
 }
+
+const ROLE_PREFIX = 'xdatabase.mark.';
+/** Characters of the name of a role that MariaDB takes. */
+const MAX_ROLE_CHARACTERS = 128;
+/** Of the digest of the account, in hexadecimal. */
+const DIGEST_CHARACTERS = 16;
+
+/** How many characters of the name of a mark say which account it is for. */
+export const MARK_KEY_CHARACTERS = ROLE_PREFIX.length + DIGEST_CHARACTERS;
+
+/** The beginning of the names of all marks of one account of MariaDB; a role has the empty host. */
+export function markKey({ name, host }: { name: string; host: string }): string {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([name, host.toLowerCase()]))
+    .digest('hex');
+  return `${ROLE_PREFIX}${digest.slice(0, DIGEST_CHARACTERS)}`;
+}
+
+/** The role of MariaDB that is the mark. What does not fit of the name of the resource is left out. */
+export function markRole(of: { name: string; host: string }, { uid, resource }: Mark): string {
+  return Array.from(`${markKey(of)}.${uid} ${resource}`)
+    .slice(0, MAX_ROLE_CHARACTERS)
+    .join('')
+    .trimEnd();
+}
+
+export const isMarkRole = (name: string): boolean => name.startsWith(ROLE_PREFIX);
+
+/** What such a name says; undefined when it is none of ours. */
+export function readMarkRole(name: string): Mark | undefined {
+  const found = /^\.(\S+) (\S.*)$/.exec(isMarkRole(name) ? name.slice(MARK_KEY_CHARACTERS) : '');
+  return found === null ? undefined : { uid: found[1] ?? '', resource: found[2] ?? '' };
+}
+
+/** In LIKE. */
+export const MARK_ROLES_PATTERN = `${ROLE_PREFIX}%`;
 
 /** MariaDB's limit of a comment on a database, in characters. */
 export const MAX_COMMENT_CHARACTERS = 1_024;

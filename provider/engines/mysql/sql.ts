@@ -149,7 +149,7 @@ function refuseNul(value: string): void {
 const invalid = (message: string): ResourceError => new ResourceError('InvalidSpec', message, { retryable: false });
 
 /**
- * A statement that the server has written of something that a tenant made (SHOW CREATE …). It may only ever be sent on the
- * login of a run, which has no more rights than the tenant.
+ * SQL that a tenant wrote (initSQL), or that the server has written of something that a tenant made (SHOW CREATE …). It may
+ * only ever be sent on the login of a run, which has no more rights than the tenant.
  */
 export const tenantStatement = (text: string): Sql => Sql.trusted(text);

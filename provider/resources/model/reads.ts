@@ -8,7 +8,7 @@ import type {
   MembershipObserved,
   MembershipQuery,
 } from './privileges.ts';
-import type { RoleDependencies, RoleObserved } from './roles.ts';
+import type { Namesake, RoleDependencies, RoleObserved } from './roles.ts';
 
 /** Every kind of read an engine answers, each in batches: one statement for all queries of a batch. */
 export interface Reads {
@@ -24,7 +24,9 @@ export interface Reads {
   defaultPrivileges: { query: DefaultPrivilegesQuery; result: DefaultPrivilegesObserved };
   databaseContents: { query: { name: string }; result: Contents };
   schemaContents: { query: { database: string; name: string }; result: Contents };
-  roleDependencies: { query: { name: string }; result: RoleDependencies };
+  roleDependencies: { query: { name: string; host?: string }; result: RoleDependencies };
+  /** Where logins are accounts with a host; elsewhere there are none. */
+  namesakes: { query: { name: string }; result: Namesake[] };
   setting: { query: { name: string }; result: SettingObserved };
 }
 

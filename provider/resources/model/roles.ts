@@ -59,10 +59,19 @@ export interface RoleObserved {
   validUntil?: string;
   account?: AccountObserved;
   mark?: Mark;
+  /** The mark was made for this role, but the creation was cut off before the role had it. */
+  isMarkPending?: true;
+}
+
+/** An account of the same name, at its host. */
+export interface Namesake {
+  host: string;
+  mark?: Mark;
 }
 
 /** What keeps a role from being dropped. */
 export interface RoleDependencies {
+  /** Where nothing is owned: what it is the definer of, and so lends its rights to. */
   owned: { database: string; objects: string[]; count: number }[];
   databases: string[];
 }

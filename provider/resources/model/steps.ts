@@ -24,6 +24,8 @@ export type Step =
       connectionLimit?: number;
       isTemplate?: boolean;
       mark?: Mark;
+      /** Takes away what was granted on an earlier database of that name, where rights outlive it. */
+      revokeLeftovers?: true;
     }
   | {
       kind: 'alterDatabase';
@@ -38,6 +40,7 @@ export type Step =
       comment?: string;
     }
   | { kind: 'setDatabaseSetting'; name: string; setting: string; value: string | null }
+  /** `owner`: whom the script acts for; empty where databases have none. */
   | { kind: 'initSQL'; database: string; owner: string; sql: string }
   /** `restrict`: only if it holds nothing at that very moment. */
   | { kind: 'dropDatabase'; name: string; restrict?: true }

@@ -25,6 +25,7 @@ export async function dispatchRead<K extends ReadKind>(
     database: async (asked) => await sessions.admin(async (s) => await readDatabases(s, asked)),
     role: async (asked) => await sessions.admin(async (s) => await readRoles(s, asked)),
     membership: async (asked) => await sessions.admin(async (s) => await readMemberships(s, asked, info)),
+    namesakes: async (asked) => await Promise.resolve(asked.map(() => [])),
     roleDependencies: async (asked) => await readRoleDependencies(sessions, asked),
     // Which of its settings are anybody's is written nowhere: on a shared server the platform's list decides.
     setting: async (asked) => await Promise.resolve(asked.map(() => ({ anybodyMaySet: false }))),

@@ -21,12 +21,17 @@ export function createDatabase(step: Of<'createDatabase'>, flavour: Flavour): Sq
   if (flavour === 'mariadb' && (step.mark !== undefined || step.comment !== undefined))
     options.push(commentOption(step.mark === undefined ? (step.comment ?? '') : withMark(step.mark, step.comment)));
   return [
+    // First, so that a database without a mark is never one that we made.
+    ...(step.mark === undefined || flavour === 'mariadb' ? [] : markOfMysql(step.name, step.mark)),
     options.length === 0
       ? sql`CREATE DATABASE ${ident(step.name)}`
       : sql`CREATE DATABASE ${ident(step.name)} ${join(options, ' ')}`,
-    ...(step.mark === undefined || flavour === 'mariadb' ? [] : markOfMysql(step.name, step.mark)),
   ];
 }
+
+/** When the server has refused to make it. */
+export const takeBackDatabase = (step: Of<'createDatabase'>, flavour: Flavour): Sql[] =>
+  step.mark === undefined || flavour === 'mariadb' ? [] : [unmark(step.name)];
 
 const holder = account(MARKS.name, MARKS.host);
 
@@ -65,9 +70,10 @@ function commentOption(text: string): Sql {
   return sql`COMMENT ${literal(text)}`;
 }
 
+const unmark = (database: string): Sql =>
+  sql`ALTER USER IF EXISTS ${holder} ATTRIBUTE ${literal(databaseMarks(database, null))}`;
+
 export const dropDatabase = (step: Of<'dropDatabase'>, flavour: Flavour): Sql[] => [
   sql`DROP DATABASE IF EXISTS ${ident(step.name)}`,
-  ...(flavour === 'mariadb'
-    ? []
-    : [sql`ALTER USER IF EXISTS ${holder} ATTRIBUTE ${literal(databaseMarks(step.name, null))}`]),
+  ...(flavour === 'mariadb' ? [] : [unmark(step.name)]),
 ];

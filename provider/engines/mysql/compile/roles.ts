@@ -1,10 +1,11 @@
 /** Accounts and roles as SQL. Passwords are the plugin's own strings by the time they come here. */
 import { Secret } from '../../../common/secret.ts';
+import type { Mark } from '../../../resources/model/objects.ts';
 import type { AccountOptions } from '../../../resources/model/roles.ts';
 import type { Step } from '../../../resources/model/steps.ts';
 import { accountSql } from '../accounts.ts';
 import type { MysqlInfo } from '../info.ts';
-import { attributeOf, carriesMark } from '../mark.ts';
+import { attributeOf, markRole as markRoleOf } from '../mark.ts';
 import {
   account,
   integer,
@@ -32,26 +33,60 @@ export interface Authentication {
 }
 
 export function createRole(step: Of<'createRole'>, authentication: Authentication | undefined, info: MysqlInfo): Sql[] {
-  if (step.attributes.login === false) {
-    const role = nameOf(step, true, info);
-    const mark =
-      step.mark !== undefined && carriesMark(info.engine, 'role')
-        ? [sql`ALTER USER ${role} ATTRIBUTE ${literal(attributeOf(step.mark))}`]
-        : [];
-    return [sql`CREATE ROLE ${role}`, ...mark];
+  const isRole = step.attributes.login === false;
+  const { mark: given, ...unmarked } = step;
+  if (info.engine === 'mariadb' && given !== undefined) {
+    const { announce, give } = mariadbMark(step, isRole, given);
+    return [announce, ...createRole(unmarked, authentication, info), ...give];
   }
-  const mark =
-    step.mark !== undefined && carriesMark(info.engine, 'role')
-      ? [sql`ATTRIBUTE ${literal(attributeOf(step.mark))}`]
-      : [];
+  if (isRole) {
+    const role = nameOf(step, true, info);
+    if (step.mark === undefined) return [sql`CREATE ROLE ${role}`];
+    // What CREATE ROLE makes, which takes no attribute: so there is never a role that lacks its mark.
+    return [sql`CREATE USER ${role} ACCOUNT LOCK PASSWORD EXPIRE ATTRIBUTE ${literal(attributeOf(step.mark))}`];
+  }
   const parts = [
     sql`CREATE USER ${account(step.name, step.host)}`,
     ...(authentication === undefined ? [] : [identified(authentication, info)]),
     ...options(step.account ?? {}, step.connectionLimit),
-    ...mark,
+    ...(step.mark === undefined ? [] : [sql`ATTRIBUTE ${literal(attributeOf(step.mark))}`]),
   ];
   return [join(parts, ' ')];
 }
+
+interface Named {
+  name: string;
+  host?: string;
+}
+
+/** Roles have no host on MariaDB. */
+const keyOf = ({ name, host }: Named, isRole: boolean): { name: string; host: string } => ({
+  name,
+  host: isRole ? '' : (host ?? '%'),
+});
+
+/**
+ * The mark is there before the account, and its maker has it until the account does: so an account without one, of a
+ * creation that was cut off, is told from one that somebody else has made.
+ */
+function mariadbMark(of: Named, isRole: boolean, mark: Mark): { announce: Sql; give: Sql[] } {
+  const role = roleName(markRoleOf(keyOf(of, isRole), mark));
+  return {
+    announce: sql`CREATE OR REPLACE ROLE ${role}`,
+    give: [
+      sql`GRANT ${role} TO ${isRole ? roleName(of.name) : account(of.name, of.host)}`,
+      sql`REVOKE ${role} FROM CURRENT_USER`,
+    ],
+  };
+}
+
+/** What was said before the creation that the server has refused. */
+export const takeBackRole = (step: Of<'createRole'>, info: MysqlInfo): Sql[] =>
+  info.engine === 'mariadb' && step.mark !== undefined
+    ? [dropMark(markRoleOf(keyOf(step, step.attributes.login === false), step.mark))]
+    : [];
+
+const dropMark = (role: string): Sql => sql`DROP ROLE IF EXISTS ${roleName(role)}`;
 
 export function alterRole(step: Of<'alterRole'>, authentication: Authentication | undefined, info: MysqlInfo): Sql[] {
   const parts = [
@@ -68,17 +103,27 @@ export function setPassword(step: Of<'setPassword'>, authentication: Authenticat
   return [step.retain === true && info.engine === 'mysql' ? sql`${change} RETAIN CURRENT PASSWORD` : change];
 }
 
-/** `isRole`: what the server has under that name. */
-export const dropRole = (step: Of<'dropRole'>, isRole: boolean, info: MysqlInfo): Sql[] => [
+/** What the server has under a name. */
+export interface Found {
+  isRole?: boolean;
+  /** The marks of MariaDB that it has, or that an earlier one of that name has left. */
+  marks?: readonly string[];
+}
+
+export const dropRole = (step: Of<'dropRole'>, { isRole = false, marks = [] }: Found, info: MysqlInfo): Sql[] => [
   isRole
     ? sql`DROP ROLE IF EXISTS ${nameOf(step, true, info)}`
     : sql`DROP USER IF EXISTS ${account(step.name, step.host)}`,
+  ...marks.map(dropMark),
 ];
 
-export const markRole = (step: Of<'mark'>, info: MysqlInfo): Sql[] =>
-  carriesMark(info.engine, 'role')
-    ? [sql`ALTER USER ${account(step.on.name, step.on.host)} ATTRIBUTE ${literal(attributeOf(step.mark))}`]
-    : [];
+export function markRole({ on, mark }: Of<'mark'>, { isRole = false, marks = [] }: Found, info: MysqlInfo): Sql[] {
+  if (info.engine === 'mysql')
+    return [sql`ALTER USER ${account(on.name, on.host)} ATTRIBUTE ${literal(attributeOf(mark))}`];
+  const { announce, give } = mariadbMark(on, isRole, mark);
+  const own = markRoleOf(keyOf(on, isRole), mark);
+  return [announce, ...marks.filter((name) => name !== own).map(dropMark), ...give];
+}
 
 const nameOf = ({ name, host }: { name: string; host?: string }, isRole: boolean, info: MysqlInfo): Sql =>
   isRole && info.engine === 'mariadb' ? roleName(name) : accountSql({ name, host: host ?? '%' }, info);

@@ -2,7 +2,7 @@
 import { ResourceError } from '../../../common/errors.ts';
 import type { Step } from '../../../resources/model/steps.ts';
 import type { MysqlInfo } from '../info.ts';
-import type { Sql } from '../sql.ts';
+import { type Sql, tenantStatement } from '../sql.ts';
 import * as databases from './databases.ts';
 import { compileGrantStep } from './grants.ts';
 import * as roles from './roles.ts';
@@ -12,12 +12,12 @@ export interface Prepared {
   authentication?: roles.Authentication;
   /** The comment that a database has already. */
   comment?: string | null;
-  /** Whether the name is that of a role rather than of an account. */
-  isRole?: boolean;
+  /** What the server has under the name of a role. */
+  found?: roles.Found;
 }
 
 export function compileStep(step: Step, info: MysqlInfo, prepared: Prepared = {}): Sql[] {
-  const { comment } = prepared;
+  const { comment, found = {} } = prepared;
   switch (step.kind) {
     case 'createDatabase':
       return databases.createDatabase(step, info.engine);
@@ -32,11 +32,13 @@ export function compileStep(step: Step, info: MysqlInfo, prepared: Prepared = {}
     case 'setPassword':
       return roles.setPassword(step, prepared.authentication ?? shown(step, info) ?? PLACEHOLDER, info);
     case 'dropRole':
-      return roles.dropRole(step, prepared.isRole === true, info);
+      return roles.dropRole(step, found, info);
     case 'mark':
       return step.on.type === 'database'
         ? databases.markDatabase(step, info.engine, comment)
-        : roles.markRole(step, info);
+        : roles.markRole(step, found, info);
+    case 'initSQL':
+      return [tenantStatement(step.sql)];
     case 'grant':
     case 'revoke':
     case 'grantMembership':
@@ -47,6 +49,12 @@ export function compileStep(step: Step, info: MysqlInfo, prepared: Prepared = {}
         retryable: false,
       });
   }
+}
+
+/** What has to be undone when the server has refused a step: what was said of it before. */
+export function takeBack(step: Step, info: MysqlInfo): Sql[] {
+  if (step.kind === 'createRole') return roles.takeBackRole(step, info);
+  return step.kind === 'createDatabase' ? databases.takeBackDatabase(step, info.engine) : [];
 }
 
 /** For texts that are shown and never sent: the string itself is hidden there, and the plugin may not be known. */

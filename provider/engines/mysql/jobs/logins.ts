@@ -1,4 +1,5 @@
 /** What logins of runs may do, and who else is there. */
+import { createHash } from 'node:crypto';
 import { patternOf } from '../database-pattern.ts';
 import { codeOf } from '../errors.ts';
 import type { MysqlInfo } from '../info.ts';
@@ -35,6 +36,14 @@ export const grant = (privileges: readonly string[], database: string, login: st
 
 export const revoke = (database: string, login: string, info: MysqlInfo): Sql =>
   sql`REVOKE ${join(LOAD.map((privilege) => keyword(privilege, PRIVILEGES)))} ON ${ident(patternOf(database, info))}.* FROM ${account(login)}`;
+
+/** Names of logins of runs, which nobody else may have. */
+const RUN_PREFIX = 'xdatabase_run_';
+export const isRunLogin = (name: string): boolean => name.startsWith(RUN_PREFIX);
+
+/** The login that runs the initSQL of a database: the same one each time, as it may be the definer of what is there. */
+export const initLogin = (database: string): string =>
+  `${RUN_PREFIX}init_${createHash('sha256').update(database).digest('hex').slice(0, 12)}`;
 
 export const exists = async (session: Session, name: string): Promise<boolean> =>
   (await session.query(sql`SELECT 1 AS one FROM mysql.user WHERE User = ${literal(name)} AND Host = '%'`)).length > 0;

@@ -9,13 +9,14 @@ import { ResourceError } from '../../../common/errors.ts';
 import { Secret } from '../../../common/secret.ts';
 import type { Step } from '../../../resources/model/steps.ts';
 import type { Beside, HandOver, JobOperations, LoadTarget, RunLogin } from '../../jobs.ts';
+import type { Opening } from '../connect.ts';
 import { patternOf } from '../database-pattern.ts';
 import { codeOf } from '../errors.ts';
 import type { MysqlInfo } from '../info.ts';
 import { readDatabaseContents } from '../reads/contents.ts';
 import { type ConnectionSession, type Session, UNLIMITED_MS } from '../session.ts';
 import { account, ident, join, literal, qualified, sql, word } from '../sql.ts';
-import { DUMP, exists, grant, isDefiner, kill, LOAD, revoke, sessionsIn } from './logins.ts';
+import { DUMP, exists, grant, isDefiner, isRunLogin, kill, LOAD, revoke, sessionsIn } from './logins.ts';
 import { dropPrograms, dropTriggers, isBegun, isMoved, keep, markMoved, remake, tablesOf } from './programs.ts';
 
 export interface JobSessions {
@@ -28,10 +29,10 @@ export interface JobSessions {
     login: { username: string; password: string },
     tried: string,
     work: (session: ConnectionSession) => Promise<T>,
+    how?: Opening,
   ): Promise<T>;
 }
 
-const RUN_PREFIX = 'xdatabase_run_';
 const DATABASE_PREFIX = /^xdatabase_(beside|replaced)_/;
 /** MariaDB 11.3 tells the right to see a routine from all others. */
 const SHOW_CREATE_ROUTINE = 110_300;
@@ -47,7 +48,7 @@ export class MysqlJobs implements JobOperations {
 
   async makeReader(login: RunLogin, database: string, signal?: AbortSignal): Promise<void> {
     const info = await this.#sessions.info();
-    await this.#makeLogin(login, signal);
+    await this.makeLogin(login, signal);
     await this.#sessions.use(
       'backup',
       async (session) => {
@@ -61,7 +62,7 @@ export class MysqlJobs implements JobOperations {
   async makeBeside(login: RunLogin, beside: Beside, signal?: AbortSignal): Promise<LoadTarget> {
     const info = await this.#sessions.info();
     await this.dropBeside(beside, signal);
-    await this.#makeLogin(login, signal);
+    await this.makeLogin(login, signal);
     await this.#sessions.use(
       'restore',
       async (session) => {
@@ -165,7 +166,7 @@ export class MysqlJobs implements JobOperations {
   }
 
   async dropLogin(name: string, signal?: AbortSignal): Promise<void> {
-    if (!name.startsWith(RUN_PREFIX)) throw new TypeError(`${name} is no login of a run`);
+    if (!isRunLogin(name)) throw new TypeError(`${name} is no login of a run`);
     await this.#sessions.use(
       'drop the login of a run',
       async (session) => {
@@ -181,7 +182,7 @@ export class MysqlJobs implements JobOperations {
   }
 
   /** Makes the account, or gives the one of an earlier run of the same resource a new password. */
-  async #makeLogin({ name, password }: RunLogin, signal?: AbortSignal): Promise<void> {
+  async makeLogin({ name, password }: Pick<RunLogin, 'name' | 'password'>, signal?: AbortSignal): Promise<void> {
     const isThere = await this.#sessions.use('login', async (session) => await exists(session, name), signal);
     if (!isThere) {
       await this.#sessions.run(

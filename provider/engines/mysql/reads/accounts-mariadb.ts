@@ -1,14 +1,18 @@
 /** Accounts, roles and their memberships from the tables of MariaDB. */
 import { Secret } from '../../../common/secret.ts';
+import type { Mark } from '../../../resources/model/objects.ts';
 import type { AccountObserved } from '../../../resources/model/roles.ts';
 import { takesPassword } from '../authentication.ts';
+import { isMarkRole, MARK_KEY_CHARACTERS, markKey, readMarkRole } from '../mark.ts';
 import type { Row } from '../session.ts';
-import { type Sql, sql } from '../sql.ts';
+import { integer, join, literal, type Sql, sql } from '../sql.ts';
 import { limitOf, requirement, type StoredAccount, type Way } from './stored-account.ts';
 
-export const mariadbAccountsSql = (users: Sql): Sql => sql`
+/** `keys`: of the marks that the accounts may have. */
+export const mariadbAccountsSql = (users: Sql, keys: readonly string[]): Sql => sql`
 SELECT 'account' AS kind, JSON_ARRAY(User, Host, Priv) AS data FROM mysql.global_priv WHERE User IN (${users})
-UNION ALL SELECT 'edge', JSON_ARRAY(User, Host, Role, Admin_option) FROM mysql.roles_mapping WHERE User IN (${users})`;
+UNION ALL SELECT 'edge', JSON_ARRAY(User, Host, Role, Admin_option) FROM mysql.roles_mapping
+  WHERE User IN (${users}) OR LEFT(Role, ${integer(MARK_KEY_CHARACTERS)}) IN (${join(keys.map(literal))})`;
 
 type AccountRow = [user: string, host: string, priv: Priv];
 type Edge = [user: string, host: string, role: string, admin: string];
@@ -16,11 +20,17 @@ type Edge = [user: string, host: string, role: string, admin: string];
 export function mariadbAccounts(rows: readonly Row[]): StoredAccount[] {
   const of = <T>(kind: string): T[] =>
     rows.filter((row) => row['kind'] === kind).map((row) => JSON.parse(String(row['data'])) as T);
-  const edges = Map.groupBy(of<Edge>('edge'), ([user, host]) => JSON.stringify([user, host]));
+  const all = of<Edge>('edge');
+  const edges = Map.groupBy(all, ([user, host]) => JSON.stringify([user, host]));
+  const marks = Map.groupBy(
+    all.filter(([, , role]) => isMarkRole(role)),
+    ([, , role]) => role.slice(0, MARK_KEY_CHARACTERS),
+  );
   return of<[string, string, Priv | string]>('account').map(([user, host, priv]) =>
     account(
       [user, host, typeof priv === 'string' ? (JSON.parse(priv) as Priv) : priv],
       (edges.get(JSON.stringify([user, host])) ?? []).toSorted(([, , a], [, , b]) => (a < b ? -1 : 1)),
+      marks.get(markKey({ name: user, host })) ?? [],
     ),
   );
 }
@@ -46,7 +56,20 @@ interface Priv {
 
 const REQUIREMENTS_BY_NUMBER = ['NONE', 'SSL', 'X509', 'SPECIFIED'] as const;
 
-function account([user, host, priv]: AccountRow, groups: readonly Edge[]): StoredAccount {
+/**
+ * Whoever makes a mark is a member of it until the account is. So a mark that the account lacks, while its maker has it,
+ * was cut off in between; one that nobody has any more was an earlier account's.
+ */
+function markOf(user: string, host: string, marks: readonly Edge[]): { mark?: Mark; isMarkPending?: true } {
+  const isOwn = ([member, at]: Edge): boolean => member === user && at === host;
+  const [, , role = ''] = marks.find(isOwn) ?? marks[0] ?? [];
+  const mark = readMarkRole(role);
+  if (mark === undefined) return {};
+  return marks.some(isOwn) ? { mark } : { mark, isMarkPending: true };
+}
+
+function account([user, host, priv]: AccountRow, memberships: readonly Edge[], marks: readonly Edge[]): StoredAccount {
+  const groups = memberships.filter(([, , role]) => !isMarkRole(role));
   const isRole = priv.is_role === true;
   const ways = waysOf(priv);
   const { plugin, stored } = ways.find((way) => takesPassword(way.plugin)) ?? ways[0]!;
@@ -58,6 +81,7 @@ function account([user, host, priv]: AccountRow, groups: readonly Edge[]): Store
     plugin,
     stored,
     ways,
+    marks: [...new Set(marks.map(([, , role]) => role))],
     observed: {
       name: user,
       ...(isRole ? {} : { host }),
@@ -78,6 +102,7 @@ function account([user, host, priv]: AccountRow, groups: readonly Edge[]): Store
               retainsPassword: ways.filter((way) => takesPassword(way.plugin)).length > 1,
             },
           }),
+      ...markOf(user, host, marks),
     },
   };
 }

@@ -5,8 +5,10 @@ import type { MysqlInfo } from '../info.ts';
 import type { Session } from '../session.ts';
 import { readDatabaseContents } from './contents.ts';
 import { readDatabases } from './databases.ts';
+import { readDefined } from './definers.ts';
 import { readGrants } from './grants.ts';
 import { readMemberships } from './memberships.ts';
+import { readNamesakes } from './namesakes.ts';
 import { type OnAccount, readRoles } from './roles.ts';
 
 export async function dispatchRead<K extends ReadKind>(
@@ -22,7 +24,8 @@ export async function dispatchRead<K extends ReadKind>(
     databaseContents: async (asked) => await readDatabaseContents(session, asked, info),
     role: async (asked) => await readRoles(session, asked, info, onAccount),
     // Nothing belongs to an account, and its privileges go with it.
-    roleDependencies: async (asked) => await Promise.resolve(asked.map(() => ({ owned: [], databases: [] }))),
+    roleDependencies: async (asked) => await readDefined(session, asked),
+    namesakes: async (asked) => await readNamesakes(session, asked, info),
     grant: async (asked) => await readGrants(session, asked, info),
     membership: async (asked) => await readMemberships(session, asked, info),
     // Roles and databases have no settings here.

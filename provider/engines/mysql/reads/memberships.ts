@@ -4,6 +4,7 @@ import type { MembershipQuery } from '../../../resources/model/privileges.ts';
 import type { Membership } from '../../../resources/model/roles.ts';
 import type { ServerInfo } from '../../../resources/model/server.ts';
 import { accountText, parseAccount } from '../accounts.ts';
+import { MARK_ROLES_PATTERN } from '../mark.ts';
 import type { Row, Session } from '../session.ts';
 import { join, literal, type Sql, sql } from '../sql.ts';
 import { type Found, GrantsSnapshot } from './grants-snapshot.ts';
@@ -99,7 +100,14 @@ export async function readRoleGraph(
 
 function edgeArms({ engine }: ServerInfo): Sql[] {
   if (engine === 'mariadb')
-    return [arm('edge', sql`Role, '', User, Host, Admin_option`, sql`mysql.roles_mapping`, sql`TRUE`)];
+    return [
+      arm(
+        'edge',
+        sql`Role, '', User, Host, Admin_option`,
+        sql`mysql.roles_mapping`,
+        sql`Role NOT LIKE ${literal(MARK_ROLES_PATTERN)}`,
+      ),
+    ];
   return [
     arm('edge', sql`FROM_USER, FROM_HOST, TO_USER, TO_HOST, WITH_ADMIN_OPTION`, sql`mysql.role_edges`, sql`TRUE`),
     arm('default', sql`USER, HOST, DEFAULT_ROLE_USER, DEFAULT_ROLE_HOST`, sql`mysql.default_roles`, sql`TRUE`),

@@ -12,6 +12,8 @@ export interface StoredAccount {
   stored: Secret;
   /** All ways to log in, where there may be several, in the server's order. */
   ways: readonly Way[];
+  /** Roles of MariaDB that are marks of this account, or were made to be. */
+  marks?: readonly string[];
   observed: RoleObserved;
 }
 

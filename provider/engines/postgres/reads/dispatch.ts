@@ -24,6 +24,7 @@ export async function dispatchRead<K extends ReadKind>(
     database: async (asked) => await sessions.admin(async (s) => await readDatabases(s, asked, info)),
     role: async (asked) => await sessions.admin(async (s) => await readRoles(s, asked, info, onVerifier)),
     membership: async (asked) => await sessions.admin(async (s) => await readMemberships(s, asked, info)),
+    namesakes: async (asked) => await Promise.resolve(asked.map(() => [])),
     roleDependencies: async (asked) => {
       const found = await sessions.admin(async (s) => await readRoleDependencies(s, asked));
       return await nameOwned(asked, found, sessions.inside.bind(sessions));
