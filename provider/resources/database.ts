@@ -7,6 +7,7 @@ import { defaultsToChange } from './database-defaults.ts';
 import { ended, isExpired } from './database-expiry.ts';
 import { initProgress, markOfNew, runInit } from './database-init.ts';
 import { refuseContradictions, refuseUnsupported, unchangeableDrift } from './database-limits.ts';
+import { isUnfinished } from './database-unfinished.ts';
 import { kept, nothingLeft, reasonToKeep } from './deletion.ts';
 import type { DatabaseObserved } from './model/databases.ts';
 import type { Step } from './model/steps.ts';
@@ -68,7 +69,8 @@ export class DatabasePlanner implements Planner<Database> {
     if (observed === undefined || !isOursToDrop(observed.mark, context, isProven)) return nothingLeft();
     refuseReservedDatabase(reader.server.engine, name);
     const contents = async () =>
-      observed.connectionLimit === INVALID
+      // Whoever began to make or to drop it had seen that it is empty, and nobody has been inside since.
+      observed.connectionLimit === INVALID || isUnfinished(observed, context.mark)
         ? { empty: true, summary: '' }
         : observed.allowConnections === false
           ? { empty: false, summary: 'what nobody can see, as it takes no connections' }
@@ -77,7 +79,7 @@ export class DatabasePlanner implements Planner<Database> {
     if (why !== undefined) return kept(nameOf(name), why);
     const restrict =
       reader.server.restrictsDrops === true && dropPolicy !== 'Always' ? { restrict: true as const } : {};
-    const steps: Step[] = [{ kind: 'dropDatabase', name, ...restrict }];
+    const steps: Step[] = [...leftScript(observed), { kind: 'dropDatabase', name, ...restrict }];
     // A template cannot be dropped.
     if (observed.isTemplate === true) steps.unshift({ kind: 'alterDatabase', name, isTemplate: false });
     return { exists: true, steps, unchangeable: [], atProvider: {} };
@@ -136,6 +138,7 @@ function create(name: string, wanted: DatabaseParameters, spec: DatabaseParamete
  * there when we began to make it, and belongs to whom it would, is ours.
  */
 function isHalfMade(observed: DatabaseObserved, wanted: DatabaseParameters, context: PlanContext): boolean {
+  if (isUnfinished(observed, context.mark)) return true;
   const { admin, unmarked } = context.reader.server;
   if (context.creating !== true || observed.mark !== undefined || unmarked?.includes('Database') === true) return false;
   return observed.owner === (wanted.owner ?? admin.name);
@@ -148,15 +151,37 @@ function finish(
   observed: DatabaseObserved,
   context: PlanContext,
 ): Plan {
-  const mark = markOfNew(wanted, context);
-  const plan = change(wanted, { ...observed, mark }, context);
-  const marking: Step = { kind: 'mark', on: { type: 'database', name: observed.name }, mark };
+  // One that was about to be dropped has its mark, and what that says of initSQL.
+  const mark = observed.mark ?? markOfNew(wanted, context);
+  const open = isUnfinished(observed, context.mark) ? opening(wanted, observed) : {};
+  const plan = change(wanted, { ...observed, ...open, mark }, context);
+  const { name } = observed;
   return {
     ...plan,
-    steps: [marking, ...plan.steps],
+    steps: [
+      ...(observed.mark === undefined
+        ? [{ kind: 'mark' as const, on: { type: 'database' as const, name }, mark }]
+        : []),
+      ...(Object.keys(open).length === 0 ? [] : [{ kind: 'alterDatabase' as const, name, ...open }]),
+      ...plan.steps,
+    ],
     applied: appliedOf(spec, {}, wanted.initSQL !== undefined),
   };
 }
+
+/** What lets people into an unfinished database; initSQL has to connect, whoever else may. */
+const opening = (
+  wanted: DatabaseParameters,
+  observed: DatabaseObserved,
+): { owner?: string; allowConnections: boolean; connectionLimit: number } => ({
+  ...(wanted.owner === undefined || wanted.owner === observed.owner ? {} : { owner: wanted.owner }),
+  allowConnections: wanted.initSQL === undefined ? (wanted.allowConnections ?? true) : true,
+  connectionLimit: wanted.connectionLimit ?? -1,
+});
+
+/** The login of an initSQL that was cut off, which nobody needs any more. */
+const leftScript = ({ name, scriptLogin }: DatabaseObserved): Step[] =>
+  scriptLogin === undefined ? [] : [{ kind: 'endScript', database: name, login: scriptLogin }];
 
 function change(spec: DatabaseParameters, observed: DatabaseObserved, context: PlanContext): Plan {
   const { name } = observed;
@@ -185,6 +210,7 @@ function change(spec: DatabaseParameters, observed: DatabaseObserved, context: P
         message: `a DROP DATABASE of ${nameOf(name)} was interrupted, after which nobody can use it; drop it, and it is made anew`,
       },
     };
+  plan.steps.push(...leftScript(observed));
   if (ownership.mark) plan.steps.push({ kind: 'mark', on: { type: 'database', name }, mark: context.mark });
   const tablespace = differing(spec.tablespace, observed.tablespace);
   // Cannot be in one transaction with anything else.

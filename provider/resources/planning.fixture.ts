@@ -64,7 +64,7 @@ const ABSENT: { [K in ReadKind]: () => Reads[K]['result'] } = {
   defaultPrivileges: () => ({ missing: [], privileges: [], inherited: [] }),
   databaseContents: () => ({ empty: true, summary: '' }),
   schemaContents: () => ({ empty: true, summary: '' }),
-  roleDependencies: () => ({ owned: [], databases: [] }),
+  roleDependencies: () => ({ owned: [], ownedDatabases: [], databases: [] }),
   namesakes: () => [],
   setting: () => ({ anybodyMaySet: false }),
 };

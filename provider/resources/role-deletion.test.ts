@@ -18,11 +18,11 @@ function steps(onDelete: object, dependencies: RoleDependencies, more: Answers =
 const drop = { kind: 'dropRole', name: 'app' };
 
 test('a role with nothing is dropped', async () => {
-  expect(await steps({}, { owned: [], databases: [] })).toEqual([drop]);
+  expect(await steps({}, { owned: [], ownedDatabases: [], databases: [] })).toEqual([drop]);
 });
 
 test('privileges are revoked in every database, and whatever appears meanwhile is given away, not dropped (B108)', async () => {
-  expect(await steps({}, { owned: [], databases: ['a', 'b'] })).toEqual([
+  expect(await steps({}, { owned: [], ownedDatabases: [], databases: ['a', 'b'] })).toEqual([
     { kind: 'reassignOwned', database: 'a', from: 'app', to: null },
     { kind: 'dropOwned', database: 'a', role: 'app' },
     { kind: 'reassignOwned', database: 'b', from: 'app', to: null },
@@ -32,7 +32,7 @@ test('privileges are revoked in every database, and whatever appears meanwhile i
 });
 
 describe('a role that owns something', () => {
-  const owning = { owned: [tables], databases: ['orders', 'other'] };
+  const owning = { owned: [tables], ownedDatabases: [], databases: ['orders', 'other'] };
 
   test('is not dropped, and what it owns is named with the remedy; it is looked at again (B102, F50)', async () => {
     await expect(steps({}, owning)).rejects.toMatchObject({
@@ -46,7 +46,7 @@ describe('a role that owns something', () => {
   test('in several databases has a few objects named, and the others counted', async () => {
     const many = { database: 'x', objects: Array.from({ length: 10 }, (_, i) => `table t${i}`), count: 12 };
     const unseen = { database: 'y', objects: [], count: 1 };
-    await expect(steps({}, { owned: [many, unseen], databases: ['x', 'y'] })).rejects.toThrow(
+    await expect(steps({}, { owned: [many, unseen], ownedDatabases: [], databases: ['x', 'y'] })).rejects.toThrow(
       'owns table t0, table t1, table t2, table t3, table t4 and 7 other objects in database "x"; 1 object in database "y"; set',
     );
   });
@@ -74,10 +74,15 @@ describe('a role that owns something', () => {
 
   test('is not dropped when it owns a database, which DROP OWNED leaves', async () => {
     const database = { database: '', objects: ['database orders'], count: 1 };
-    await expect(steps({ dropOwned: true }, { owned: [database, tables], databases: ['orders'] })).rejects.toThrow(
-      'role "app" owns database orders, which forProvider.onDelete.dropOwned does not drop',
-    );
-    expect(await steps({ reassignOwnedToAdmin: true }, { owned: [database], databases: ['postgres'] })).toHaveLength(3);
+    await expect(
+      steps({ dropOwned: true }, { owned: [database, tables], ownedDatabases: ['orders'], databases: ['orders'] }),
+    ).rejects.toThrow('role "app" owns database orders, which forProvider.onDelete.dropOwned does not drop');
+    expect(
+      await steps(
+        { reassignOwnedToAdmin: true },
+        { owned: [database], ownedDatabases: ['orders'], databases: ['postgres'] },
+      ),
+    ).toHaveLength(3);
   });
 
   test.each(['nobody', 'app'])('is not dropped when %j is to inherit it', async (reassignOwnedTo) => {
@@ -89,7 +94,7 @@ describe('a role that owns something', () => {
 });
 
 test('the heir may be gone when there is nothing to inherit, so that deletion ends in any order', async () => {
-  expect(await steps({ reassignOwnedTo: 'nobody' }, { owned: [], databases: ['a'] })).toEqual([
+  expect(await steps({ reassignOwnedTo: 'nobody' }, { owned: [], ownedDatabases: [], databases: ['a'] })).toEqual([
     { kind: 'reassignOwned', database: 'a', from: 'app', to: null },
     { kind: 'dropOwned', database: 'a', role: 'app' },
     drop,
@@ -97,14 +102,18 @@ test('the heir may be gone when there is nothing to inherit, so that deletion en
 });
 
 test('without leave to revoke, the databases are named', async () => {
-  await expect(steps({ revokeGrants: false }, { owned: [], databases: ['a', 'b'] })).rejects.toThrow(
-    'role "app" holds privileges in "a", "b" and forProvider.onDelete.revokeGrants is false',
-  );
-  expect(await steps({ revokeGrants: false }, { owned: [], databases: [] })).toEqual([drop]);
+  await expect(
+    steps({ revokeGrants: false }, { owned: [], ownedDatabases: [], databases: ['a', 'b'] }),
+  ).rejects.toThrow('role "app" holds privileges in "a", "b" and forProvider.onDelete.revokeGrants is false');
+  expect(await steps({ revokeGrants: false }, { owned: [], ownedDatabases: [], databases: [] })).toEqual([drop]);
 });
 
 describe('a role that is kept as an owner', () => {
-  const owning = { owned: [{ database: '', objects: ['database orders'], count: 1 }, tables], databases: ['orders'] };
+  const owning = {
+    owned: [{ database: '', objects: ['database orders'], count: 1 }, tables],
+    ownedDatabases: ['orders'],
+    databases: ['orders'],
+  };
   const why = async (onDelete: object, dependencies: RoleDependencies, more: Partial<PlanContext> = {}) =>
     await reasonToStay({ onDelete: { revokeGrants: true, ...onDelete } } as never, {
       ...contextOf({
@@ -124,7 +133,7 @@ describe('a role that is kept as an owner', () => {
   });
 
   test('goes when it owns nothing, or when nobody asked for it to stay', async () => {
-    expect(await why({ keepIfOwner: true }, { owned: [], databases: [] })).toBeUndefined();
+    expect(await why({ keepIfOwner: true }, { owned: [], ownedDatabases: [], databases: [] })).toBeUndefined();
     expect(await why({}, owning)).toBeUndefined();
   });
 
@@ -134,6 +143,19 @@ describe('a role that is kept as an owner', () => {
       reason: 'Waiting',
       retryable: true,
       message: 'role "app" owns database "orders", which a Database still manages',
+    });
+  });
+
+  test('waits whatever the words are that the server has for what it owns, and however many come before', async () => {
+    const isManaged: PlanContext['isManaged'] = ({ name }) => name === 'zoo';
+    const many = {
+      owned: [{ database: '', objects: Array.from({ length: 10 }, (_, i) => `Datenbank d${i}`), count: 12 }],
+      ownedDatabases: [...Array.from({ length: 11 }, (_, i) => `d${i}`), 'zoo'],
+      databases: ['postgres'],
+    };
+    await expect(why({ keepIfOwner: true }, many, { isManaged })).rejects.toMatchObject({
+      reason: 'Waiting',
+      message: expect.stringContaining('"zoo"') as string,
     });
   });
 

@@ -2,7 +2,6 @@
 import type { RoleParameters } from '../api/role.ts';
 import { ResourceError, waiting } from '../common/errors.ts';
 import type { RoleDependencies } from './model/roles.ts';
-import type { ServerInfo } from './model/server.ts';
 import type { Step } from './model/steps.ts';
 import type { PlanContext } from './planner.ts';
 import { accountKey } from './role-account.ts';
@@ -59,14 +58,6 @@ async function accountDropSteps(spec: RoleParameters, { reader, externalName: na
   return [{ kind: 'dropRole', ...key }];
 }
 
-const DATABASE = /^database (.+)$/;
-
-/** The databases that decide what becomes of the role. */
-const databasesOf = (owned: Owned, { accounts }: ServerInfo): string[] =>
-  accounts === undefined
-    ? owned.flatMap(({ objects }) => objects.flatMap((object) => DATABASE.exec(object)?.[1] ?? []))
-    : owned.map(({ database }) => database);
-
 /**
  * Why the role stays on the server as the owner of what it owns; undefined when it is to be dropped.
  * @throws Waiting while a resource manages a database of the role: nobody knows yet what becomes of it.
@@ -75,12 +66,10 @@ export async function reasonToStay(spec: RoleParameters, context: PlanContext): 
   const { onDelete } = spec;
   if (onDelete?.keepIfOwner !== true) return undefined;
   const { reader, externalName: name, isManaged } = context;
-  const { owned } = await reader.read('roleDependencies', accountKey(name, spec));
+  const { owned, ownedDatabases } = await reader.read('roleDependencies', accountKey(name, spec));
   if (owned.length === 0 || (await hasHeir(onDelete.reassignOwnedTo, context))) return undefined;
   const isDefiner = reader.server.accounts !== undefined;
-  const managed = databasesOf(owned, reader.server).find(
-    (database) => isManaged?.({ kind: 'Database', name: database }) === true,
-  );
+  const managed = ownedDatabases.find((database) => isManaged?.({ kind: 'Database', name: database }) === true);
   if (managed !== undefined)
     throw waiting(
       `${who(name)} ${isDefiner ? 'is the definer of what is in' : 'owns'} database ${JSON.stringify(managed)}, which a Database still manages`,

@@ -1,5 +1,6 @@
 /** Whether what is on the server is the tenant's. */
 import { roleReference } from '../api/role.ts';
+import { isUnfinished } from './database-unfinished.ts';
 import type { ServerInfo } from './model/server.ts';
 import type { PlanContext } from './planner.ts';
 import type { Tenant } from './tenant.ts';
@@ -34,7 +35,9 @@ export function ownDatabase(context: PlanContext, tenant: Tenant): IsOwn {
   const { reader } = context;
   return async (name) => {
     const observed = await reader.read('database', { name });
-    if (observed === undefined || tenant.made({ kind: 'Database', name }, observed.mark, reader.server)) return true;
+    if (observed === undefined) return true;
+    const mark = observed.mark ?? (isUnfinished(observed, context.mark) ? context.mark : undefined);
+    if (tenant.made({ kind: 'Database', name }, mark, reader.server)) return true;
     // Where databases have no owner, that proves nothing.
     if (observed.mark !== undefined || observed.owner === '') return false;
     return await ownRole(context, tenant)({ name: observed.owner });

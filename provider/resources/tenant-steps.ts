@@ -142,6 +142,10 @@ function namesOf(step: Step): Names {
     case 'dropDatabase':
       add(names.databases, step.name);
       break;
+    case 'endScript':
+      // The login is of no tenant, and its name comes from that of the database.
+      add(names.databases, step.database);
+      break;
     case 'createSchema':
       add(names.databases, step.database);
       addRole(step.owner);

@@ -120,7 +120,7 @@ describe.each(postgresMajors)('PostgreSQL %i', (label) => {
          CREATE TABLE s.a (id int); CREATE TABLE s.b (id int); CREATE VIEW s.v AS SELECT 1 AS one;
          CREATE MATERIALIZED VIEW s.m AS SELECT 1 AS one; CREATE SEQUENCE s.q; CREATE TYPE s.e AS ENUM ('x');
          CREATE TYPE s.c AS (x int); CREATE DOMAIN s.d AS int; CREATE FUNCTION s.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
-         SELECT lo_create(0)`,
+         CREATE FOREIGN DATA WRAPPER w; CREATE SERVER f FOREIGN DATA WRAPPER w; CREATE PUBLICATION p; SELECT lo_create(0)`,
         [],
         name,
       );
@@ -128,7 +128,7 @@ describe.each(postgresMajors)('PostgreSQL %i', (label) => {
         {
           empty: false,
           summary:
-            '1 composite type, 1 large object, 1 materialized view, 1 routine, 1 sequence, 2 tables, 2 types, 1 view',
+            '1 composite type, 1 foreign server, 1 large object, 1 materialized view, 1 publication, 1 routine, 1 sequence, 2 tables, 2 types, 1 view',
         },
       ]);
       const contents = await engine.read('schemaContents', [

@@ -9,7 +9,8 @@ import type { Step } from '../../resources/model/steps.ts';
 import { toResourceError } from '../postgres/errors.ts';
 import { scramVerifier } from '../postgres/scram.ts';
 import { type ClientSession, endClient, type Session } from '../postgres/session.ts';
-import { bound, ident, literal, sql, tenantScript } from '../postgres/sql.ts';
+import { bound, ident, literal, sql } from '../postgres/sql.ts';
+import { runScript } from '../postgres/tenant-script.ts';
 import type { SessionPool } from '../session-pool.ts';
 import { command } from './command.ts';
 import { send } from './execute.ts';
@@ -23,10 +24,6 @@ export interface TenantRunner {
 
 /** How long the login is valid, should this process die before it drops it. */
 const VALID_MS = 10 * 60_000;
-/** A script may not hold a session of the server's budget for longer. */
-const SCRIPT_MS = 5 * 60_000;
-
-const TRIED = { tried: 'initSQL' };
 
 /** Throws ResourceError; the script's own failure comes before a failure to clean up. */
 export async function runTenantScript(
@@ -63,22 +60,14 @@ export async function runTenantScript(
 }
 
 async function runAs(client: Client, owner: string, text: string): Promise<void> {
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    void endClient(client, 0);
-  }, SCRIPT_MS);
   try {
     // What the script makes belongs to the owner, not to a login that is about to go.
     await client.query(sql`SET ROLE ${ident(owner)}`.text);
-    await client.query(tenantScript(text).text);
   } catch (error) {
-    const late = Object.assign(new Error(`took more than ${SCRIPT_MS / 60_000} minutes`), { code: '57014' });
-    throw toResourceError(isLate ? late : error, TRIED);
-  } finally {
-    clearTimeout(timer);
     await endClient(client);
+    throw toResourceError(error, { tried: 'initSQL' });
   }
+  await runScript(client, text);
 }
 
 async function dropLogin(session: Session, username: string): Promise<void> {

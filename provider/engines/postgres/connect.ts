@@ -5,6 +5,7 @@ import { Client, type CustomTypesConfig, types } from 'pg';
 import type { ConnectionSettings } from '../engine.ts';
 import { type Circumstance, codeOf, toResourceError } from './errors.ts';
 import { endClient, STATEMENT_TIMEOUT_MS } from './session.ts';
+import { ident } from './sql.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A lock that a migration holds must not keep a session of ours for long: the step is tried again. */
@@ -21,11 +22,23 @@ const asText: CustomTypesConfig = {
     type === INT8 || type === OID ? String : parserOf(type, format),
 };
 
-/** Objects of that name in public cannot take the place of the catalog's. */
+/** The role that the administrator itself is to begin as, which PostgreSQL puts above what the database says. */
+const OWN_ROLE = `(SELECT substr(c, 6) FROM pg_db_role_setting s, pg_database d, unnest(s.setconfig) c
+  WHERE s.setrole = (SELECT oid FROM pg_roles WHERE rolname = session_user) AND d.datname = current_database()
+    AND s.setdatabase IN (0, d.oid) AND starts_with(c, 'role=') ORDER BY s.setdatabase DESC LIMIT 1)`;
+
+/**
+ * Whoever owns a database may give its sessions any setting that is anybody's: make them read-only, end them after a
+ * millisecond, or have them begin as another role. Those are not for us, and neither are objects in public that have a name
+ * of the catalog's.
+ */
 const SESSION_SETTINGS = [
-  'SET search_path TO pg_catalog',
-  'SET standard_conforming_strings TO on',
   `SET statement_timeout TO ${STATEMENT_TIMEOUT_MS}`,
+  'SET search_path TO pg_catalog',
+  `SELECT set_config('role', coalesce(${OWN_ROLE}, 'none'), false)`,
+  `SELECT set_config(name, boot_val, false) FROM pg_settings
+    WHERE source = 'database' AND context = 'user' AND boot_val IS NOT NULL AND name NOT IN ('statement_timeout', 'search_path')`,
+  'SET standard_conforming_strings TO on',
   `SET lock_timeout TO ${LOCK_TIMEOUT_MS}`,
   'SET idle_in_transaction_session_timeout TO 60000',
   'SET client_min_messages TO warning',
@@ -56,6 +69,9 @@ export async function openClient(
   login?: Login,
   opening: Opening = OPENING,
 ): Promise<Client> {
+  // The server would cut a long name, and end one at a NUL and take the rest for settings: another database's name, perhaps.
+  ident(database);
+  if (login !== undefined) ident(login.username);
   try {
     return await attempt(settings, database, login, tlsOptions(settings), opening);
   } catch (error) {

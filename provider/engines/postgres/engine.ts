@@ -12,9 +12,10 @@ import { type Batch, batches, keysOf } from './batches.ts';
 import { compileSteps } from './compile/steps.ts';
 import { circumstanceOf, openClient } from './connect.ts';
 import { isLostSession, toResourceError } from './errors.ts';
-import { runBatch, triedOf, type Use } from './execute.ts';
+import { runBatch, triedOf } from './execute.ts';
 import { readInfo } from './info.ts';
 import { runTenantScript } from './init-sql.ts';
+import { dropLogin } from './jobs/logins.ts';
 import { PostgresJobs } from './jobs/operations.ts';
 import { PasswordChecker } from './passwords.ts';
 import { discover } from './reads/discovery.ts';
@@ -52,7 +53,7 @@ export class PostgresEngine implements Engine {
       read: async (work) => await this.#sessions.read(settings.database, work),
       login: async (username, password) =>
         await this.#sessions.pool.reserve(
-          async () => await openClient(settings, settings.database, { username, password }),
+          async () => await openClient(settings, settings.database, { username, password }, {}),
         ),
     });
   }
@@ -121,23 +122,31 @@ export class PostgresEngine implements Engine {
 
   async #runBatch(batch: Batch, info: ServerInfo, signal: AbortSignal | undefined): Promise<void> {
     const [step] = batch.steps;
-    const use: Use = async (database, work) => await this.#sessions.pool.use(database, work, signal);
-    const settle: Use = async (database, work) => await this.#sessions.pool.use(database, work);
+    const { pool } = this.#sessions;
     try {
       if (step?.kind === 'initSQL')
-        return await runTenantScript(
+        await runTenantScript(
           {
-            pool: this.#sessions.pool,
+            pool,
             adminDatabase: this.#settings.database,
             info,
-            open: async (database, login) => await openClient(this.#settings, database, login),
+            open: async (database, login) => await openClient(this.#settings, database, login, {}),
           },
           { database: step.database, owner: step.owner, text: step.sql },
         );
-      // Our own idle sessions must not keep a database from being dropped, copied or moved.
-      if (batch.alone && step !== undefined)
-        for (const database of idleIn(step)) await this.#sessions.pool.evict(database);
-      await runBatch({ use, settle }, batch, info);
+      else if (step?.kind === 'endScript')
+        await dropLogin(
+          {
+            adminDatabase: this.#settings.database,
+            use: async (database, work) => await pool.use(database, work, signal),
+          },
+          step.login,
+        );
+      else {
+        // Our own idle sessions must not keep a database from being dropped, copied or moved.
+        if (batch.alone && step !== undefined) for (const database of idleIn(step)) await pool.evict(database);
+        await pool.use(batch.database, async (session) => await runBatch(session, batch, info), signal);
+      }
     } catch (error) {
       const explained = this.#sessions.explained(error, triedOf(batch), signal);
       throw step?.kind === 'createDatabase' && hasOpenOutcome(error) ? withOpenOutcome(explained) : explained;

@@ -17,10 +17,13 @@ const SQLSTATES: Record<string, Policy> = {
   '55P03': { reason: 'LockTimeout', remedy: 'another session holds a lock' },
   '25006': {
     reason: 'ReadOnlyServer',
-    remedy: 'the endpoint leads to a standby or a reader; use the one of the primary',
+    remedy: 'the endpoint leads to a standby, a reader or a server that was set read-only; use the one of the primary',
   },
   '55000': { reason: 'NotReady', remedy: 'let the database accept connections, or drop it' },
-  '55006': { reason: 'ObjectInUse', remedy: 'end the sessions that use it' },
+  '55006': {
+    reason: 'ObjectInUse',
+    remedy: 'end what uses it: sessions, prepared transactions, readers of its replication slots, subscriptions',
+  },
   '2BP01': { reason: 'DependentObjects', remedy: 'remove or reassign what depends on it' },
   '3D000': { reason: 'DoesNotExist' },
   '42P04': { reason: 'AlreadyExists' },
@@ -154,7 +157,7 @@ function lackOf({ message, detail, hint }: ServerError, admin = ''): string {
   if (/permission denied to create role|attribute/i.test(message) && detail === undefined)
     return `${who} needs CREATEROLE`;
   if (/permission denied to create database/i.test(message)) return `${who} needs CREATEDB`;
-  if (/terminate process/.test(message))
+  if (/terminate process|process is being terminated/.test(message))
     return `${who} needs membership in pg_signal_backend, or in the role of every session that is open`;
   const member = /must be (?:a )?(?:member of|able to SET ROLE) (?:role )?"?([^"]+)"?/.exec(message);
   if (member !== null) return `${who} needs membership in ${JSON.stringify(member[1])}`;

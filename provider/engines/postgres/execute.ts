@@ -1,63 +1,41 @@
-/** Sends steps: one transaction per batch, one round trip per transaction. */
+/** Sends steps: one transaction per batch, one round trip per transaction; what is in none, see act-as.ts. */
 import { ResourceError, withOpenOutcome } from '../../common/errors.ts';
 import type { ServerInfo } from '../../resources/model/server.ts';
 import type { Step } from '../../resources/model/steps.ts';
+import { become, beOneself, runByItself, runTogether } from './act-as.ts';
 import type { Batch } from './batches.ts';
-import { compileSteps, type Prepared } from './compile/steps.ts';
-import { codeOf, isLostSession, isRetryable } from './errors.ts';
-import { borrow } from './membership.ts';
+import { createDatabase } from './compile/databases.ts';
+import { compileStep, compileSteps, type Prepared } from './compile/steps.ts';
+import { dropDatabase } from './drop-database.ts';
+import { codeOf, isLostSession } from './errors.ts';
+import { borrow, explainRefusal, INSUFFICIENT_PRIVILEGE } from './membership.ts';
 import { isVerifier, scramVerifier } from './scram.ts';
-import { type Session, UNLIMITED_MS } from './session.ts';
-import { join, type Sql } from './sql.ts';
+import type { Session } from './session.ts';
 
-/** Runs work with a session of a database. */
-export type Use = <T>(database: string, work: (session: Session) => Promise<T>) => Promise<T>;
-
-/** Two sessions that change one catalog row, or wait for each other, are told so: the transaction is run again. */
-const ATTEMPTS = 6;
-
-/** `settle` is for what has to be put right even when nobody waits any more. */
-export async function runBatch(
-  { use, settle }: { use: Use; settle: Use },
-  batch: Batch,
-  info: ServerInfo,
-): Promise<void> {
-  let refused: string[] = [];
-  let owed: readonly Sql[] = [];
-  const send = async (steps: readonly Step[]): Promise<void> => {
-    await use(batch.database, async (session) => {
-      const prepared = new Map<Step, Prepared>();
-      for (const step of steps) prepared.set(step, await prepare(session, step));
-      const statements = compileSteps(steps, info, prepared);
-      const borrowed = await borrow(session, steps, info);
-      ({ refused } = borrowed);
-      const { take, giveBack } = borrowed;
-      if (!batch.alone) await runTogether(session, [...take, ...statements, ...giveBack]);
-      else {
-        owed = giveBack;
-        await runAlone(session, take, statements, giveBack);
-        owed = [];
-      }
-    });
-  };
-  try {
-    await send(batch.steps);
-  } catch (error) {
-    // A membership that stays would be a right that nobody gave: a lost session does not excuse it.
-    if (owed.length > 0)
-      await settle(batch.database, async (session) => {
-        await runTogether(session, owed);
-      });
-    if (codeOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
-    // A mark helps people; who may not write it may still make the object. What is alone has seen to that itself.
-    if (batch.alone || !batch.steps.some(isMarked)) throw explained(error, refused, info);
-    await send(batch.steps.map(withoutMark)).catch((again: unknown) => {
-      throw explained(again, refused, info);
-    });
-  }
+export async function runBatch(session: Session, batch: Batch, info: ServerInfo): Promise<void> {
+  const [step] = batch.steps;
+  if (!batch.alone || step === undefined) await runTransaction(session, batch.steps, info);
+  else if (step.kind === 'createDatabase') await runCreation(session, step, info);
+  else if (step.kind === 'dropDatabase') await dropDatabase(session, step.name, info);
+  else if (step.kind === 'alterDatabase') await runMove(session, step, info);
+  else throw new Error(`a step of kind ${step.kind} is run elsewhere`);
 }
 
-const INSUFFICIENT_PRIVILEGE = '42501';
+async function runTransaction(session: Session, steps: readonly Step[], info: ServerInfo): Promise<void> {
+  const prepared = new Map<Step, Prepared>();
+  for (const step of steps) prepared.set(step, await prepare(session, step));
+  const statements = compileSteps(steps, info, prepared);
+  if (statements.length === 0) return;
+  const { take, giveBack, refused } = await borrow(session, steps, info);
+  try {
+    await runTogether(session, [...take, ...statements, ...giveBack]);
+  } catch (error) {
+    // A mark helps people; who may not write it may still make the object.
+    if (codeOf(error) === INSUFFICIENT_PRIVILEGE && steps.some(isMarked))
+      await runTransaction(session, steps.map(withoutMark), info);
+    else throw explainRefusal(error, refused, info);
+  }
+}
 
 const isMarked = (step: Step): boolean => step.kind !== 'mark' && 'mark' in step && step.mark !== undefined;
 
@@ -67,55 +45,56 @@ function withoutMark(step: Step): Step {
   return rest as Step;
 }
 
-/** Names the roles whose membership would have helped. */
-function explained(error: unknown, refused: readonly string[], { admin }: ServerInfo): unknown {
-  if (refused.length === 0 || !(error instanceof Error) || codeOf(error) !== INSUFFICIENT_PRIVILEGE) return error;
-  const roles = refused.map((role) => JSON.stringify(role)).join(', ');
-  return new ResourceError(
-    'PermissionDenied',
-    `${error.message} (${INSUFFICIENT_PRIVILEGE}); administrator ${JSON.stringify(admin.name)} would have to be a member of ${roles}, which it may not become by itself`,
-    { code: INSUFFICIENT_PRIVILEGE, cause: error },
-  );
-}
-
-async function runTogether(session: Session, statements: readonly Sql[]): Promise<void> {
-  if (statements.length === 0) return;
-  await retrying(async () => {
-    await session.execute(`BEGIN; ${join(statements, '; ').text}; COMMIT`);
-  });
-}
-
-async function runAlone(
+/** CREATE DATABASE, and in one transaction all that makes it complete. */
+async function runCreation(
   session: Session,
-  take: readonly Sql[],
-  statements: readonly Sql[],
-  giveBack: readonly Sql[],
+  step: Extract<Step, { kind: 'createDatabase' }>,
+  info: ServerInfo,
 ): Promise<void> {
-  await runTogether(session, take);
-  for (const [index, statement] of statements.entries())
-    await retrying(async () => {
-      await session.execute(statement.text, UNLIMITED_MS);
-    }).catch((error: unknown) => {
-      const isMark = index > 0 && statement.text.startsWith('COMMENT');
-      if (isMark && codeOf(error) === INSUFFICIENT_PRIVILEGE) return;
-      // Without an answer of the server, or after a statement that it took, nobody knows what is there now.
-      throw index > 0 || !isAnswer(error) ? withOpenOutcome(error) : error;
-    });
-  await runTogether(session, giveBack);
+  const { take, giveBack, joined, refused } = await borrow(session, [step], info);
+  const [create, ...rest] = createDatabase(step, joined.length > 0);
+  try {
+    await runByItself(session, create!);
+  } catch (error) {
+    // Without an answer of the server nobody knows what is there now.
+    throw isAnswer(error) ? explainRefusal(error, refused, info) : withOpenOutcome(error);
+  }
+  await runTogether(session, [...take, ...rest, ...giveBack]).catch((error: unknown) => {
+    throw withOpenOutcome(error);
+  });
 }
 
 /** Whether the server itself refused, and its session lives on. */
 const isAnswer = (error: unknown): boolean => codeOf(error).length === 5 && !isLostSession(error);
 
-async function retrying(work: () => Promise<void>): Promise<void> {
-  for (let attempt = 1; ; attempt += 1)
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (!isRetryable(error) || attempt >= ATTEMPTS) throw error;
-      await new Promise((resolve) => setTimeout(resolve, attempt * 20 * (1 + Math.random())));
-    }
+/** A database is moved by its owner, where the administrator may do that only by joining the owner. */
+async function runMove(
+  session: Session,
+  { tablespace, ...step }: Extract<Step, { kind: 'alterDatabase' }>,
+  info: ServerInfo,
+): Promise<void> {
+  const move = { kind: 'alterDatabase', name: step.name, tablespace } as Step;
+  const borrowed = await borrow(session, [move], info);
+  const [owner] = borrowed.joined;
+  try {
+    if (owner !== undefined) await become(session, owner, borrowed);
+    for (const statement of compileStep(move, info)) await runByItself(session, statement);
+  } catch (error) {
+    throw owner === undefined ? explainRefusal(error, borrowed.refused, info) : ownersRefusal(error, owner);
+  } finally {
+    if (owner !== undefined) await beOneself(session, borrowed);
+  }
+  await runTransaction(session, [step], info);
+}
+
+/** What the owner may not, the administrator cannot do as the owner either. */
+function ownersRefusal(error: unknown, owner: string): unknown {
+  if (!(error instanceof Error) || codeOf(error) !== INSUFFICIENT_PRIVILEGE) return error;
+  return new ResourceError(
+    'PermissionDenied',
+    `${error.message} (${INSUFFICIENT_PRIVILEGE}); the administrator is no superuser and acts as the owner ${JSON.stringify(owner)} here, who needs CREATE on the tablespace`,
+    { code: INSUFFICIENT_PRIVILEGE, cause: error },
+  );
 }
 
 async function prepare(session: Session, step: Step): Promise<Prepared> {
@@ -130,8 +109,6 @@ async function prepare(session: Session, step: Step): Promise<Prepared> {
       return { comment: ((await ask(COMMENTS[step.on.type], step.on.name))?.['comment'] ?? null) as string | null };
     case 'createExtension':
       return { comment: ((await ask(DESCRIPTION, step.name))?.['comment'] ?? null) as string | null };
-    case 'dropDatabase':
-      return { isTemplate: (await ask(IS_TEMPLATE, step.name))?.['is'] === true };
     default:
       return {};
   }
@@ -144,7 +121,6 @@ const COMMENTS = {
   extension: "SELECT obj_description(oid, 'pg_extension') AS comment FROM pg_extension WHERE extname = $1",
 };
 const DESCRIPTION = 'SELECT comment FROM pg_available_extensions WHERE name = $1';
-const IS_TEMPLATE = 'SELECT datistemplate AS is FROM pg_database WHERE datname = $1';
 
 /** What was tried, for an error: the first words of the statements, without names and values. */
 export const triedOf = (batch: Batch): string => [...new Set(batch.steps.map((step) => WORDS[step.kind]))].join(', ');
@@ -177,4 +153,5 @@ const WORDS: Record<Step['kind'], string> = {
   revokeDefault: 'ALTER DEFAULT PRIVILEGES',
   mark: 'COMMENT',
   initSQL: 'initSQL',
+  endScript: 'DROP OWNED, DROP ROLE',
 };

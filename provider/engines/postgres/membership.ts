@@ -3,8 +3,10 @@
  * missing and may be had, for as long as it is needed, and afterwards all is as it was before. A role that cannot be
  * joined is not tried: what the administrator holds by itself may do, and if it does not, the error names the role.
  */
+import { ResourceError } from '../../common/errors.ts';
 import type { ServerInfo } from '../../resources/model/server.ts';
 import type { Step } from '../../resources/model/steps.ts';
+import { codeOf } from './errors.ts';
 import type { Session } from './session.ts';
 import { ident, keyword, type Sql, sql } from './sql.ts';
 
@@ -110,34 +112,38 @@ WHERE r.oid IN (SELECT oid FROM wanted) AND r.oid <> a.oid AND NOT ${
     : "pg_has_role(a.oid, r.oid, 'MEMBER')"
 } ORDER BY 1`;
 
+/** What belongs around statements of one transaction: a membership is never there for anybody else to see. */
 export interface Borrowed {
   take: Sql[];
   giveBack: Sql[];
+  /** Roles that are joined. */
+  joined: string[];
+  /** Who joins them. */
+  admin: string;
   /** Roles that would have to be joined and cannot be. */
   refused: string[];
 }
 
-const NOTHING: Borrowed = { take: [], giveBack: [], refused: [] };
-
 /** What has to surround the steps so that the administrator may run them. */
 export async function borrow(session: Session, steps: readonly Step[], info: ServerInfo): Promise<Borrowed> {
-  if (info.admin.superUser) return NOTHING;
+  const borrowed: Borrowed = { take: [], giveBack: [], joined: [], refused: [], admin: info.admin.name };
+  if (info.admin.superUser) return borrowed;
   const needs: Needs = { roles: [], databases: [], sessions: [], schemas: [], extensions: [], creates: false };
   for (const step of steps) need(needs, step);
   const { roles, databases, sessions, schemas, extensions, creates } = needs;
   const parameters = [roles, databases, sessions, schemas, extensions, creates];
-  if (!parameters.some((value) => value === true || (Array.isArray(value) && value.length > 0))) return NOTHING;
+  if (!parameters.some((value) => value === true || (Array.isArray(value) && value.length > 0))) return borrowed;
   const rows = await session.query(missing(info), parameters);
   // A role that the steps drop takes its memberships along.
   const dropped = new Set(steps.flatMap((step) => (step.kind === 'dropRole' ? [step.name] : [])));
   const admin = ident(info.admin.name);
-  const borrowed: Borrowed = { take: [], giveBack: [], refused: [] };
   for (const row of rows) {
     const name = row['role'] as string;
     if (row['joinable'] !== true || NEVER_JOINED.test(name)) {
       borrowed.refused.push(name);
       continue;
     }
+    borrowed.joined.push(name);
     const role = ident(name);
     const isNew = info.versionNumber >= 160_000;
     borrowed.take.push(
@@ -155,3 +161,16 @@ export async function borrow(session: Session, steps: readonly Step[], info: Ser
 }
 
 const truth = (value: boolean): Sql => keyword(value ? 'TRUE' : 'FALSE', ['TRUE', 'FALSE']);
+
+export const INSUFFICIENT_PRIVILEGE = '42501';
+
+/** Names the roles whose membership would have helped. */
+export function explainRefusal(error: unknown, refused: readonly string[], { admin }: ServerInfo): unknown {
+  if (refused.length === 0 || !(error instanceof Error) || codeOf(error) !== INSUFFICIENT_PRIVILEGE) return error;
+  const roles = refused.map((role) => JSON.stringify(role)).join(', ');
+  return new ResourceError(
+    'PermissionDenied',
+    `${error.message} (${INSUFFICIENT_PRIVILEGE}); administrator ${JSON.stringify(admin.name)} would have to be a member of ${roles}, which it may not become by itself`,
+    { code: INSUFFICIENT_PRIVILEGE, cause: error },
+  );
+}

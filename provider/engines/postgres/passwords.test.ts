@@ -23,6 +23,7 @@ describe('stored verifiers', () => {
             return await Promise.resolve([{ rolname: 'app', rolpassword: stored ?? null }]);
           },
           execute: async () => await Promise.resolve(),
+          restore: async () => await Promise.resolve(),
         }),
       login: async () => await Promise.reject(new Error('not needed')),
     });

@@ -12,6 +12,8 @@ export interface Session {
    * replaces the usual limit for statements that take as long as the data is large.
    */
   execute(text: string, timeoutMs?: number): Promise<void>;
+  /** Puts something of the session back as it was. Never throws: a session that cannot be put back is not used again. */
+  restore(text: string): Promise<void>;
 }
 
 /** Longer than any DDL of ours takes on a healthy server. */
@@ -63,6 +65,10 @@ export class ClientSession implements Session, PooledSession {
       throw error;
     }
     if (isLimited) await this.#settle(this.#usualLimit);
+  }
+
+  async restore(text: string): Promise<void> {
+    await this.#settle(text);
   }
 
   get #usualLimit(): string {

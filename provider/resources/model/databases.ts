@@ -27,6 +27,8 @@ export interface DatabaseObserved {
   connectionLimit?: number;
   isTemplate?: boolean;
   settings?: Setting[];
+  /** The login of its initSQL, which is dropped when that is over: one that is there was left behind. */
+  scriptLogin?: string;
   mark?: Mark;
 }
 

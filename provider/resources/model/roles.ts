@@ -73,5 +73,8 @@ export interface Namesake {
 export interface RoleDependencies {
   /** Where nothing is owned: what it is the definer of, and so lends its rights to. */
   owned: { database: string; objects: string[]; count: number }[];
+  /** All databases that it owns, or where nothing is owned, those in which it is the definer of something. */
+  ownedDatabases: string[];
+  /** Where something is to be given up. */
   databases: string[];
 }

@@ -42,6 +42,8 @@ export type Step =
   | { kind: 'setDatabaseSetting'; name: string; setting: string; value: string | null }
   /** `owner`: whom the script acts for; empty where databases have none. */
   | { kind: 'initSQL'; database: string; owner: string; sql: string }
+  /** Drops the login of an initSQL that was cut off, with what it holds. */
+  | { kind: 'endScript'; database: string; login: string }
   /** `restrict`: only if it holds nothing at that very moment. */
   | { kind: 'dropDatabase'; name: string; restrict?: true }
   | { kind: 'createSchema'; database: string; name: string; owner?: string; mark?: Mark }

@@ -49,6 +49,8 @@ function compileStep(
     case 'initSQL':
       // Shown only: it runs as a login of its own, see init-sql.ts.
       return [command(sql`SET ROLE ${ident(step.owner)}`), command(tenantScript(step.sql)), command(sql`RESET ROLE`)];
+    case 'endScript':
+      throw new ResourceError('NotSupported', `${info.product} has no login of a script to drop`, { retryable: false });
     case 'createSchema':
       return databases.createSchema(step);
     case 'alterSchemaOwner':

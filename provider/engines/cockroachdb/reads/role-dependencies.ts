@@ -57,6 +57,7 @@ export async function readRoleDependencies(
     ];
     const within = [...found].filter(([, { touched, owned }]) => touched.has(name) || owned.has(name));
     return {
+      ownedDatabases: own,
       databases: [...new Set([...own, ...within.map(([database]) => database)])],
       owned: [
         ...(shared.length === 0 ? [] : [{ database: '', objects: shared.slice(0, NAMED), count: shared.length }]),

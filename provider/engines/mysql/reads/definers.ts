@@ -30,6 +30,7 @@ export async function readDefined(session: Session, queries: readonly Query[]): 
         objects: objects.map((row) => `${String(row['kind'])} ${String(row['name'])}`).toSorted(),
         count: objects.length,
       })),
+      ownedDatabases: homes.map(([database]) => database),
       databases: [],
     };
   });

@@ -1,4 +1,5 @@
 /** Databases, schemas and extensions as SQL. */
+import { unfinishedLimit } from '../../../resources/database-unfinished.ts';
 import type { Mark } from '../../../resources/model/objects.ts';
 import type { Step } from '../../../resources/model/steps.ts';
 import { withMark } from '../mark.ts';
@@ -9,9 +10,21 @@ type Of<K extends Step['kind']> = Extract<Step, { kind: K }>;
 
 const bool = (value: boolean): Sql => keyword(value ? 'true' : 'false', ['true', 'false']);
 
-export function createDatabase(step: Of<'createDatabase'>): Sql[] {
+/**
+ * CREATE DATABASE, and then what completes it, for one transaction.
+ *
+ * @param isHandedOver whether the owner gets it afterwards, as only then the administrator can act for that role
+ */
+export function createDatabase(step: Of<'createDatabase'>, isHandedOver = false): Sql[] {
   const options: Sql[] = [];
-  if (step.owner !== undefined) options.push(sql`OWNER ${ident(step.owner)}`);
+  const { mark, owner } = step;
+  // Nothing says whose a database is that is the administrator's and has no mark yet: until it has, it is unfinished.
+  const unfinished = mark !== undefined && (isHandedOver || owner === undefined) ? mark : undefined;
+  const access =
+    unfinished === undefined
+      ? step
+      : { allowConnections: false, connectionLimit: unfinishedLimit(step.name, unfinished) };
+  if (owner !== undefined && !isHandedOver) options.push(sql`OWNER ${ident(owner)}`);
   if (step.template !== undefined) options.push(sql`TEMPLATE ${ident(step.template)}`);
   if (step.strategy !== undefined) options.push(sql`STRATEGY ${keyword(step.strategy, ['WAL_LOG', 'FILE_COPY'])}`);
   if (step.encoding !== undefined) options.push(sql`ENCODING ${literal(step.encoding)}`);
@@ -23,16 +36,20 @@ export function createDatabase(step: Of<'createDatabase'>): Sql[] {
   if (step.locale !== undefined) options.push(sql`${localeOption(step.localeProvider)} ${literal(step.locale)}`);
   if (step.icuRules !== undefined) options.push(sql`ICU_RULES ${literal(step.icuRules)}`);
   if (step.tablespace !== undefined) options.push(sql`TABLESPACE ${ident(step.tablespace)}`);
-  if (step.allowConnections !== undefined) options.push(sql`ALLOW_CONNECTIONS ${bool(step.allowConnections)}`);
-  if (step.connectionLimit !== undefined) options.push(sql`CONNECTION LIMIT ${integer(step.connectionLimit)}`);
+  if (access.allowConnections !== undefined) options.push(sql`ALLOW_CONNECTIONS ${bool(access.allowConnections)}`);
+  if (access.connectionLimit !== undefined) options.push(sql`CONNECTION LIMIT ${integer(access.connectionLimit)}`);
   if (step.isTemplate !== undefined) options.push(sql`IS_TEMPLATE ${bool(step.isTemplate)}`);
-  const statement =
-    options.length === 0
-      ? sql`CREATE DATABASE ${ident(step.name)}`
-      : sql`CREATE DATABASE ${ident(step.name)} ${join(options, ' ')}`;
-  return step.mark === undefined
-    ? [statement]
-    : [statement, sql`COMMENT ON DATABASE ${ident(step.name)} IS ${literal(withMark(step.mark))}`];
+  const name = ident(step.name);
+  const statements = [
+    options.length === 0 ? sql`CREATE DATABASE ${name}` : sql`CREATE DATABASE ${name} ${join(options, ' ')}`,
+  ];
+  if (mark !== undefined) statements.push(sql`COMMENT ON DATABASE ${name} IS ${literal(withMark(mark))}`);
+  if (unfinished !== undefined)
+    statements.push(
+      sql`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS ${bool(step.allowConnections ?? true)} CONNECTION LIMIT ${integer(step.connectionLimit ?? -1)}`,
+    );
+  if (owner !== undefined && isHandedOver) statements.push(sql`ALTER DATABASE ${name} OWNER TO ${ident(owner)}`);
+  return statements;
 }
 
 function localeOption(provider: string | undefined): Sql {

@@ -44,7 +44,7 @@ describe('grants as SQL', () => {
     ).toEqual([
       'SET LOCAL ROLE "owner"',
       'GRANT SELECT ON TABLE "s"."a", "s"."b" TO "app"',
-      'RESET ROLE',
+      'SET LOCAL ROLE "admin"',
       'GRANT SELECT ON TABLE "s"."c" TO "app"',
     ]);
   });
@@ -57,7 +57,7 @@ describe('grants as SQL', () => {
       take,
       'SET LOCAL ROLE "owner"',
       'GRANT SELECT ON TABLE "s"."a" TO "app"',
-      'RESET ROLE',
+      'SET LOCAL ROLE "admin"',
       giveBack,
     ]);
   });

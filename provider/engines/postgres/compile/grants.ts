@@ -70,7 +70,8 @@ function leave({ grantor, borrow }: Acting, info: ServerInfo): Sql[] {
   const admin = ident(info.admin.name);
   const by = info.versionNumber >= 160_000 ? sql` GRANTED BY ${admin}` : empty;
   const giveBack = borrow === true ? [sql`REVOKE ${ident(grantor)} FROM ${admin}${by}`] : [];
-  return [sql`RESET ROLE`, ...giveBack];
+  // Not RESET: what a session begins as may be said by the owner of the database.
+  return [sql`SET LOCAL ROLE ${admin}`, ...giveBack];
 }
 
 type Group = [GrantStep, ...GrantStep[]];

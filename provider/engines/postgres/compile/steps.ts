@@ -2,6 +2,7 @@
 import { Secret } from '../../../common/secret.ts';
 import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { Step } from '../../../resources/model/steps.ts';
+import { dropStatement } from '../drop-database.ts';
 import { ident, type Sql, sql, tenantScript } from '../sql.ts';
 import * as databases from './databases.ts';
 import { compileGrantStep, compileGrantSteps, type GrantStep, isGrantStep } from './grants.ts';
@@ -13,8 +14,6 @@ export interface Prepared {
   verifier?: Secret;
   /** The comment that a marked object has already. */
   comment?: string | null;
-  /** Whether a database that is to be dropped is a template, which is never dropped as such. */
-  isTemplate?: boolean;
 }
 
 /** Steps of one transaction; neighbouring grants become as few statements as they can. */
@@ -39,7 +38,7 @@ export function compileSteps(
   return statements;
 }
 
-export function compileStep(step: Step, info: ServerInfo, { verifier, comment, isTemplate }: Prepared = {}): Sql[] {
+export function compileStep(step: Step, info: ServerInfo, { verifier, comment }: Prepared = {}): Sql[] {
   switch (step.kind) {
     case 'createDatabase':
       return databases.createDatabase(step);
@@ -48,14 +47,14 @@ export function compileStep(step: Step, info: ServerInfo, { verifier, comment, i
     case 'setDatabaseSetting':
       return databases.setDatabaseSetting(step);
     case 'dropDatabase':
-      // Ends the sessions that are left; those that may not be ended make it fail, which is then said.
-      return [
-        ...(isTemplate === true ? [sql`ALTER DATABASE ${ident(step.name)} WITH IS_TEMPLATE false`] : []),
-        sql`DROP DATABASE IF EXISTS ${ident(step.name)} WITH (FORCE)`,
-      ];
+      // Shown only: see drop-database.ts.
+      return [dropStatement(step.name)];
     case 'initSQL':
       // Shown only: it runs as a login of its own, see init-sql.ts.
       return [sql`SET ROLE ${ident(step.owner)}`, tenantScript(step.sql), sql`RESET ROLE`];
+    case 'endScript':
+      // Shown only: see jobs/logins.ts.
+      return [sql`DROP OWNED BY ${ident(step.login)}`, sql`DROP ROLE IF EXISTS ${ident(step.login)}`];
     case 'createSchema':
       return databases.createSchema(step);
     case 'alterSchemaOwner':
@@ -122,6 +121,7 @@ export function databaseOf(step: Step): string | undefined {
     case 'grantDefault':
     case 'revokeDefault':
     case 'initSQL':
+    case 'endScript':
       return step.database === '' ? undefined : step.database;
     default:
       return undefined;
@@ -133,4 +133,5 @@ export const runsAlone = (step: Step): boolean =>
   step.kind === 'createDatabase' ||
   step.kind === 'dropDatabase' ||
   step.kind === 'initSQL' ||
+  step.kind === 'endScript' ||
   (step.kind === 'alterDatabase' && step.tablespace !== undefined);

@@ -176,6 +176,7 @@ export async function finishInside(
   const statements = [
     sql`GRANT ${ident(login)} TO CURRENT_USER`,
     sql`REASSIGN OWNED BY ${ident(login)} TO ${ident(shape.owner)}`,
+    sql`REVOKE ${ident(login)} FROM CURRENT_USER`,
   ];
   const [hasPublic] = await session.query(`SELECT 1 FROM pg_namespace WHERE nspname = 'public'`, []);
   const isAsItWas = publicSchema?.isOutOfReach === true && (await isPublicOutOfReach(session));

@@ -9,8 +9,11 @@ import { ident, join, keyword, literal, secretLiteral, type Sql, sql } from '../
 /** Names of all run logins begin so; initSQL's too. */
 export const RUN_PREFIX = 'xdatabase_run_';
 
-const exists = async (session: Session, name: string): Promise<boolean> =>
-  (await session.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [name])).length > 0;
+/** Sessions in which logins are made and dropped. */
+export interface Place {
+  use: <T>(database: string, work: (session: Session) => Promise<T>) => Promise<T>;
+  adminDatabase: string;
+}
 
 export interface LoginRights {
   /** Roles that it is a member of. */
@@ -24,7 +27,7 @@ export interface LoginRights {
   readsLargeObjects?: boolean;
 }
 
-/** Makes the login anew: what an earlier attempt of the run left is dropped, so that it has these rights and no others. */
+/** Makes the login. What an earlier attempt of the run left has to be dropped before, so that it has these rights and no others. */
 export async function makeLogin(
   session: Session,
   login: RunLogin,
@@ -32,7 +35,6 @@ export async function makeLogin(
   info: ServerInfo,
 ): Promise<void> {
   if (!login.name.startsWith(RUN_PREFIX)) throw new TypeError(`${login.name} is no name of a run login`);
-  if (await exists(session, login.name)) await dropLogin(session, login.name);
   const name = ident(login.name);
   const verifier = await scramVerifier(login.password);
   const bypass = keyword(rights.bypassRls === true ? 'BYPASSRLS' : 'NOBYPASSRLS', ['BYPASSRLS', 'NOBYPASSRLS']);
@@ -51,38 +53,55 @@ export async function makeLogin(
 }
 
 /**
- * Drops a login with what it holds in the database of this session. Dropping fails, and names the place, where it made
- * something in another database.
+ * Drops a login with all that it holds, wherever that is: whoever writes its SQL may have let it log in to other databases.
+ * Its sessions are ended first, as a script that was cut off may still run.
  */
-export async function dropLogin(session: Session, name: string): Promise<void> {
+export async function dropLogin({ use, adminDatabase }: Place, name: string): Promise<void> {
   if (!name.startsWith(RUN_PREFIX))
     throw new ResourceError('InvalidSpec', `${name} is no login of a run`, { retryable: false });
-  if (!(await exists(session, name))) return;
-  await disown(session, name);
-  await session.execute(sql`DROP ROLE IF EXISTS ${ident(name)}`.text);
+  const places = await use(adminDatabase, async (session) => await holdings(session, name));
+  if (places === undefined) return;
+  const login = ident(name);
+  const disown = [
+    sql`GRANT ${login} TO CURRENT_USER`,
+    sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${literal(name)}`,
+    sql`DROP OWNED BY ${login}`,
+    sql`REVOKE ${login} FROM CURRENT_USER`,
+  ];
+  // What all databases share is given up from any of them.
+  for (const database of new Set([adminDatabase, ...places]))
+    await use(database, async (session) => {
+      await session.execute(`BEGIN; ${join(disown, '; ').text}; COMMIT`);
+    });
+  await use(adminDatabase, async (session) => {
+    await session.execute(sql`DROP ROLE IF EXISTS ${login}`.text);
+  });
 }
 
-/** Takes away what a login owns and may do in the database of this session, and its rights on databases. */
-async function disown(session: Session, name: string): Promise<void> {
-  if (!(await exists(session, name))) return;
-  const login = ident(name);
-  const statements = [
-    sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${literal(name)}`,
-    sql`GRANT ${login} TO CURRENT_USER`,
-    sql`DROP OWNED BY ${login}`,
-  ];
-  await session.execute(`BEGIN; ${join(statements, '; ').text}; COMMIT`);
+const HOLDINGS = `
+SELECT ARRAY(SELECT DISTINCT d.datname::text FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid
+  WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = r.oid ORDER BY 1) AS places
+FROM pg_roles r WHERE r.rolname = $1`;
+
+/** The databases in which a login owns something or may do something; undefined when there is no such login. */
+async function holdings(session: Session, name: string): Promise<string[] | undefined> {
+  const [row] = await session.query(HOLDINGS, [name]);
+  return row?.['places'] as string[] | undefined;
 }
 
 /** How long after its end a login of a run that nobody cleaned up is left alone. */
 const EXPIRED = sql`interval '1 hour'`;
 
-/** Drops what runs left behind that were killed with all their records, e.g. those of initSQL. */
-export async function dropExpired(session: Session): Promise<void> {
-  const rows = await session.query(
-    `SELECT rolname FROM pg_roles WHERE starts_with(rolname, $1) AND rolvaliduntil < now() - ${EXPIRED.text}`,
-    [RUN_PREFIX],
+/** Drops what runs left behind that were killed with all their records. */
+export async function dropExpired(place: Place): Promise<void> {
+  const rows = await place.use(
+    place.adminDatabase,
+    async (session) =>
+      await session.query(
+        `SELECT rolname FROM pg_roles WHERE starts_with(rolname, $1) AND rolvaliduntil < now() - ${EXPIRED.text}`,
+        [RUN_PREFIX],
+      ),
   );
-  // One that still owns something somewhere is for its own run to clean up.
-  for (const row of rows) await dropLogin(session, row['rolname'] as string).catch(() => undefined);
+  // One that owns something where nobody can get at it is no reason for a run to fail.
+  for (const row of rows) await dropLogin(place, row['rolname'] as string).catch(() => undefined);
 }

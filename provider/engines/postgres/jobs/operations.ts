@@ -2,6 +2,7 @@
 import { ResourceError } from '../../../common/errors.ts';
 import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { Beside, HandOver, JobOperations, LoadTarget, RunLogin } from '../../jobs.ts';
+import { dropDatabase } from '../drop-database.ts';
 import { borrow } from '../membership.ts';
 import { readDatabaseContents } from '../reads/contents.ts';
 import { type Session, UNLIMITED_MS } from '../session.ts';
@@ -18,7 +19,7 @@ import {
   shapeOf,
   swapNames,
 } from './beside.ts';
-import { dropExpired, dropLogin, makeLogin } from './logins.ts';
+import { dropExpired, dropLogin, makeLogin, type Place } from './logins.ts';
 import { readerRights } from './reader.ts';
 
 export interface JobSessions {
@@ -51,10 +52,10 @@ export class PostgresJobs implements JobOperations {
       async (session) => await readerRights(session, info),
       signal,
     );
+    await this.#clear(login, 'backup', signal);
     await this.#admin(
       'backup',
       async (session) => {
-        await dropExpired(session);
         await makeLogin(session, login, rights, info);
       },
       signal,
@@ -69,10 +70,10 @@ export class PostgresJobs implements JobOperations {
     if (shape.isAdministrators && !beside.mayBeAdministrators) throw administrators(beside.like, shape.owner);
     const rights = shape.isAdministrators ? { memberOf: [] } : { memberOf: [shape.owner], actsAs: shape.owner };
     const extensions = await this.#sessions.use(beside.like, 'restore', readExtensions, signal);
+    await this.#clear(login, 'restore', signal);
     await this.#admin(
       'restore',
       async (session) => {
-        await dropExpired(session);
         await makeLogin(session, login, rights, info);
         const { create, close } = createBeside(beside, shape, login.name);
         await session.execute(create.text, UNLIMITED_MS);
@@ -142,27 +143,28 @@ export class PostgresJobs implements JobOperations {
     await this.#admin(
       'drop a database of a run',
       async (session) => {
-        if (!(await isOfRun(session, beside))) return;
-        const { take, giveBack } = await borrow(session, [{ kind: 'dropDatabase', name: beside.name }], info);
-        if (take.length > 0) await session.execute(join(take, '; ').text);
-        try {
-          await session.execute(sql`DROP DATABASE IF EXISTS ${ident(beside.name)} WITH (FORCE)`.text, UNLIMITED_MS);
-        } finally {
-          if (giveBack.length > 0) await session.execute(join(giveBack, '; ').text);
-        }
+        if (await isOfRun(session, beside)) await dropDatabase(session, beside.name, info);
       },
       signal,
     );
   }
 
   async dropLogin(name: string, signal?: AbortSignal): Promise<void> {
-    await this.#admin(
-      'drop the login of a run',
-      async (session) => {
-        await dropLogin(session, name);
-      },
-      signal,
-    );
+    await dropLogin(this.#place('drop the login of a run', signal), name);
+  }
+
+  /** Makes room for a login: what an earlier attempt of the run left goes, and what is left of others. */
+  async #clear({ name }: RunLogin, tried: string, signal?: AbortSignal): Promise<void> {
+    const place = this.#place(tried, signal);
+    await dropExpired(place);
+    await dropLogin(place, name);
+  }
+
+  #place(tried: string, signal?: AbortSignal): Place {
+    return {
+      adminDatabase: this.#sessions.adminDatabase,
+      use: async (database, work) => await this.#sessions.use(database, tried, work, signal),
+    };
   }
 
   async #refuseFull({ target, requireEmpty }: HandOver, signal?: AbortSignal): Promise<void> {

@@ -19,6 +19,9 @@ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND NOT EXISTS (SELECT FROM extension_member e WHERE e.classid = t.class AND e.objid = t.oid)
 GROUP BY 1, 2
 UNION ALL SELECT '', 'large object', count(*)::int FROM pg_largeobject_metadata HAVING count(*) > 0
+UNION ALL SELECT '', 'foreign server', count(*)::int FROM pg_foreign_server f
+  WHERE NOT EXISTS (SELECT FROM extension_member e WHERE e.classid = 'pg_foreign_server'::regclass AND e.objid = f.oid) HAVING count(*) > 0
+UNION ALL SELECT '', 'publication', count(*)::int FROM pg_publication HAVING count(*) > 0
 ORDER BY 2, 1`;
 
 interface Row {

@@ -2,6 +2,7 @@
 import type { DatabaseObserved } from '../../../resources/model/databases.ts';
 import type { Reads } from '../../../resources/model/reads.ts';
 import type { ServerInfo } from '../../../resources/model/server.ts';
+import { SCRIPT_LOGIN } from '../init-sql.ts';
 import { readMark } from '../mark.ts';
 import type { Session } from '../session.ts';
 import { settingsOf, text } from './rows.ts';
@@ -14,6 +15,7 @@ SELECT d.datname, pg_get_userbyid(d.datdba) AS owner, pg_encoding_to_char(d.enco
   ${versionNumber >= 170000 ? 'd.datlocale' : versionNumber >= 150000 ? 'd.daticulocale' : 'NULL'} AS locale,
   ${versionNumber >= 160000 ? 'd.daticurules' : 'NULL'} AS icu_rules,
   shobj_description(d.oid, 'pg_database') AS comment,
+  (SELECT r.rolname FROM pg_roles r WHERE r.rolname = ${SCRIPT_LOGIN}) AS script_login,
   (SELECT s.setconfig FROM pg_db_role_setting s WHERE s.setdatabase = d.oid AND s.setrole = 0) AS settings
 FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace
 WHERE d.datname = ANY($1)`;
@@ -48,6 +50,7 @@ function observed(row: Record<string, unknown>): DatabaseObserved {
     connectionLimit: Number(row['datconnlimit']),
     isTemplate: row['datistemplate'] as boolean,
     settings: settingsOf(row['settings']),
+    ...text('scriptLogin', row['script_login']),
     ...(mark === undefined ? {} : { mark }),
   };
 }

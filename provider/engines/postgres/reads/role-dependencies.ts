@@ -12,8 +12,10 @@ const IS_OWNED = `s.deptype = 'o' AND s.classid NOT IN ('pg_default_acl'::regcla
 /** By database; NULL stands for what belongs to none. Only what is shared can be named from anywhere. */
 const DEPENDENCIES = `
 SELECT r.rolname AS role, d.datname AS database, ${IS_OWNED} AS owns, count(*)::int AS count,
-  (array_agg(pg_describe_object(s.classid, s.objid, 0) ORDER BY 1) FILTER (WHERE s.dbid = 0))[1:${NAMED}] AS objects
+  (array_agg(pg_describe_object(s.classid, s.objid, 0) ORDER BY 1) FILTER (WHERE s.dbid = 0))[1:${NAMED}] AS objects,
+  array_agg(o.datname::text ORDER BY o.datname) FILTER (WHERE ${IS_OWNED} AND o.datname IS NOT NULL) AS owned_databases
 FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid LEFT JOIN pg_database d ON d.oid = s.dbid
+  LEFT JOIN pg_database o ON s.classid = 'pg_database'::regclass AND o.oid = s.objid
 WHERE s.refclassid = 'pg_authid'::regclass AND s.deptype IN ('o', 'a', 'r', 'i') AND r.rolname = ANY($1)
 GROUP BY 1, 2, 3 ORDER BY 1, 2 NULLS FIRST`;
 
@@ -37,6 +39,7 @@ export async function readRoleDependencies(
     const databases = own.map((row) => (row['database'] ?? session.database) as string);
     return {
       databases: [...new Set(databases)],
+      ownedDatabases: own.flatMap((row) => (row['owned_databases'] ?? []) as string[]),
       owned: own
         .filter((row) => row['owns'] === true)
         .map((row) => ({
