@@ -64,9 +64,12 @@ export async function killAt(
   let count = 0;
   let isCut = false;
   const sockets = new Set<{ destroy(): unknown }>();
+  const end = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
   const cut = (): void => {
     isCut = true;
-    for (const socket of sockets) socket.destroy();
+    end();
   };
   const server: Server = createServer((client) => {
     if (isCut) return void client.destroy();
@@ -101,7 +104,7 @@ export async function killAt(
       return isCut;
     },
     close: async () => {
-      cut();
+      end();
       await new Promise((resolve) => server.close(resolve));
     },
   };

@@ -159,6 +159,7 @@ describe.each(postgresMajors)('PostgreSQL %i', (label) => {
       const [found] = await engine.read('roleDependencies', [{ name: role }, { name: 'nobody' }]);
       expect(found).toEqual({
         databases: [name, 'postgres'],
+        ownedDatabases: [],
         owned: [
           { database: name, objects: ['table t'], count: 1 },
           { database: 'postgres', objects: [`table ${name}_t`], count: 1 },

@@ -66,7 +66,7 @@ describe.each(postgresMajors)('PostgreSQL %i, an administrator that is no superu
     expect(await story.reconcile()).toEqual([
       `SET LOCAL ROLE "owner ${world.id}"`,
       `GRANT INSERT ON TABLE "s"."t" TO "app ${world.id}"`,
-      'RESET ROLE',
+      `SET LOCAL ROLE "admin ${world.id}"`,
     ]);
   });
 

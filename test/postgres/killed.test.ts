@@ -47,13 +47,14 @@ describe.each(circumstances)('killed at any moment on PostgreSQL %i as %s', (maj
     );
     await engine.close();
     await proxy.close();
-    expect(failure === undefined).toBe(!proxy.isCut);
+    // What puts the session back at the end may be cut off without anybody missing it.
+    if (!proxy.isCut) expect(failure).toBeUndefined();
     // The server ends what it has begun.
     await waitFor('the sessions are gone', async () =>
       (
         await place.server.query(
-          "SELECT FROM pg_stat_activity WHERE usename = $1 AND application_name = 'xdatabase' AND state <> 'idle'",
-          [place.admin],
+          "SELECT FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid() AND strpos(query, $1) > 0",
+          [place.name('').trim()],
         )
       ).length === 0
         ? true
@@ -139,7 +140,7 @@ describe.each(circumstances)('killed at any moment on PostgreSQL %i as %s', (maj
       story.spec = { owner: owner(), dropPolicy: 'Always' };
       await remove(story);
       return isCut;
-    }, 15);
+    }, 14);
   });
 
   test('a database whose logins are connected is dropped', async () => {

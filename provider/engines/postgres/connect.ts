@@ -72,17 +72,35 @@ export async function openClient(
   // The server would cut a long name, and end one at a NUL and take the rest for settings: another database's name, perhaps.
   ident(database);
   if (login !== undefined) ident(login.username);
-  try {
-    return await attempt(settings, database, login, tlsOptions(settings), opening);
-  } catch (error) {
-    if (settings.tls.mode !== 'prefer' || !wantsPlain(error)) throw toResourceError(error, circumstanceOf(settings));
-  }
-  try {
-    return await attempt(settings, database, login, false, opening);
-  } catch (error) {
-    throw toResourceError(error, circumstanceOf(settings));
-  }
+  let ssl = tlsOptions(settings);
+  let options = opening.options;
+  for (let tries = 1; ; tries += 1)
+    try {
+      return await attempt(settings, database, login, ssl, {
+        ...opening,
+        ...(options === undefined ? {} : { options }),
+      });
+    } catch (error) {
+      const limit = opening === OPENING ? LIMITS[codeOf(error)] : undefined;
+      if (tries > MOST_TRIES) throw toResourceError(error, circumstanceOf(settings));
+      if (limit !== undefined) options = `${options ?? ''} -c ${limit}=0`;
+      else if (ssl !== false && settings.tls.mode === 'prefer' && wantsPlain(error)) ssl = false;
+      else throw toResourceError(error, circumstanceOf(settings));
+    }
 }
+
+/**
+ * Limits of a database that can end a session before its first statement, by the code with which they do; a setting that
+ * comes with the login stands above them. Not given to every login, as poolers refuse it.
+ */
+const LIMITS: Readonly<Record<string, string>> = {
+  '57014': 'statement_timeout',
+  '57P05': 'idle_session_timeout',
+  '25P03': 'idle_in_transaction_session_timeout',
+  '25P04': 'transaction_timeout',
+};
+/** Without TLS, and once for each limit. */
+const MOST_TRIES = 1 + Object.keys(LIMITS).length;
 
 /** The server has no TLS, or takes this login without it only. */
 const wantsPlain = (error: unknown): boolean =>
@@ -115,8 +133,11 @@ async function attempt(
     keepAliveInitialDelayMillis: 30_000,
     types: asText,
   });
+  let last: unknown;
   // A session that dies while idle must not end the process; the pool notices.
-  client.on('error', () => {});
+  client.on('error', (error) => {
+    last = error;
+  });
   try {
     await client.connect();
     if (statements !== undefined)
@@ -124,7 +145,8 @@ async function attempt(
     return client;
   } catch (error) {
     void endClient(client, 0);
-    throw error;
+    // What the server said as it ended the session, rather than that it is over.
+    throw codeOf(last).length === 5 ? last : error;
   }
 }
 
