@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PostgresEngine } from '../../provider/engines/postgres/engine.ts';
 import { DatabasePlanner } from '../../provider/resources/database.ts';
 import { RolePlanner } from '../../provider/resources/role.ts';
-import { Secret } from '../../provider/resources/secret.ts';
+import { Secret } from '../../provider/common/secret.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
 import { waitFor } from '../rig/process.ts';
 import { postgresMajors } from '../rig/servers.ts';

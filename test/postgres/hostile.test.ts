@@ -3,8 +3,9 @@
  * at a real server, and then nothing of it may have run with more rights than its author has.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ReadKind, Reads, Step } from '../../provider/resources/model.ts';
-import { Secret } from '../../provider/resources/secret.ts';
+import type { ReadKind, Reads } from '../../provider/resources/model/reads.ts';
+import type { Step } from '../../provider/resources/model/steps.ts';
+import { Secret } from '../../provider/common/secret.ts';
 import { waitFor } from '../rig/process.ts';
 import { circumstances, Place } from './planned.ts';
 

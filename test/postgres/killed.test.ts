@@ -4,7 +4,7 @@
  */
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Step } from '../../provider/resources/model.ts';
+import type { Step } from '../../provider/resources/model/steps.ts';
 import { waitFor } from '../rig/process.ts';
 import { killAt } from './cutting-proxy.ts';
 import { circumstances, Place, type Story } from './planned.ts';
