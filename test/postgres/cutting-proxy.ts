@@ -45,7 +45,7 @@ export async function cutAt(
 }
 
 /** Types of messages with which a client waits for an answer: a query, and Sync. */
-const ASKS: ReadonlySet<number> = new Set([...'QS'].map((letter) => letter.charCodeAt(0)));
+const ASKS: ReadonlySet<number> = new Set(Buffer.from('QS'));
 
 export interface Counter extends CuttingProxy {
   /** Whether it came to the cut. */

@@ -73,7 +73,7 @@ describe.each(circumstances)('a hostile owner of a database on PostgreSQL %i aga
       privileges: ['SELECT'],
       grantor: mallory(),
       ...(place.isCloud ? { borrow: true } : {}),
-    } as Step,
+    },
     { kind: 'dropSchema', database: name, name: 'made', cascade: true },
   ];
 
