@@ -2,6 +2,7 @@
  * A view of the server as it will be once earlier plans have run, so that `xdb plan` can print the SQL of a whole
  * claim for a server that has none of it yet. It only ever adds what an earlier plan creates.
  */
+import { roleReference } from '../api/role.ts';
 import type { Secret } from '../common/secret.ts';
 import { privilegeTables } from '../engines/registry.ts';
 import type { DatabaseObserved, SchemaObserved } from '../resources/model/databases.ts';
@@ -23,7 +24,12 @@ export class PlannedObjects {
       if (step.kind === 'createDatabase') this.databases.set(step.name, plannedDatabase(step));
       if (step.kind === 'createSchema') this.schemas.set(`${step.database}/${step.name}`, plannedSchema(step));
       if (step.kind === 'createRole')
-        this.roles.set(step.name, { name: step.name, attributes: step.attributes, settings: [], memberOf: [] });
+        this.roles.set(roleReference(step.name, step.host), {
+          name: step.name,
+          attributes: step.attributes,
+          settings: [],
+          memberOf: [],
+        });
     }
   }
 }
@@ -58,7 +64,9 @@ export class PlanningReader implements Reader {
   }
 
   async checkPassword(name: string, host: string | undefined, password: Secret) {
-    return this.#planned.roles.has(name) ? 'match' : await this.#reader.checkPassword(name, host, password);
+    return this.#planned.roles.has(roleReference(name, host))
+      ? 'match'
+      : await this.#reader.checkPassword(name, host, password);
   }
 
   async read<K extends ReadKind>(kind: K, query: Reads[K]['query']): Answer<K> {
@@ -74,7 +82,9 @@ export class PlanningReader implements Reader {
       }
       case 'role': {
         const asked = query as Reads['role']['query'];
-        return this.#planned.roles.get(asked.name) ?? (await this.#reader.read('role', asked));
+        return (
+          this.#planned.roles.get(roleReference(asked.name, asked.host)) ?? (await this.#reader.read('role', asked))
+        );
       }
       case 'setting':
         return await this.#reader.read('setting', query as Reads['setting']['query']);
@@ -99,7 +109,7 @@ export class PlanningReader implements Reader {
         const isNew =
           this.#planned.databases.has(asked.database) ||
           this.#planned.roles.has(asked.creator) ||
-          (!asked.grantee.public && this.#planned.roles.has(asked.grantee.name)) ||
+          (!asked.grantee.public && this.#isPlannedRole(asked.grantee)) ||
           (asked.schema !== undefined && this.#planned.schemas.has(`${asked.database}/${asked.schema}`));
         return isNew
           ? { missing: [], privileges: [], inherited: [] }
@@ -131,7 +141,7 @@ export class PlanningReader implements Reader {
       .filter((target) => target.name !== '*')
       .map((target) => ({ target, owner: this.#ownerOf(target), privileges: this.#initial(target, asked) }));
     if (existing.length === 0) return { granteeExists: true, missing: [], objects };
-    const isNewGrantee = !asked.grantee.public && this.#planned.roles.has(asked.grantee.name);
+    const isNewGrantee = !asked.grantee.public && this.#isPlannedRole(asked.grantee);
     // A role that is still to be made holds nothing; the objects are found by asking for anybody else.
     const observed = await this.#reader.read('grant', {
       grantee: isNewGrantee ? { public: true } : asked.grantee,
@@ -142,6 +152,10 @@ export class PlanningReader implements Reader {
       missing: observed.missing,
       objects: [...objects, ...observed.objects.map((o) => (isNewGrantee ? { ...o, privileges: [] } : o))],
     };
+  }
+
+  #isPlannedRole({ name, host }: { name: string; host?: string }): boolean {
+    return this.#planned.roles.has(roleReference(name, host));
   }
 
   #publicSchema() {

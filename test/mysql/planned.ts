@@ -1,6 +1,7 @@
 /** Databases and roles that are planned and made on a shared MySQL or MariaDB server, as the provider would. */
 import { randomBytes } from 'node:crypto';
 import { Secret } from '../../provider/common/secret.ts';
+import { initLogin } from '../../provider/engines/mysql/jobs/logins.ts';
 import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
 import { DatabasePlanner } from '../../provider/resources/database.ts';
 import type { PlanContext, Reader } from '../../provider/resources/planner.ts';
@@ -19,6 +20,7 @@ export class Place {
   readonly server: MysqlClient;
   readonly engine: MysqlEngine;
   readonly #id = randomBytes(4).toString('hex');
+  readonly #uids: string[] = [];
 
   constructor(server: MysqlServerName | MysqlClient) {
     this.server = typeof server === 'string' ? sharedMysql(server) : server;
@@ -72,7 +74,9 @@ export class Place {
   }
 
   role(of: string, spec: object = {}, password?: string): AccountStory {
-    return new AccountStory(this, new RolePlanner(), of, spec, password);
+    const story = new AccountStory(this, new RolePlanner(), of, spec, password);
+    this.#uids.push(story.uid);
+    return story;
   }
 
   async close(): Promise<void> {
@@ -80,12 +84,20 @@ export class Place {
     const databases = await this.sql<{ name: string }>(
       `SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE '%${this.#id}%'`,
     );
-    for (const row of databases) await this.sql(`DROP DATABASE ${name(row.name)}`);
+    for (const row of databases) {
+      await this.sql(`DROP DATABASE ${name(row.name)}`);
+      await this.sql(`DROP USER IF EXISTS ${text(initLogin(row.name))}`);
+    }
     const accounts = await this.sql<{ User: string; Host: string }>(
       `SELECT User, Host FROM mysql.user WHERE User LIKE '%${this.#id}%'`,
     );
     for (const { User, Host } of accounts)
       await this.sql(Host === '' ? `DROP ROLE ${text(User)}` : `DROP USER ${text(User)}@${text(Host)}`);
+    for (const uid of this.isMariadb ? this.#uids : [])
+      for (const { User } of await this.sql<{ User: string }>(
+        `SELECT User FROM mysql.user WHERE User LIKE ${text(`xdatabase.mark.%.${uid} %`)}`,
+      ))
+        await this.sql(`DROP ROLE ${text(User)}`);
     await this.server.disconnect();
   }
 }

@@ -280,6 +280,23 @@ describe.each(servers)('namespaces on one %s', (server) => {
     expect(await left()).toEqual([]);
   });
 
+  test('whoever might act as an account may not act as the next one of its name', async () => {
+    const first = login('a', place.name('acted as'));
+    const actor = login('a', place.name('actor'));
+    for (const story of [first, actor]) await story.reconcile();
+    // MySQL lets only accounts grant this that were given it together with the option.
+    const isGranted = await place.sql(`GRANT PROXY ON ${quoted(first.name)} TO ${quoted(actor.name)}`).then(
+      () => true,
+      () => false,
+    );
+    expect(isGranted).toBe(place.isMariadb);
+    await first.delete();
+    const [left] = await place.sql<{ n: number }>(
+      `SELECT COUNT(*) AS n FROM mysql.proxies_priv WHERE Proxied_user = ${text(first.name)}`,
+    );
+    expect(Number(left?.n)).toBe(0);
+  });
+
   test('a database that everybody could enter by its name is not made', async () => {
     const prefix = place.name('open').replaceAll('_', String.raw`\_`);
     if (place.isMariadb) await place.sql(`GRANT SELECT ON ${name(`${prefix}%`)}.* TO PUBLIC`);

@@ -18,14 +18,20 @@ import type { Credentials } from './external.ts';
 
 export type SecretReader = (namespace: string, name: string) => Promise<SecretObject | undefined>;
 
-/** Letters and digits only, so that the password is safe in every URI and option file: 32 of 62 are 190 bits. */
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+/** Safe in every URI and option file: 32 of 64 are 192 bits, and a little less as some of each kind are wanted. */
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const PASSWORD_LENGTH = 32;
+/** What the policies of servers ask for; and no hyphen where a program would take it for an option. */
+const POLICY = [/^[A-Za-z0-9]/, /[A-Z]/, /[a-z]/, /[0-9]/, /[-_]/];
 /** Long enough for a changed Secret to reach the pods that mount it. */
 const OVERLAP_MS = 10 * 60_000;
 
-export const generatePassword = (): Secret =>
-  new Secret(Array.from({ length: PASSWORD_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join(''));
+export function generatePassword(): Secret {
+  for (;;) {
+    const drawn = Array.from({ length: PASSWORD_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
+    if (POLICY.every((kind) => kind.test(drawn))) return new Secret(drawn);
+  }
+}
 
 export class SecretCredentials implements Credentials {
   readonly #read: SecretReader;

@@ -31,6 +31,7 @@ export interface Opening {
 
 export const circumstanceOf = (settings: ConnectionSettings): Circumstance => ({
   admin: settings.username,
+  isPlain: settings.tls.mode === 'disable',
   server: `${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${settings.port}`,
 });
 

@@ -16,6 +16,8 @@ const NUMBERS: Record<number, ErrorPolicy> = {
   1862: { reason: 'AuthenticationFailed', remedy: 'the password has expired: set another' },
   3118: { reason: 'AuthenticationFailed', remedy: 'unlock the account' },
   4151: { reason: 'AuthenticationFailed', remedy: 'unlock the account' },
+  3955: { reason: 'AuthenticationFailed', remedy: 'the account is locked for a while after wrong passwords' },
+  4150: { reason: 'AuthenticationFailed', remedy: 'the account is blocked after wrong passwords: FLUSH PRIVILEGES' },
   3159: { reason: 'TlsRefused', remedy: 'the server takes no connection without TLS: set tls.mode' },
   1040: { reason: 'TooManyConnections', remedy: 'lower connectionLimit or raise max_connections' },
   1203: { reason: 'TooManyConnections', remedy: 'lower connectionLimit or raise max_user_connections' },
@@ -31,7 +33,6 @@ const NUMBERS: Record<number, ErrorPolicy> = {
   1961: { reason: 'PermissionDenied', remedy: 'the administrator needs ADMIN OPTION on the role' },
   3878: { reason: 'PermissionDenied', remedy: 'the administrator needs ROLE_ADMIN, or ADMIN OPTION on the role' },
   // The server as a whole.
-  1290: { reason: 'ReadOnlyServer', remedy: 'the endpoint leads to a replica; use the one of the primary' },
   1836: { reason: 'ReadOnlyServer', remedy: 'the server is read-only' },
   3100: {
     reason: 'ReadOnlyServer',
@@ -57,6 +58,7 @@ const NUMBERS: Record<number, ErrorPolicy> = {
   1146: { reason: 'DoesNotExist' },
   1305: { reason: 'DoesNotExist' },
   3523: { reason: 'DoesNotExist' },
+  4006: { reason: 'DependentObjects', remedy: 'drop what names the account as its definer, or give it another one' },
   1133: { reason: 'DoesNotExist' },
   1959: { reason: 'DoesNotExist' },
   1396: { reason: 'Conflict', remedy: 'the account was made or dropped by somebody else at the same time' },
@@ -74,6 +76,23 @@ const NUMBERS: Record<number, ErrorPolicy> = {
   1235: { reason: 'NotSupported', retryable: false },
   1064: { reason: 'ServerRefused', retryable: false },
 };
+
+/** MariaDB 10.11 says no more of a session that its require_secure_transport forbids. */
+const WITHOUT_TLS = '; a server that takes no session without TLS may say the same: set tls.mode';
+
+const OPTION_PREVENTS = 1290;
+/** Its message names the option of the server that is in the way. */
+const BY_OPTION: readonly (readonly [RegExp, ErrorPolicy])[] = [
+  [/read[-_]only/, { reason: 'ReadOnlyServer', remedy: 'the endpoint leads to a replica; use the one of the primary' }],
+  [
+    /strict-password-validation/,
+    {
+      reason: 'PasswordRefused',
+      remedy: 'the server checks passwords and takes none that is hashed: give the password itself',
+    },
+  ],
+  [/skip-grant-tables/, { reason: 'ServerRefused', remedy: 'restart the server without skip-grant-tables' }],
+];
 
 /** What means something else once somebody is logged in: GRANT and REVOKE refuse with the codes of a login. */
 const IN_STATEMENTS: Record<number, ErrorPolicy> = {
@@ -125,9 +144,11 @@ export interface Circumstance {
   admin?: string;
   /** Address of the server, as the configuration has it. */
   server?: string;
+  /** Whether the session would be without TLS. */
+  isPlain?: boolean;
 }
 
-export function toResourceError(error: unknown, { tried, server }: Circumstance = {}): ResourceError {
+export function toResourceError(error: unknown, { tried, server, isPlain }: Circumstance = {}): ResourceError {
   if (error instanceof ResourceError) return error;
   const code = codeOf(error);
   const { message } = fieldsOf(error);
@@ -143,12 +164,14 @@ export function toResourceError(error: unknown, { tried, server }: Circumstance 
   }
   const isLogin = tried === undefined || tried === 'login';
   const policy = (isLogin ? undefined : IN_STATEMENTS[number ?? 0]) ??
+    (number === OPTION_PREVENTS ? BY_OPTION.find(([option]) => option.test(message))?.[1] : undefined) ??
     NUMBERS[number ?? 0] ?? { reason: 'ServerRefused' };
   const text = [
     tried === undefined ? '' : `${tried}: `,
     steady(message),
     code === '' ? '' : ` (${code})`,
     remedyOf(policy),
+    isLogin && isPlain === true && number === 1045 ? WITHOUT_TLS : '',
   ].join('');
   return new ResourceError(policy.reason, text, { code, retryable: policy.retryable ?? true, cause: error });
 }

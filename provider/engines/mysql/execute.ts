@@ -1,19 +1,20 @@
 /** Sends steps one by one: every statement that changes accounts or databases commits by itself. */
 import { ResourceError } from '../../common/errors.ts';
 import type { Step } from '../../resources/model/steps.ts';
-import { isStoredString, storedString, takesPassword } from './authentication.ts';
 import type { Authentication, Found } from './compile/roles.ts';
 import { compileStep, type Prepared, takeBack } from './compile/steps.ts';
+import { authenticationOf, nobodys } from './credentials.ts';
 import { codeOf, isLostSession, isRetryable } from './errors.ts';
 import type { MysqlInfo } from './info.ts';
-import { refuseOpenName, revokeLeftovers } from './leftovers.ts';
+import { refuseOpenName, revokeLeftovers, revokeProxies } from './leftovers.ts';
 import { MARK_KEY_CHARACTERS, markKey } from './mark.ts';
 import { readAccounts } from './reads/roles.ts';
-import type { StoredAccount, Way } from './reads/stored-account.ts';
 import { type Session, UNLIMITED_MS } from './session.ts';
-import { integer, literal, sql } from './sql.ts';
+import { integer, literal, type Sql, sql } from './sql.ts';
 
 const PLUGIN_NOT_LOADED = '1524';
+const PASSWORD_POLICY = '1819';
+const OPERATION_FAILED = '1396';
 /** CREATE USER is denied. */
 const MAY_NOT: ReadonlySet<string> = new Set(['1227', '1044', '1142']);
 
@@ -35,25 +36,58 @@ const ATTEMPTS = 6;
 
 /** Gives how the account logs in from now on, if the step says so. */
 export async function runStep(session: Session, step: Step, info: MysqlInfo): Promise<Authentication | undefined> {
+  await refuseReadOnly(session);
   if (step.kind === 'createDatabase' && step.revokeLeftovers === true) {
     await refuseOpenName(session, step.name);
     await revokeLeftovers(session, step.name, info);
   }
   const prepared = await prepare(session, step, info);
-  const statements = compileStep(step, info, prepared);
+  try {
+    await runStatements(session, step, info, compileStep(step, info, prepared));
+  } catch (error) {
+    if (codeOf(error) !== PASSWORD_POLICY || step.kind !== 'createRole' || step.attributes.login !== false) throw error;
+    await runStatements(session, step, info, compileStep(step, info, { authentication: await nobodys(info) }));
+  }
+  if (step.kind === 'dropDatabase') await revokeLeftovers(session, step.name, info).catch(unlessDenied);
+  if (step.kind === 'dropRole') await revokeProxies(session, step, info).catch(unlessDenied);
+  return prepared.authentication;
+}
+
+async function runStatements(session: Session, step: Step, info: MysqlInfo, statements: readonly Sql[]): Promise<void> {
   for (const [index, statement] of statements.entries())
     try {
       await retrying(async () => {
         await session.execute(statement, step.kind === 'dropDatabase' ? UNLIMITED_MS : undefined);
       });
-    } catch (error) {
+    } catch (refusal) {
+      const error = codeOf(refusal) === OPERATION_FAILED ? await causeOf(session, refusal) : refusal;
       // A mark helps people; who may not write it may still make, or drop, the database.
       if (isMarkOfDatabase(step, index, statements.length) && MAY_NOT.has(codeOf(error))) continue;
       if (isRefusal(error) && index === makingIndex(step, statements.length)) await undo(session, step, info);
       throw codeOf(error) === PLUGIN_NOT_LOADED ? await pluginsThereAre(session, error) : error;
     }
-  if (step.kind === 'dropDatabase') await revokeLeftovers(session, step.name, info).catch(unlessDenied);
-  return prepared.authentication;
+}
+
+/** "Operation … failed" is all that MariaDB says of an account; why is the error before it. */
+async function causeOf(session: Session, error: unknown): Promise<unknown> {
+  const said = await session.query(sql`SHOW ERRORS`);
+  const first = said.find((row) => String(row['Code']) !== OPERATION_FAILED);
+  if (first === undefined) return error;
+  return Object.assign(new Error(String(first['Message']), { cause: error }), {
+    errno: Number(first['Code']),
+    sqlState: 'HY000',
+  });
+}
+
+/** An administrator may write to a replica, and what it wrote would be nowhere else. */
+async function refuseReadOnly(session: Session): Promise<void> {
+  const [row] = await session.query(sql`SELECT @@GLOBAL.read_only AS value`);
+  if (!['0', 'OFF'].includes(String(row?.['value'])))
+    throw new ResourceError(
+      'ReadOnlyServer',
+      'the server is read-only (read_only): the endpoint leads to a replica; use the one of the primary',
+      { code: '1290' },
+    );
 }
 
 /** The statement of a database that is not about its mark comes last when it is made, and first when it is dropped. */
@@ -64,9 +98,9 @@ const isMarkOfDatabase = (step: Step, index: number, count: number): boolean =>
 const makingIndex = ({ kind }: Step, count: number): number | undefined =>
   kind === 'createDatabase' ? count - 1 : kind === 'createRole' && count > 1 ? 1 : undefined;
 
-/** An administrator that may not is no reason to keep a database that is gone already. */
+/** An administrator that may not is no reason to keep what is gone already. */
 function unlessDenied(error: unknown): void {
-  if (!MAY_NOT.has(codeOf(error)) && codeOf(error) !== '1045') throw error;
+  if (!MAY_NOT.has(codeOf(error)) && !['1045', '1698'].includes(codeOf(error))) throw error;
 }
 
 /** The server has done nothing. Whether a statement that was not answered did something is found out at the next look. */
@@ -118,72 +152,6 @@ async function foundOf(session: Session, of: { name: string; host?: string }, in
     sql`SELECT User AS role FROM mysql.global_priv WHERE Host = '' AND LEFT(User, ${integer(MARK_KEY_CHARACTERS)}) = ${literal(key)}`,
   );
   return { isRole: account.isRole, marks: rows.map(({ role }) => String(role)) };
-}
-
-type Credential = Extract<Step, { kind: 'createRole' | 'alterRole' | 'setPassword' }>;
-
-async function authenticationOf(
-  session: Session,
-  step: Credential,
-  info: MysqlInfo,
-): Promise<Authentication | undefined> {
-  if (step.kind === 'setPassword') {
-    const [account] = await readAccounts(session, [step], info);
-    const kept = takesPassword(account?.plugin ?? '') ? account?.plugin : undefined;
-    const plugin =
-      step.plugin || (step.plugin === undefined ? kept : undefined) || pluginFor(step.password.reveal(), info);
-    const stored = await storedString(plugin, step.password.reveal());
-    return { plugin, stored, ...otherWays(account, step.retain === true) };
-  }
-  if (step.kind === 'alterRole' && step.discardOldPassword === true) return await onePassword(session, step, info);
-  const { plugin } = step;
-  if (plugin?.authString !== undefined) return { plugin: plugin.name, stored: Buffer.from(plugin.authString) };
-  if (step.kind === 'createRole' && step.password !== undefined) {
-    const name = plugin?.name ?? pluginFor(step.password.reveal(), info);
-    return { plugin: name, stored: await storedString(name, step.password.reveal()) };
-  }
-  return plugin === undefined ? undefined : { plugin: plugin.name };
-}
-
-/** A text that some plugin stores, instead of a password, says by itself which plugin it is for. */
-function pluginFor(password: string, { defaultPlugin }: MysqlInfo): string {
-  const stored = ['caching_sha2_password', 'sha256_password', 'mysql_native_password'].find((plugin) =>
-    isStoredString(plugin, password),
-  );
-  if (stored !== undefined) return stored;
-  return takesPassword(defaultPlugin) ? defaultPlugin : 'caching_sha2_password';
-}
-
-const asAuthentication = ({ plugin, stored }: Way): Authentication => ({
-  plugin,
-  stored: Buffer.from(stored.reveal(), 'hex'),
-});
-
-/**
- * The other ways of an account to log in, which a new password leaves alone; where an account may have several, the old
- * password is one more of them for as long as it is retained.
- */
-function otherWays(account: StoredAccount | undefined, retain: boolean): Pick<Authentication, 'before' | 'after'> {
-  const ways = account?.ways ?? [];
-  const first = ways.findIndex(({ plugin }) => takesPassword(plugin));
-  if (first < 0) return {};
-  const kept = ways.slice(first + 1).filter(({ plugin }) => !takesPassword(plugin));
-  return {
-    before: ways.slice(0, first).map(asAuthentication),
-    after: [...(retain ? ways.slice(first, first + 1) : []), ...kept].map(asAuthentication),
-  };
-}
-
-/** On MariaDB the old password goes when all other ways are said again; MySQL has a word for it. */
-async function onePassword(
-  session: Session,
-  step: Extract<Step, { kind: 'alterRole' }>,
-  info: MysqlInfo,
-): Promise<Authentication | undefined> {
-  if (info.engine === 'mysql') return undefined;
-  const [account] = await readAccounts(session, [step], info);
-  const way = account?.ways.find(({ plugin }) => takesPassword(plugin));
-  return way === undefined ? undefined : { ...asAuthentication(way), ...otherWays(account, false) };
 }
 
 async function commentOf(session: Session, database: string, info: MysqlInfo): Promise<string | null> {

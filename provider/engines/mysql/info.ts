@@ -13,6 +13,8 @@ export interface MysqlInfo extends ServerInfo {
   adminHost: string;
   /** Plugin of a new account that asks for none. */
   defaultPlugin: string;
+  /** Whether the server takes a new password only as it is, because it looks at it (strict_password_validation). */
+  checksPasswords: boolean;
   /** lower_case_table_names: 0 = names of databases and tables keep their case; else they are lower case. */
   lowerCaseNames: number;
 }
@@ -30,7 +32,10 @@ const IDENTITY = sql`SELECT VERSION() AS version, @@version_comment AS comment, 
 const ALL_PRIVILEGES = sql`SHOW PRIVILEGES`;
 /** Asked for by SHOW, which leaves out what a server does not have. */
 const VARIABLES = sql`SHOW GLOBAL VARIABLES WHERE Variable_name IN
-  ('server_uuid', 'server_uid', 'authentication_policy', 'default_authentication_plugin', 'partial_revokes')`;
+  ('server_uuid', 'server_uid', 'authentication_policy', 'default_authentication_plugin', 'partial_revokes',
+   'strict_password_validation')`;
+const PASSWORD_CHECKS = sql`SELECT PLUGIN_NAME AS name FROM information_schema.PLUGINS
+  WHERE PLUGIN_TYPE = 'PASSWORD VALIDATION' AND PLUGIN_STATUS = 'ACTIVE'`;
 const PRIVILEGES = sql`SELECT GRANTEE AS grantee, PRIVILEGE_TYPE AS privilege FROM information_schema.USER_PRIVILEGES`;
 
 export async function readInfo(session: Session, expected: Flavour): Promise<MysqlInfo> {
@@ -66,6 +71,8 @@ export async function readInfo(session: Session, expected: Flavour): Promise<Mys
           .map((item) => String(item['Privilege']))
           .filter((name) => /^[A-Z][A-Z0-9_]+$/.test(name))
           .toSorted();
+  const isStrict = variables.get('strict_password_validation') === 'ON';
+  const checksPasswords = isStrict && (await session.query(PASSWORD_CHECKS)).length > 0;
   const systemIdentifier = variables.get('server_uuid') ?? variables.get('server_uid');
   return {
     engine,
@@ -82,12 +89,14 @@ export async function readInfo(session: Session, expected: Flavour): Promise<Mys
     defaultPlugin: defaultPluginOf(engine, variables),
     accounts: {
       passwordPlugins: PASSWORD_PLUGINS[engine],
-      dualPasswords: true,
+      // A server that looks at new passwords takes no old one as what it has stored.
+      dualPasswords: !checksPasswords,
       defaultRoles: engine === 'mysql' ? 'many' : 'one',
     },
     foldsDatabaseNames: Number(row['lower_case_names']) !== 0,
     dynamicPrivileges,
     databaseWildcards: variables.get('partial_revokes') !== 'ON',
+    checksPasswords,
     lowerCaseNames: Number(row['lower_case_names']),
     ...(systemIdentifier === undefined ? {} : { systemIdentifier }),
   };

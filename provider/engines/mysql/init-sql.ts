@@ -3,10 +3,9 @@
  * defines (views, routines, triggers, events) goes on running with the rights of that login: then it stays, locked, for as
  * long as the database does; otherwise it goes at once.
  */
-import { randomBytes } from 'node:crypto';
 import type { Step } from '../../resources/model/steps.ts';
 import { Secret } from '../../common/secret.ts';
-import { grant, initLogin, kill, LOAD } from './jobs/logins.ts';
+import { grant, initLogin, kill, LOAD, runPassword } from './jobs/logins.ts';
 import type { JobSessions, MysqlJobs } from './jobs/operations.ts';
 import type { Session } from './session.ts';
 import { ident, sql, tenantStatement } from './sql.ts';
@@ -31,7 +30,7 @@ export async function runTenantScript(
   { database, sql: text }: Extract<Step, { kind: 'initSQL' }>,
 ): Promise<void> {
   const info = await sessions.info();
-  const login = { username: initLogin(database), password: randomBytes(24).toString('base64url') };
+  const login = { username: initLogin(database), password: runPassword() };
   await jobs.makeLogin({ name: login.username, password: new Secret(login.password) });
   let failure: { error: unknown } | undefined;
   try {

@@ -64,6 +64,22 @@ async function revokeOne(session: Session, row: Row, info: MysqlInfo): Promise<v
     }
 }
 
+/** Who may act as an account may act as the next one of its name too. */
+export async function revokeProxies(
+  session: Session,
+  of: { name: string; host?: string },
+  info: MysqlInfo,
+): Promise<void> {
+  const [proxied, host] = [account(of.name, of.host), of.host ?? '%'];
+  const rows = await session.query(
+    sql`SELECT User AS user, Host AS host FROM mysql.proxies_priv WHERE Proxied_user = ${literal(of.name)} AND Proxied_host = ${literal(host)}`,
+  );
+  for (const row of rows) {
+    const from = granteeSql({ name: String(row['user']), host: String(row['host']) }, info);
+    await session.execute(sql`REVOKE PROXY ON ${proxied} FROM ${from}`);
+  }
+}
+
 /**
  * Servers as they are installed may let everybody into databases called `test` and the like. Throws NotIsolated for a
  * name that such a right covers.

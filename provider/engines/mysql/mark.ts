@@ -10,7 +10,12 @@ import type { Mark } from '../../resources/model/objects.ts';
 const FORM = /(?:^|\n)managed by xdatabase: (\S+) \(([^()\s]+)\)$/;
 
 /** What is merged into the attributes of an account: those of others stay. */
-export const attributeOf = ({ uid, resource }: Mark): string => JSON.stringify({ xdatabase: { uid, resource } });
+export const attributeOf = ({ uid, resource }: Mark, isRole = false): string =>
+  JSON.stringify({ xdatabase: { uid, resource, ...(isRole ? { role: true } : {}) } });
+
+/** Whether an account that nobody can log in as was made as a role. */
+export const isMadeAsRole = (attributes: unknown): boolean =>
+  (attributes as { xdatabase?: { role?: unknown } | null } | null)?.xdatabase?.role === true;
 
 /** The role of MySQL whose attributes are the marks of databases. Nobody can log in as it, and nobody has it. */
 export const MARKS = { name: 'xdatabase.marks', host: 'localhost' } as const;

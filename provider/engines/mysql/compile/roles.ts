@@ -27,6 +27,8 @@ export interface Authentication {
   plugin: string;
   /** The string that the plugin stores; undefined = it needs none. */
   stored?: Buffer;
+  /** In its place, where the server takes no password that it cannot look at. */
+  password?: Secret;
   /** Further ways to log in, which the account keeps. */
   before?: readonly Authentication[];
   after?: readonly Authentication[];
@@ -43,7 +45,12 @@ export function createRole(step: Of<'createRole'>, authentication: Authenticatio
     const role = nameOf(step, true, info);
     if (step.mark === undefined) return [sql`CREATE ROLE ${role}`];
     // What CREATE ROLE makes, which takes no attribute: so there is never a role that lacks its mark.
-    return [sql`CREATE USER ${role} ACCOUNT LOCK PASSWORD EXPIRE ATTRIBUTE ${literal(attributeOf(step.mark))}`];
+    const parts = [
+      sql`CREATE USER ${role}`,
+      ...(authentication === undefined ? [] : [identified(authentication, info)]),
+      sql`ACCOUNT LOCK PASSWORD EXPIRE ATTRIBUTE ${literal(attributeOf(step.mark, true))}`,
+    ];
+    return [join(parts, ' ')];
   }
   const parts = [
     sql`CREATE USER ${account(step.name, step.host)}`,
@@ -137,10 +144,11 @@ function identified(authentication: Authentication, { engine }: MysqlInfo): Sql 
   return stored === undefined ? sql`IDENTIFIED WITH ${name}` : sql`IDENTIFIED WITH ${name} AS ${secretBytes(stored)}`;
 }
 
-const mariadbWay = ({ plugin, stored }: Authentication): Sql =>
-  stored === undefined || stored.length === 0
-    ? literal(plugin)
-    : sql`${literal(plugin)} USING ${secretLiteral(new Secret(stored.toString('utf8')))}`;
+function mariadbWay({ plugin, stored, password }: Authentication): Sql {
+  if (password !== undefined) return sql`${literal(plugin)} USING PASSWORD(${secretLiteral(password)})`;
+  if (stored === undefined || stored.length === 0) return literal(plugin);
+  return sql`${literal(plugin)} USING ${secretLiteral(new Secret(stored.toString('utf8')))}`;
+}
 
 const LIMITS = {
   maxQueriesPerHour: sql`MAX_QUERIES_PER_HOUR`,

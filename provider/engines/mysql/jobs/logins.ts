@@ -1,5 +1,5 @@
 /** What logins of runs may do, and who else is there. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { patternOf } from '../database-pattern.ts';
 import { codeOf } from '../errors.ts';
 import type { MysqlInfo } from '../info.ts';
@@ -40,6 +40,9 @@ export const revoke = (database: string, login: string, info: MysqlInfo): Sql =>
 /** Names of logins of runs, which nobody else may have. */
 const RUN_PREFIX = 'xdatabase_run_';
 export const isRunLogin = (name: string): boolean => name.startsWith(RUN_PREFIX);
+
+/** One that every policy of a server is content with. */
+export const runPassword = (): string => `Aa1-${randomBytes(24).toString('base64url')}`;
 
 /** The login that runs the initSQL of a database: the same one each time, as it may be the definer of what is there. */
 export const initLogin = (database: string): string =>

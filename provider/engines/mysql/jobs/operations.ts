@@ -4,7 +4,6 @@
  * all of that itself, never the administrator; where it is the definer of something it stays, locked, with rights on
  * that database alone.
  */
-import { randomBytes } from 'node:crypto';
 import { ResourceError } from '../../../common/errors.ts';
 import { Secret } from '../../../common/secret.ts';
 import type { Step } from '../../../resources/model/steps.ts';
@@ -16,7 +15,7 @@ import type { MysqlInfo } from '../info.ts';
 import { readDatabaseContents } from '../reads/contents.ts';
 import { type ConnectionSession, type Session, UNLIMITED_MS } from '../session.ts';
 import { account, ident, join, literal, qualified, sql, word } from '../sql.ts';
-import { DUMP, exists, grant, isDefiner, isRunLogin, kill, LOAD, revoke, sessionsIn } from './logins.ts';
+import { DUMP, exists, grant, isDefiner, isRunLogin, kill, LOAD, revoke, runPassword, sessionsIn } from './logins.ts';
 import { dropPrograms, dropTriggers, isBegun, isMoved, keep, markMoved, remake, tablesOf } from './programs.ts';
 
 export interface JobSessions {
@@ -115,7 +114,7 @@ export class MysqlJobs implements JobOperations {
       signal,
     );
     if (inTheWay > 0) return inTheWay;
-    const password = randomBytes(24).toString('base64url');
+    const password = runPassword();
     await this.#sessions.run([{ kind: 'setPassword', name: login, host: '%', password: new Secret(password) }], signal);
     await this.#sessions.use(
       'restore',

@@ -3,7 +3,7 @@ import { Secret } from '../../../common/secret.ts';
 import type { Membership } from '../../../resources/model/roles.ts';
 import { accountText } from '../accounts.ts';
 import { takesPassword } from '../authentication.ts';
-import { readAttribute } from '../mark.ts';
+import { isMadeAsRole, readAttribute } from '../mark.ts';
 import type { Row } from '../session.ts';
 import { type Sql, sql } from '../sql.ts';
 import { limitOf, requirement, type StoredAccount } from './stored-account.ts';
@@ -75,7 +75,7 @@ const keyOf = (user: string, host: string): string => JSON.stringify([user, host
 function account(row: AccountRow, groups: Membership[]): StoredAccount {
   const { user, host, plugin } = row;
   // CREATE ROLE makes an account that is locked, expired and without a password.
-  const isRole = row.locked === 'Y' && row.expired === 'Y' && row.stored === '';
+  const isRole = row.locked === 'Y' && row.expired === 'Y' && (row.stored === '' || isMadeAsRole(row.metadata));
   const mark = readAttribute(row.metadata);
   const stored = new Secret(row.stored);
   return {
