@@ -20,6 +20,12 @@ const BY_ITSELF: Partial<Record<ObjectType, string>> = {
   parameter: 'parameters',
   largeObject: 'largeObjects',
 };
+/** What is no list: a Grant has one of it, and nothing besides. */
+const ALONE: Partial<Record<ObjectType, (on: ObjectTarget) => Fields>> = {
+  global: () => ({ system: true }),
+  databasePattern: ({ name }) => ({ databasePattern: name }),
+  proxy: ({ name }) => ({ proxyOf: name }),
+};
 /** Entries that `also` takes. */
 const MOST_PARTS = 64;
 
@@ -47,8 +53,8 @@ function grantsOfOne(rights: readonly FoundRight[]): Fields[] {
   const layers: Fields[][] = [];
   const single: Fields[] = [];
   for (const inPlace of places.values())
-    partsOf(inPlace).forEach((part, index) => {
-      if (BY_ITSELF[inPlace[0]!.on.type] === undefined) (layers[index] ??= []).push(part);
+    (ALONE[inPlace[0]!.on.type] === undefined ? partsOf(inPlace) : inPlace.map(alone)).forEach((part, index) => {
+      if (isInDatabase(inPlace[0]!.on.type)) (layers[index] ??= []).push(part);
       else single.push(part);
     });
   const chunks = layers.flatMap((parts) => {
@@ -63,6 +69,13 @@ function grantsOfOne(rights: readonly FoundRight[]): Fields[] {
     ...single.map((part) => ({ ...common, ...part })),
   ];
 }
+
+const isInDatabase = (type: ObjectType): boolean => BY_ITSELF[type] === undefined && ALONE[type] === undefined;
+
+const alone = ({ on, privileges }: FoundRight): Fields => ({
+  ...ALONE[on.type]?.(on),
+  ...(on.type === 'proxy' ? {} : { privileges }),
+});
 
 /** One part for each list of privileges; columns stand apart for each table and list. */
 function partsOf(rights: readonly FoundRight[]): Fields[] {
@@ -93,4 +106,7 @@ function partOf(rights: readonly FoundRight[]): Fields {
   };
 }
 
-const item = ({ type, name, args }: ObjectTarget): unknown => (type === 'routine' ? { name, args: args ?? [] } : name);
+function item({ type, name, args, routineType }: ObjectTarget): unknown {
+  if (type !== 'routine') return name;
+  return routineType === undefined ? { name, args: args ?? [] } : { name, type: routineType };
+}

@@ -5,6 +5,7 @@ import type { DatabaseObserved } from '../resources/model/databases.ts';
 import type { Discovery } from '../resources/model/discovery.ts';
 import type { RoleObserved } from '../resources/model/roles.ts';
 import type { Reader } from '../resources/planner.ts';
+import type { ServerInfo } from '../resources/model/server.ts';
 import { ATTRIBUTE_DEFAULTS } from '../resources/role-record.ts';
 import { ANNOTATION } from '../runtime/managed/annotations.ts';
 import { importedGrants } from './import-grants.ts';
@@ -34,15 +35,15 @@ export async function importServer(engine: Engine, reader: Reader, options: Impo
     if (mark !== undefined) notes.push(`${what} is managed by ${mark.resource} already: left out`);
     return mark !== undefined;
   };
-  const roles = await Promise.all(found.roles.map(async (name) => await reader.read('role', { name })));
+  const roles = await Promise.all(found.roles.map(async (role) => await reader.read('role', role)));
   for (const role of roles)
     if (role !== undefined && !isOthers(`role ${JSON.stringify(role.name)}`, role.mark))
-      manifests.push(names.resource('Role', role.name, roleFields(role)));
+      manifests.push(names.resource('Role', role.name, roleFields(role, reader.server)));
   for (const { name, schemas, extensions } of found.databases) {
     const database = await reader.read('database', { name });
     if (database === undefined) continue;
     if (!isOthers(`database ${JSON.stringify(name)}`, database.mark))
-      manifests.push(names.resource('Database', name, databaseFields(database)));
+      manifests.push(names.resource('Database', name, databaseFields(database, reader.server)));
     for (const of of schemas) {
       const schema = await reader.read('schema', { database: name, name: of });
       if (schema !== undefined && !isOthers(`schema ${JSON.stringify(of)} of ${JSON.stringify(name)}`, schema.mark))
@@ -88,7 +89,8 @@ function rightsOf(found: Discovery, names: Names): Managed[] {
   return [...grants, ...defaults];
 }
 
-function roleFields({ attributes, connectionLimit, validUntil, settings, memberOf }: RoleObserved): Fields {
+function roleFields(observed: RoleObserved, { accounts }: ServerInfo): Fields {
+  const { attributes, connectionLimit, validUntil, settings, memberOf } = observed;
   const differing = Object.entries(attributes).filter(
     ([name, value]) => name === 'login' || value !== ATTRIBUTE_DEFAULTS[name as keyof typeof ATTRIBUTE_DEFAULTS],
   );
@@ -104,13 +106,37 @@ function roleFields({ attributes, connectionLimit, validUntil, settings, memberO
           memberOf: [...groups].map(([role, held]) => ({
             role,
             ...(held.some(({ admin }) => admin === true) ? { admin: true } : {}),
+            // Where it is a list of its own, a group that is on it is what one says nothing about.
+            ...(accounts !== undefined && held.every(({ inherit }) => inherit !== true) ? { inherit: false } : {}),
           })),
         }),
+    ...accountFields(observed),
     adopt: true,
   };
 }
 
-function databaseFields(observed: DatabaseObserved): Fields {
+/** How a login is on servers where it is an account; its password and plugin stay as they are. */
+function accountFields({ name, host, account }: RoleObserved): Fields {
+  const { require = { type: 'NONE' }, limits = {}, locked, passwordLifetimeDays } = account ?? {};
+  const limited = Object.entries(limits).filter(([, value]) => value > 0);
+  return {
+    // With an @ in the name, one could not tell where the host begins.
+    ...(host === undefined || (host === '%' && !name.includes('@')) ? {} : { host }),
+    ...(require.type === 'NONE' ? {} : { require }),
+    ...(limited.length === 0 ? {} : { resourceOptions: Object.fromEntries(limited) }),
+    ...(locked === true ? { accountLocked: true } : {}),
+    ...(passwordLifetimeDays === null ? {} : { passwordLifetimeDays }),
+  };
+}
+
+function databaseFields(observed: DatabaseObserved, { accounts }: ServerInfo): Fields {
+  if (accounts !== undefined)
+    return {
+      characterSet: observed.encoding,
+      collation: observed.collation,
+      ...(observed.comment ? { comment: observed.comment } : {}),
+      adopt: true,
+    };
   const { owner, encoding, collation, characterClassification, localeProvider, locale, icuRules } = observed;
   const { tablespace, allowConnections, connectionLimit, isTemplate, settings = [] } = observed;
   return {

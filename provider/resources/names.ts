@@ -30,13 +30,19 @@ const refuse = (what: string, name: string): never => {
   );
 };
 
+export const isReservedRole = (engine: EngineName, name: string, admin: string): boolean =>
+  name === admin || ROLES[engine].test(name) || RUNS.test(name);
+
+export const isReservedDatabase = (engine: EngineName, name: string): boolean =>
+  DATABASES[engine].test(name) || RUNS.test(name);
+
 /** The administrator manages itself no more than it manages the server's own roles. */
 export function refuseReservedRole(engine: EngineName, name: string, admin: string): void {
-  if (name === admin || ROLES[engine].test(name) || RUNS.test(name)) refuse('role', name);
+  if (isReservedRole(engine, name, admin)) refuse('role', name);
 }
 
 export function refuseReservedDatabase(engine: EngineName, name: string): void {
-  if (DATABASES[engine].test(name) || RUNS.test(name)) refuse('database', name);
+  if (isReservedDatabase(engine, name)) refuse('database', name);
 }
 
 export function refuseReservedSchema(name: string): void {

@@ -156,8 +156,9 @@ async function change(spec: RoleParameters, observed: RoleObserved, context: Pla
   };
 }
 
-/** An account has its mark where people do not write: without one, it was made by an older version. */
-const isMarkedByNature = ({ reader }: PlanContext): boolean => reader.server.accounts !== undefined;
+/** An account has its mark where people do not write: one of ours without it was made by an older version. */
+const isMarkedByNature = (context: PlanContext): boolean =>
+  context.reader.server.accounts !== undefined && !wasAdopted(context);
 
 const isProven = (observed: RoleObserved, { tenant, reader }: PlanContext): boolean =>
   tenant === undefined ||

@@ -18,6 +18,12 @@ export function patternOf(database: string, info: Wildcards): string {
   return pattern;
 }
 
+/** The one database that a stored pattern is about; undefined when it has wildcards. */
+export function plainName(pattern: string): string | undefined {
+  const isPlain = /^(?:[^\\_%]|\\[\\_%])*$/.test(pattern);
+  return isPlain ? pattern.replaceAll(/\\([\\_%])/g, '$1') : undefined;
+}
+
 /** The same without the check, to look for what cannot be there. */
 export const escapedName = (database: string, { databaseWildcards }: Wildcards): string =>
   databaseWildcards === false ? database : database.replaceAll(/[\\_%]/g, String.raw`\$&`);

@@ -1,5 +1,6 @@
 /** MySQL and MariaDB as an `Engine`. */
 import type { Secret } from '../../common/secret.ts';
+import type { Discovery } from '../../resources/model/discovery.ts';
 import type { ReadKind, Reads } from '../../resources/model/reads.ts';
 import type { ServerInfo } from '../../resources/model/server.ts';
 import type { Step } from '../../resources/model/steps.ts';
@@ -16,6 +17,7 @@ import { type MysqlInfo, readInfo } from './info.ts';
 import { runTenantScript } from './init-sql.ts';
 import { type JobSessions, MysqlJobs } from './jobs/operations.ts';
 import { PasswordChecker } from './passwords.ts';
+import { discover } from './reads/discovery.ts';
 import { dispatchRead } from './reads/dispatch.ts';
 import { readAccounts } from './reads/roles.ts';
 import { ConnectionSession } from './session.ts';
@@ -116,6 +118,11 @@ export class MysqlEngine implements Engine {
       return await this.#sessions.pool.use(ANYWHERE, async (session) => await runStep(session, step, info), signal);
     await runTenantScript(this.jobs, this.#runs, step);
     return undefined;
+  }
+
+  async discover(signal?: AbortSignal): Promise<Discovery> {
+    const info = await this.info();
+    return await this.#sessions.read(ANYWHERE, async (session) => await discover(session, info), 'read', signal);
   }
 
   async checkPassword(

@@ -19,7 +19,7 @@ export interface MysqlInfo extends ServerInfo {
   lowerCaseNames: number;
 }
 
-/** The oldest versions that the tests cover. */
+/** MySQL: the first with attributes of accounts, which hold the marks. MariaDB: the oldest that the tests cover. */
 const MINIMUM: Record<Flavour, { versionNumber: number; label: string }> = {
   mysql: { versionNumber: 80_021, label: 'MySQL 8.0.21' },
   mariadb: { versionNumber: 101_100, label: 'MariaDB 10.11' },

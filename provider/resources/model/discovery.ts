@@ -19,7 +19,7 @@ export interface FoundDefault extends Pick<DefaultPrivilegesQuery, 'creator' | '
 
 /** What there is on a server, by name; the rest is read by the kinds of reads. */
 export interface Discovery {
-  roles: string[];
+  roles: { name: string; host?: string }[];
   databases: {
     name: string;
     schemas: string[];

@@ -129,6 +129,22 @@ export class GrantsSnapshot {
     return this.#held.get(JSON.stringify([keyOf(name, host), ...path])) ?? [];
   }
 
+  /** All that an account holds below the server, by the path that `#take` put it at. */
+  everythingOf({ name, host }: Pick<Found, 'name' | 'host'>): { path: string[]; held: HeldPrivilege[] }[] {
+    const key = keyOf(name, host);
+    return [...this.#held].flatMap(([text, held]) => {
+      const [of = '', ...path] = JSON.parse(text) as string[];
+      return of === key ? [{ path, held }] : [];
+    });
+  }
+
+  databases(): string[] {
+    return [...this.#there].flatMap((text) => {
+      const [kind, database = ''] = JSON.parse(text) as string[];
+      return kind === 'isDatabase' ? [database] : [];
+    });
+  }
+
   isThere(kind: 'isDatabase' | 'isTable' | 'isColumn', ...path: string[]): boolean {
     const [database = '', table = '', column = ''] = path;
     const names = [this.fold(database), this.fold(table), column.toLowerCase()].slice(0, path.length);

@@ -30,7 +30,7 @@ export async function discover(info: ServerInfo, ask: Ask): Promise<Discovery> {
     await ask(undefined, async (session) => (await session.query(query, [])).map((row) => row['name'] as string));
   const [roles, databases] = [await names(ROLES), await names(DATABASES)];
   const known = new Set(roles);
-  const found: Discovery = { roles, databases: [], rights: [] };
+  const found: Discovery = { roles: roles.map((name) => ({ name })), databases: [], rights: [] };
   for (const name of databases)
     found.databases.push({ name, ...(await ask(name, async (session) => await inside(session, name, info, known))) });
   found.rights = await ask(undefined, async (session) => {
