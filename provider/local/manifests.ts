@@ -34,14 +34,31 @@ export function parseManifests(text: string, file: string): KubeObject[] {
   const objects: KubeObject[] = [];
   for (const document of parseAllDocuments(text)) {
     const problem = document.errors[0];
-    if (problem !== undefined) throw new ManifestError(`${file}: ${problem.message}`);
+    if (problem !== undefined) throw new ManifestError(`${file}: ${problem.message}${hintOf(text)}`);
     const value = document.toJS() as unknown;
     if (value === null || value === undefined) continue;
-    if (!isObject(value))
-      throw new ManifestError(`${file}: every document must be an object with apiVersion, kind and metadata.name`);
-    objects.push(value);
+    for (const item of itemsOf(value)) {
+      if (!isObject(item))
+        throw new ManifestError(
+          `${file}: every document must be an object with apiVersion, kind and metadata.name${hintOf(text)}`,
+        );
+      objects.push(item);
+    }
   }
   return objects;
+}
+
+const hintOf = (text: string): string =>
+  /\{\{.*\}\}/.test(text) ? ' (there is {{ … }} in it: render the template first, e.g. with helm template)' : '';
+
+/** What `kubectl get -o yaml` prints of several objects is one List; a list of one kind leaves out of each what it is. */
+function itemsOf(value: unknown): unknown[] {
+  const { kind, apiVersion, items } = value as { kind?: unknown; apiVersion?: unknown; items?: unknown };
+  if (typeof kind !== 'string' || !kind.endsWith('List') || !Array.isArray(items)) return [value];
+  const known = kind === 'List' ? {} : { apiVersion, kind: kind.slice(0, -'List'.length) };
+  return items.flatMap((item: unknown) =>
+    typeof item === 'object' && item !== null ? itemsOf({ ...known, ...item }) : [item],
+  );
 }
 
 function isObject(value: unknown): value is KubeObject {

@@ -1,5 +1,7 @@
 /** What a converter gives, and what it needs to know of the files as a whole. */
 import { GROUPS, type GroupName, type KubeObject, type ProviderConfigReference, VERSION } from '../../api/kind.ts';
+import { plainMetadata, userMetadata } from './metadata.ts';
+import { isRead, tracked, unread } from './reading.ts';
 
 export interface Note {
   /** The object of the files, e.g. "User team-a/app". */
@@ -30,7 +32,12 @@ export const specOf = (object: KubeObject): Fields => fieldsOf(object['spec']);
 export const given = <T extends object>(values: T): T =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
 
+/** A copy without anything that tracks what is read of it. */
+const plain = <T extends object>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
+
 interface Made {
+  /** What it was made of: its labels and annotations are kept. */
+  from: KubeObject;
   group: GroupName;
   kind: string;
   name: string;
@@ -38,20 +45,23 @@ interface Made {
   externalName?: string | undefined;
   forProvider: Fields;
   server: ProviderConfigReference;
-  /** Whether deletion of the object leaves what it stands for. */
-  isKept?: boolean;
+  /** All when not given. */
+  policies?: readonly string[] | undefined;
   secretName?: string | undefined;
 }
+
+/** Everything but Delete: deletion of the object leaves what it stands for. */
+export const KEPT = ['Observe', 'Create', 'Update', 'LateInitialize'];
 
 export class Conversion {
   readonly options: ConvertOptions;
   readonly objects: KubeObject[] = [];
   readonly notes: Note[] = [];
-  readonly #input: readonly KubeObject[];
+  readonly input: readonly KubeObject[];
   readonly #names = new Set<string>();
 
   constructor(input: readonly KubeObject[], options: ConvertOptions) {
-    this.#input = input;
+    this.input = input.map((object) => tracked(object));
     this.options = options;
   }
 
@@ -61,15 +71,38 @@ export class Conversion {
 
   /** Objects of that kind in the files. */
   all(kind: string, apiVersion: string): KubeObject[] {
-    return this.#input.filter((one) => one.kind === kind && one.apiVersion === apiVersion);
+    return this.input.filter((one) => one.kind === kind && one.apiVersion === apiVersion);
   }
 
   note(object: KubeObject, message: string, isLost = false): void {
-    this.notes.push({ object: `${object.kind} ${this.namespaceOf(object)}/${object.metadata.name}`, message, isLost });
+    this.notes.push({ object: this.#nameOf(object), message, isLost });
   }
 
   lost(object: KubeObject, message: string): void {
     this.note(object, message, true);
+  }
+
+  /** Says what of an old object is in none of the new ones, unless it was said that all of it is not. */
+  noteUnread(object: KubeObject, isPart: boolean): void {
+    const name = this.#nameOf(object);
+    if (this.notes.some((one) => one.isLost && one.object === name)) return;
+    if (isPart && !isRead(specOf(object))) {
+      this.lost(object, 'nothing in the files uses it: it becomes a field of what does, so give them together');
+      return;
+    }
+    const { apiVersion, kind, metadata, status, spec, ...others } = object;
+    const paths = [...unread(fieldsOf(spec), 'spec'), ...Object.keys(others)];
+    for (const path of paths) this.lost(object, `${path} is not a field that is known here`);
+  }
+
+  /** What meant nothing, or means nothing here: it is not missed. */
+  ignore(object: KubeObject, ...fields: string[]): void {
+    const spec = specOf(object);
+    JSON.stringify(fields.map((field) => spec[field]));
+  }
+
+  #nameOf(object: KubeObject): string {
+    return `${object.kind} ${this.namespaceOf(object)}/${object.metadata.name}`;
   }
 
   /** A name that no other new object of that kind has. */
@@ -85,20 +118,31 @@ export class Conversion {
     }
   }
 
-  add({ group, kind, name, namespace, externalName, forProvider, server, isKept, secretName }: Made): void {
-    this.#names.add(`${kind}/${namespace}/${name}`);
+  add({ from, group, kind, name, namespace, externalName, forProvider, server, policies, secretName }: Made): void {
+    const id = `${kind}/${namespace}/${name}`;
+    if (this.#names.has(id)) {
+      this.lost(from, `there is a ${kind} ${namespace}/${name} in the files already`);
+      return;
+    }
+    this.#names.add(id);
+    const { labels, annotations } = userMetadata(from);
+    const all = {
+      ...annotations,
+      ...(externalName === undefined ? {} : { 'crossplane.io/external-name': externalName }),
+    };
     this.objects.push({
       apiVersion: `${GROUPS[group]}/${VERSION}`,
       kind,
       metadata: {
         name,
         namespace,
-        ...(externalName === undefined ? {} : { annotations: { 'crossplane.io/external-name': externalName } }),
+        ...(Object.keys(labels).length === 0 ? {} : { labels }),
+        ...(Object.keys(all).length === 0 ? {} : { annotations: all }),
       },
       spec: {
-        forProvider: given(forProvider),
+        forProvider: plain(given(forProvider)),
         providerConfigRef: server,
-        ...(isKept === true ? { managementPolicies: ['Observe', 'Create', 'Update', 'LateInitialize'] } : {}),
+        ...(policies === undefined ? {} : { managementPolicies: plain(policies) }),
         ...(secretName === undefined ? {} : { writeConnectionSecretToRef: { name: secretName } }),
       },
     });
@@ -109,7 +153,7 @@ export class Conversion {
       apiVersion: `${GROUPS.config}/${VERSION}`,
       kind,
       metadata: { name, ...(kind === 'ProviderConfig' ? { namespace } : {}) },
-      spec: given(spec),
+      spec: plain(given(spec)),
     });
   }
 
@@ -123,8 +167,8 @@ export class Conversion {
         metadata.name === object.metadata.name &&
         (metadata.namespace ?? this.options.namespace) === (namespace ?? this.options.namespace),
     );
-    if (known === undefined) this.objects.push(structuredClone(object));
+    if (known === undefined) this.objects.push(plainMetadata(plain(object)));
     else if (object.kind === 'Secret' && object['stringData'] !== undefined)
-      known['stringData'] = { ...fieldsOf(known['stringData']), ...fieldsOf(object['stringData']) };
+      known['stringData'] = { ...fieldsOf(known['stringData']), ...plain(fieldsOf(object['stringData'])) };
   }
 }

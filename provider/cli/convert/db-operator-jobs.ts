@@ -1,6 +1,6 @@
 /** Backup, restore and copy kinds of obeleh/db-operator. */
 import type { KubeObject } from '../../api/kind.ts';
-import { type Conversion, given, specOf, textOf } from './conversion.ts';
+import { type Conversion, given, KEPT, specOf, textOf } from './conversion.ts';
 import { DB_OPERATOR, type OldServer, serverOf, storageOf } from './db-operator-servers.ts';
 
 interface OldDatabase {
@@ -50,12 +50,13 @@ export function convertBackup(conversion: Conversion, object: KubeObject): void 
   if (spec['ignore_existing_backups'] !== undefined)
     conversion.note(object, 'ignore_existing_backups is not needed: backups of others in a place are left alone');
   conversion.add({
+    from: object,
     group: 'backup',
     kind: isSchedule ? 'BackupSchedule' : 'Backup',
     name: object.metadata.name,
     namespace: conversion.namespaceOf(object),
     server: database.server.ref,
-    isKept: spec['drop_on_deletion'] === false,
+    ...(spec['drop_on_deletion'] === false ? { policies: KEPT } : {}),
     forProvider: {
       databaseRef: { name: database.object.metadata.name },
       ...scheduleOf(spec),
@@ -82,6 +83,7 @@ export function convertRestore(conversion: Conversion, object: KubeObject): void
       `fixed_file_name ${file}: files of the predecessor have no manifest, make a new Backup first`,
     );
   conversion.add({
+    from: object,
     group: 'backup',
     kind: isSchedule ? 'RestoreSchedule' : 'Restore',
     name: object.metadata.name,
@@ -108,6 +110,7 @@ export function convertCopy(conversion: Conversion, object: KubeObject): void {
     return;
   }
   conversion.add({
+    from: object,
     group: 'backup',
     kind: spec['interval'] === undefined ? 'Copy' : 'CopySchedule',
     name: object.metadata.name,

@@ -1,6 +1,6 @@
 /** Db, Schema and User of obeleh/db-operator. */
 import type { KubeObject } from '../../api/kind.ts';
-import { type Conversion, fieldsOf, given, specOf, textOf } from './conversion.ts';
+import { type Conversion, fieldsOf, given, KEPT, specOf, textOf } from './conversion.ts';
 import {
   listed,
   type OldGrant,
@@ -27,6 +27,8 @@ export function convertDatabase(conversion: Conversion, object: KubeObject): voi
   if (server === undefined) return;
   const namespace = conversion.namespaceOf(object);
   const sql = textOf(spec['after_create_sql']);
+  // PostgreSQL and MySQL have no such thing, and CockroachDB does it unless it is told not to.
+  conversion.ignore(object, 'cascade_on_drop');
   const isRevoke = sql !== undefined && REVOKE_PUBLIC.test(sql);
   const hasInit = sql !== undefined && !isRevoke;
   if (hasInit && server.engine === 'mysql')
@@ -37,6 +39,7 @@ export function convertDatabase(conversion: Conversion, object: KubeObject): voi
       'after_create_sql became initSQL: it runs once, in the new database, as its owner, where it ran as the administrator in another',
     );
   conversion.add({
+    from: object,
     group: 'sql',
     kind: 'Database',
     name: object.metadata.name,
@@ -51,6 +54,7 @@ export function convertDatabase(conversion: Conversion, object: KubeObject): voi
   });
   if (isRevoke)
     conversion.add({
+      from: object,
       group: 'sql',
       kind: 'Grant',
       name: conversion.free('Grant', namespace, `${object.metadata.name}-public`),
@@ -83,6 +87,7 @@ export function convertSchema(conversion: Conversion, object: KubeObject): void 
   }
   const creator = textOf(spec['creator']);
   conversion.add({
+    from: object,
     group: 'sql',
     kind: 'Schema',
     name: object.metadata.name,
@@ -104,6 +109,8 @@ export function convertUser(conversion: Conversion, object: KubeObject): void {
   const server = required(conversion, object, spec['db_server_name']);
   if (server === undefined) return;
   const serverPrivs = textOf(spec['server_privs']) ?? '';
+  if (['ca_cert_key', 'tls_cert_key', 'tls_key_key'].some((field) => spec[field] !== undefined))
+    conversion.note(object, 'its certificate is not needed: grants of a grantor are made without logging in as it');
   const isMysql = server.engine === 'mysql';
   const own: Record<string, unknown> = {};
   if (!isMysql && serverPrivs !== '')
@@ -113,13 +120,14 @@ export function convertUser(conversion: Conversion, object: KubeObject): void {
   if (isMysql && listed(serverPrivs).some((word) => word.toUpperCase() === 'REQUIRESSL'))
     own['require'] = { type: 'SSL' };
   conversion.add({
+    from: object,
     group: 'sql',
     kind: 'Role',
     name: object.metadata.name,
     namespace: conversion.namespaceOf(object),
     externalName: textOf(spec['user_name']),
     server: server.ref,
-    isKept: spec['drop_on_deletion'] !== true,
+    ...(spec['drop_on_deletion'] === true ? {} : { policies: KEPT }),
     ...passwordOf(conversion, object, { ...own, ...onDelete(conversion, object, isMysql), ...adoption(conversion) }),
   });
   const entries = Array.isArray(spec['db_privs']) ? spec['db_privs'].map(fieldsOf) : [];
@@ -169,6 +177,8 @@ function passwordOf(
 }
 
 function onDelete(conversion: Conversion, object: KubeObject, isMysql: boolean): object {
+  // MySQL never had them.
+  if (isMysql) conversion.ignore(object, 'drop_user_options');
   const options = fieldsOf(specOf(object)['drop_user_options']);
   if (Object.keys(options).length === 0 || isMysql) return {};
   const heir = textOf(options['reassign_owned_to']);
@@ -214,12 +224,13 @@ function addGrant(
     .map((part) => (part === '*' ? 'all' : part));
   const kind = grant.isDefault === true ? 'DefaultPrivileges' : 'Grant';
   conversion.add({
+    from: object,
     group: 'sql',
     kind,
     name: conversion.free(kind, namespace, [object.metadata.name, ...what].join('-')),
     namespace,
     server: server.ref,
-    isKept: specOf(object)['drop_on_deletion'] !== true,
+    ...(specOf(object)['drop_on_deletion'] === true ? {} : { policies: KEPT }),
     forProvider:
       grant.isDefault === true
         ? { ...database, ...of('targetRole'), roleRef: { name: object.metadata.name }, objectType: 'table', privileges }

@@ -4,15 +4,19 @@ import { type Conversion, fieldsOf, given, specOf, textOf } from './conversion.t
 
 type Fields = Record<string, unknown>;
 
-const GROUP = /^(postgresql|mysql|mssql)\.sql\.(m\.)?crossplane\.io\/v1alpha1$/;
+const GROUP = /^(?:(postgresql|mysql|mssql)\.)?sql\.(m\.)?crossplane\.io\/(.*)$/;
 
+/** Of whatever version. */
 export const isProviderSql = ({ apiVersion }: KubeObject): boolean => GROUP.test(apiVersion);
 
 export const engineOf = ({ apiVersion }: KubeObject): string => GROUP.exec(apiVersion)?.[1] ?? '';
+export const versionOf = ({ apiVersion }: KubeObject): string => GROUP.exec(apiVersion)?.[3] ?? '';
 const isNamespaced = ({ apiVersion }: KubeObject): boolean => GROUP.exec(apiVersion)?.[2] !== undefined;
 
 export function serverOf(object: KubeObject): ProviderConfigReference {
-  const { kind, name } = fieldsOf(specOf(object)['providerConfigRef']);
+  const { kind, name, policy } = fieldsOf(specOf(object)['providerConfigRef']);
+  // It said what to do while there is no configuration; we wait.
+  JSON.stringify(policy);
   return {
     // What was of the cluster served everybody.
     kind: isNamespaced(object) && kind === 'ProviderConfig' ? 'ProviderConfig' : 'ClusterProviderConfig',
@@ -33,9 +37,14 @@ export function convertConfig(conversion: Conversion, object: KubeObject, engine
   const isOwn = isNamespaced(object) && object.kind === 'ProviderConfig';
   const { name, namespace } = fieldsOf(credentials['connectionSecretRef']);
   const isMysql = engine === 'mysql';
-  const mode = isMysql
-    ? (TLS[textOf(spec['tls']) ?? 'preferred'] ?? 'verify-full')
-    : (textOf(spec['sslMode']) ?? 'verify-full');
+  const isUnverified = fieldsOf(spec['tlsConfig'])['insecureSkipVerify'] === true;
+  const asked = isUnverified ? 'skip-verify' : (textOf(spec['tls']) ?? 'preferred');
+  const mode = isMysql ? (TLS[asked] ?? 'verify-full') : (textOf(spec['sslMode']) ?? 'verify-full');
+  if (!/ConnectionSecret$/.test(textOf(credentials['source']) ?? ''))
+    conversion.lost(
+      object,
+      `credentials.source ${JSON.stringify(credentials['source'])}: only connection Secrets are known`,
+    );
   if (mode !== 'verify-full') conversion.note(object, `tls.mode ${mode} does not check who answers: set verify-full`);
   conversion.addConfig(
     isOwn ? 'ProviderConfig' : 'ClusterProviderConfig',

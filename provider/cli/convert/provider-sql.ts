@@ -1,7 +1,7 @@
 /** The kinds of crossplane-contrib/provider-sql, cluster-scoped and namespaced. Most fields keep their names. */
 import type { KubeObject } from '../../api/kind.ts';
-import { type Conversion, fieldsOf, given, specOf, textOf } from './conversion.ts';
-import { convertConfig, engineOf, serverOf } from './provider-sql-config.ts';
+import { type Conversion, fieldsOf, given, KEPT, specOf, textOf } from './conversion.ts';
+import { convertConfig, engineOf, serverOf, versionOf } from './provider-sql-config.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -147,6 +147,12 @@ const postgres: Record<string, Convert> = {
   }),
 };
 
+/** It was on by default, and is always on here. */
+function checkBinlog(conversion: Conversion, object: KubeObject, { binlog }: Fields): void {
+  if (binlog === false)
+    conversion.lost(object, 'forProvider.binlog false: what is done to this object goes into the binary log');
+}
+
 const mysql: Record<string, Convert> = {
   Database: (conversion, object, from) => ({
     kind: 'Database',
@@ -202,6 +208,7 @@ const mysql: Record<string, Convert> = {
 function addPublic(conversion: Conversion, object: KubeObject, database: Fields): void {
   const namespace = conversion.namespaceOf(object);
   conversion.add({
+    from: object,
     group: 'sql',
     kind: 'Grant',
     name: conversion.free('Grant', namespace, `${object.metadata.name}-public`),
@@ -211,31 +218,39 @@ function addPublic(conversion: Conversion, object: KubeObject, database: Fields)
   });
 }
 
-/** Every policy but Delete, for what was to stay on the server. */
-const isKept = (object: KubeObject): boolean => {
+/** As they are; an older deletionPolicy says the same in fewer words. */
+function policiesOf(object: KubeObject): readonly string[] | undefined {
   const { deletionPolicy, managementPolicies } = specOf(object);
-  const policies = Array.isArray(managementPolicies) ? managementPolicies : ['*'];
-  return deletionPolicy === 'Orphan' || !(policies.includes('*') || policies.includes('Delete'));
-};
+  const policies = Array.isArray(managementPolicies) ? managementPolicies.map(String) : ['*'];
+  const all = policies.includes('*') ? [...KEPT, 'Delete'] : policies;
+  const left = deletionPolicy === 'Orphan' ? all.filter((policy) => policy !== 'Delete') : all;
+  return left.length === KEPT.length + 1 ? undefined : left;
+}
 
 export function convertProviderSql(conversion: Conversion, object: KubeObject): void {
   const engine = engineOf(object);
+  if (object.kind === 'ProviderConfigUsage') return;
   if (engine === 'mssql') {
     conversion.lost(object, 'Microsoft SQL Server is not supported');
+    return;
+  }
+  if (versionOf(object) !== 'v1alpha1' || engine === '') {
+    conversion.lost(object, `${object.apiVersion} is not known; known: v1alpha1 of postgresql and mysql`);
     return;
   }
   if (/^(Cluster)?ProviderConfig$/.test(object.kind)) {
     convertConfig(conversion, object, engine);
     return;
   }
-  if (object.kind === 'ProviderConfigUsage') return;
   const convert = (engine === 'postgresql' ? postgres : mysql)[object.kind];
   if (convert === undefined) {
     conversion.lost(object, `${object.kind} is not a kind of provider-sql`);
     return;
   }
+  if (engine === 'mysql') checkBinlog(conversion, object, fieldsOf(specOf(object)['forProvider']));
   const { kind, forProvider, externalName } = convert(conversion, object, fieldsOf(specOf(object)['forProvider']));
   conversion.add({
+    from: object,
     group: 'sql',
     kind,
     name: object.metadata.name,
@@ -243,7 +258,7 @@ export function convertProviderSql(conversion: Conversion, object: KubeObject): 
     ...(externalName === undefined ? {} : { externalName }),
     forProvider,
     server: serverOf(object),
-    isKept: isKept(object),
+    policies: policiesOf(object),
     secretName: secretOf(conversion, object),
   });
 }

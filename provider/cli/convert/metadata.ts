@@ -1,0 +1,29 @@
+/** Labels and annotations that go along, and what belongs to the tools and the cluster that an object comes from. */
+import type { KubeObject } from '../../api/kind.ts';
+
+/** Set by Helm, which does not know the new object; by kubectl, of the old one; and by Crossplane, save for the pause. */
+const OF_TOOLS = /^(meta\.helm\.sh\/|helm\.sh\/chart$|kubectl\.kubernetes\.io\/|crossplane\.io\/(?!paused$))/;
+
+const isOfUser = ([key, value]: [string, string]): boolean =>
+  !OF_TOOLS.test(key) && !(key === 'app.kubernetes.io/managed-by' && value === 'Helm');
+
+const ofUser = (values: Record<string, string> | undefined): Record<string, string> =>
+  Object.fromEntries(Object.entries(values ?? {}).filter(isOfUser));
+
+export const userMetadata = ({
+  metadata,
+}: KubeObject): { labels: Record<string, string>; annotations: Record<string, string> } => ({
+  labels: ofUser(metadata.labels),
+  annotations: ofUser(metadata.annotations),
+});
+
+/** An object out of `kubectl get -o yaml` as one that can be applied. */
+export function plainMetadata({ status, ...object }: KubeObject): KubeObject {
+  const { uid, resourceVersion, generation, creationTimestamp, managedFields, selfLink, ...rest } =
+    object.metadata as KubeObject['metadata'] & { managedFields?: unknown; selfLink?: unknown };
+  return { ...object, metadata: rest } as KubeObject;
+}
+
+/** The composite that made it, by the labels that Crossplane gives. */
+export const composedBy = ({ metadata }: KubeObject): string | undefined =>
+  metadata.labels?.['crossplane.io/composite'];
