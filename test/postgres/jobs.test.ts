@@ -70,6 +70,21 @@ describe.each(circumstances)('a run on PostgreSQL %i with a %s as administrator'
     expect(await leftovers()).toEqual([]);
   });
 
+  test('a dump gets into a database that is closed to everybody, and leaves no right on it', async () => {
+    const database = place.name('db');
+    const rights = async (): Promise<unknown> =>
+      await place.server.query('SELECT datacl::text FROM pg_database WHERE datname = $1', [database]);
+    await place.sql('REVOKE CONNECT, TEMPORARY ON DATABASE {db} FROM PUBLIC');
+    const before = await rights();
+    const run = login();
+    await place.engine.jobs.makeReader(run, database);
+    expect(await place.as(run.name, password, 'SELECT count(*)::int AS n FROM s.t', database)).toEqual([{ n: 100 }]);
+    await place.engine.jobs.dropLogin(run.name);
+    expect(await rights()).toEqual(before);
+    expect(await leftovers()).toEqual([]);
+    await place.sql('GRANT CONNECT, TEMPORARY ON DATABASE {db} TO PUBLIC');
+  });
+
   test('a dump reads large objects and rows that a policy hides', async () => {
     await place.sql(
       "SET ROLE {owner}; SELECT lo_from_bytea(4711, 'large'); ALTER TABLE s.t ENABLE ROW LEVEL SECURITY",

@@ -20,7 +20,7 @@ import {
   swapNames,
 } from './beside.ts';
 import { dropExpired, dropLogin, makeLogin, type Place } from './logins.ts';
-import { readerRights } from './reader.ts';
+import { letIn, readerRights } from './reader.ts';
 
 export interface JobSessions {
   adminDatabase: string;
@@ -57,6 +57,7 @@ export class PostgresJobs implements JobOperations {
       'backup',
       async (session) => {
         await makeLogin(session, login, rights, info);
+        await letIn(session, login.name, database, info);
       },
       signal,
     );

@@ -1,6 +1,8 @@
 /** Which rights a dump needs, and the least that give them. */
 import type { ServerInfo } from '../../../resources/model/server.ts';
+import { borrow } from '../membership.ts';
 import type { Session } from '../session.ts';
+import { ident, join, sql } from '../sql.ts';
 import type { LoginRights } from './logins.ts';
 
 const READ_ALL = 'pg_read_all_data';
@@ -33,4 +35,13 @@ export async function readerRights(session: Session, info: ServerInfo): Promise<
       readsLargeObjects: superUser && needs?.['has_large_objects'] === true,
     };
   return { memberOf: [owner], readOnly: true };
+}
+
+/** Lets a login into a database that is not open to everybody, as those of claims are not. Dropping the login undoes it. */
+export async function letIn(session: Session, login: string, database: string, info: ServerInfo): Promise<void> {
+  const [row] = await session.query("SELECT has_database_privilege($1, $2, 'CONNECT') AS may", [login, database]);
+  if (row?.['may'] === true) return;
+  const { take, giveBack } = await borrow(session, [{ kind: 'alterDatabase', name: database }], info);
+  const grant = sql`GRANT CONNECT ON DATABASE ${ident(database)} TO ${ident(login)}`;
+  await session.execute(`BEGIN; ${join([...take, grant, ...giveBack], '; ').text}; COMMIT`);
 }
