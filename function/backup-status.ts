@@ -33,7 +33,8 @@ export function backupStatusOf(request: RunFunctionRequest, { spec }: World): Ba
     lastFailureMessage: text(seen['lastFailureMessage']),
     nextTime: text(seen['nextRunTime']),
   };
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  const known = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return known.length === 0 ? undefined : Object.fromEntries(known);
 }
 
 type Words = Pick<Condition, 'status' | 'reason' | 'message'>;

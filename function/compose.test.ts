@@ -173,7 +173,7 @@ describe('what is refused', () => {
     const response = call(spec);
     expect(fatal(response)).toContain(message);
     expect(response.desired?.resources ?? {}).toEqual({});
-    expect(response.conditions).toEqual([]);
+    expect(response.conditions.map(({ type }) => type)).toEqual(['Accepted']);
   });
 
   test('a composite without claim and namespace', () => {

@@ -4,7 +4,6 @@ import {
   type Resource,
   type RunFunctionRequest,
   type RunFunctionResponse,
-  Severity,
 } from '@crossplane-org/function-sdk-typescript';
 import type { ClaimSpec } from './claim.ts';
 import { connectionDetails, connectionSecret, lacksCredentials, SECRET_KEY } from './connection.ts';
@@ -14,6 +13,7 @@ import { gather, setAt, valueAt, withOwnNames } from './field-paths.ts';
 import { type Input, parseInput } from './input.ts';
 import { type Json, object, observedOf, text } from './observed.ts';
 import { parseClaim, withoutMachinery } from './parse-claim.ts';
+import { refusal } from './refusal.ts';
 import { staged } from './stages.ts';
 import { type Report, report } from './status.ts';
 import { type Place, type World, worldOf } from './world.ts';
@@ -161,14 +161,14 @@ function respond(
 }
 
 /**
- * Never throws. Whatever is in doubt gives one FATAL result that names the field, the earlier steps' desired state as it
- * was, and nothing else.
+ * Never throws. Whatever is in doubt gives a FATAL result that names the field, which the claim is told too, and the
+ * earlier steps' desired state as it was.
  */
 export function compose(request: RunFunctionRequest): RunFunctionResponse {
   try {
     return run(request);
   } catch (error) {
     const message = error instanceof ClaimError ? error.message : `internal error: ${String(error)}`;
-    return { ...answer(request), results: [{ severity: Severity.SEVERITY_FATAL, message }] };
+    return { ...answer(request), ...refusal(request, message) };
   }
 }

@@ -25,6 +25,11 @@ const GROUPS: readonly Group[] = [
   { type: 'GrantsReady', kinds: ['Grant', 'DefaultPrivileges'], what: 'Privileges', isLater: true },
 ];
 
+/** Whether the claim asks for what can be had; while it does not, everything stays as it is. */
+export const ACCEPTED = 'Accepted';
+/** What a claim says of what it stands for. */
+export const CONDITION_TYPES: readonly string[] = [...GROUPS.map(({ type }) => type), 'BackupHealthy'];
+
 interface Standing {
   stage: Stage;
   all: readonly Progress[];
@@ -57,6 +62,13 @@ function wordsOf(group: Group, { stage, all, later }: Standing, expiresAt: strin
 export function conditionsOf(request: RunFunctionRequest, world: World, standing: Standing): Condition[] {
   const target = Target.TARGET_COMPOSITE_AND_CLAIM;
   return [
+    {
+      type: ACCEPTED,
+      target,
+      status: Status.STATUS_CONDITION_TRUE,
+      reason: 'Accepted',
+      message: 'Everything that is asked for can be had',
+    },
     ...GROUPS.map((group) => ({ type: group.type, target, ...wordsOf(group, standing, world.expiresAt) })),
     { type: 'BackupHealthy', target, ...healthOf(request, world, standing) },
   ];

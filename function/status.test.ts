@@ -54,7 +54,7 @@ describe('what is reported', () => {
     const { desired, conditions } = call({}, shown);
     expect(desired?.resources['database']?.ready).toBe(Ready.READY_FALSE);
     expect(desired?.resources['role-owner']?.ready).toBe(Ready.READY_TRUE);
-    expect(conditions[0]?.message).toBe('waiting for Database orders-database (database)');
+    expect(conditions[1]?.message).toBe('waiting for Database orders-database (database)');
   });
 
   test('conditions name what fails and why', () => {
@@ -66,12 +66,13 @@ describe('what is reported', () => {
       observed({}, (key) => (key.startsWith('role-login') ? bad : READY)),
     );
     expect(conditions.map(({ type, status }) => [type, status])).toEqual([
+      ['Accepted', Status.STATUS_CONDITION_TRUE],
       ['DatabaseReady', Status.STATUS_CONDITION_TRUE],
       ['RolesReady', Status.STATUS_CONDITION_FALSE],
       ['GrantsReady', Status.STATUS_CONDITION_TRUE],
       ['BackupHealthy', Status.STATUS_CONDITION_UNKNOWN],
     ]);
-    expect(conditions[1]?.message).toBe(
+    expect(conditions[2]?.message).toBe(
       'Role orders-role-login-migrate (role-login-migrate): no CREATEROLE (and 2 more)',
     );
   });

@@ -17,7 +17,8 @@ const COLUMNS: PrinterColumn[] = [
   { name: 'ENGINE', type: 'string', jsonPath: '.status.engine' },
   { name: 'DATABASE', type: 'string', jsonPath: '.status.databaseName' },
   { name: 'PHASE', type: 'string', jsonPath: '.status.phase' },
-  { name: 'LAST-BACKUP', type: 'string', jsonPath: '.status.backup.lastTime', priority: 1 },
+  // A moment that kubectl shows as an age.
+  { name: 'LAST-BACKUP', type: 'date', jsonPath: '.status.backup.lastTime' },
   { name: 'EXPIRES', type: 'string', jsonPath: '.status.expiresAt', priority: 1 },
 ];
 
