@@ -1,19 +1,18 @@
 /**
  * Images without a container engine: Node with the libraries that it needs in one layer, our bundle in another, nothing else.
- * No shell, no package manager. In the format of `docker save`, which Crossplane's command line and every engine take.
+ * No shell, no package manager.
  */
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFile, realpath } from 'node:fs/promises';
-import { basename } from 'node:path';
-import { promisify } from 'node:util';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { type Architecture, NODE, nodeRuntime } from './runtime.ts';
 import { type Entry, tar } from './tar.ts';
 
-const run = promisify(execFile);
+const LICENSE = resolve(import.meta.dirname, '../../LICENSE');
 
 export interface ImageOptions {
-  /** Name and tag. */
-  tag: string;
+  architecture: Architecture;
   /** The bundle. */
   bundle: string;
   /** Flags of Node. */
@@ -21,31 +20,20 @@ export interface ImageOptions {
   port?: number;
 }
 
-const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
+/** What an image is, in whatever format it is written. */
+export interface Image {
+  architecture: Architecture;
+  /** Its configuration, as JSON. */
+  config: Buffer;
+  /** Tar archives, the lowest first. */
+  layers: readonly Buffer[];
+}
 
-/** As images name architectures. */
-export const ARCHITECTURE = process.arch === 'x64' ? 'amd64' : process.arch;
+export const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
 
-const NODE = 'usr/local/bin/node';
-
-/** The program, its loader and its libraries, at the paths where they are looked for. */
-async function nodeLayer(node: string): Promise<Buffer> {
-  const { stdout } = await run('ldd', [node], { env: { ...process.env, LC_ALL: 'C' } });
-  const libraries = [...stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path = '']) => path);
-  if (libraries.length === 0) throw new Error(`ldd says nothing of ${node}`);
-  const files = await Promise.all(
-    libraries.map(
-      async (path): Promise<Entry> => ({
-        path: path.slice(1),
-        type: 'file',
-        content: await readFile(await realpath(path)),
-        mode: 0o755,
-      }),
-    ),
-  );
+async function nodeLayer(architecture: Architecture): Promise<Buffer> {
   return tar([
-    { path: NODE, type: 'file', content: await readFile(node), mode: 0o755 },
-    ...files,
+    ...(await nodeRuntime(architecture)),
     { path: 'etc/passwd', type: 'file', content: Buffer.from('xdatabase:x:2000:2000::/app:/nonexistent\n') },
     { path: 'etc/group', type: 'file', content: Buffer.from('xdatabase:x:2000:\n') },
     { path: 'etc/nsswitch.conf', type: 'file', content: Buffer.from('hosts: files dns\n') },
@@ -53,39 +41,50 @@ async function nodeLayer(node: string): Promise<Buffer> {
   ]);
 }
 
-const layers = new Map<string, Promise<Buffer>>();
+async function ownLayer(bundle: string): Promise<Buffer> {
+  // Licences of what is in the bundle, as the bundler lists them.
+  const files = [bundle, `${bundle}.LEGAL.txt`].filter((file) => existsSync(file));
+  const entries = [...files, LICENSE].map(
+    async (file): Promise<Entry> => ({ path: `app/${basename(file)}`, type: 'file', content: await readFile(file) }),
+  );
+  return tar(await Promise.all(entries));
+}
 
-/** The image as a tarball. The same inputs give the same bytes. */
-export async function buildImage({ tag, bundle, flags, port }: ImageOptions): Promise<Buffer> {
-  const node = process.execPath;
-  const base = layers.get(node) ?? nodeLayer(node);
-  layers.set(node, base);
-  const file = `app/${basename(bundle)}`;
-  const own = tar([{ path: file, type: 'file', content: await readFile(bundle) }]);
-  const both = [await base, own];
+const bases = new Map<Architecture, Promise<Buffer>>();
+
+/** The same inputs give the same bytes, on whatever machine. */
+export async function buildImage({ architecture, bundle, flags, port }: ImageOptions): Promise<Image> {
+  const base = bases.get(architecture) ?? nodeLayer(architecture);
+  bases.set(architecture, base);
+  const layers = [await base, await ownLayer(bundle)];
   const config = Buffer.from(
     JSON.stringify({
-      architecture: ARCHITECTURE,
+      architecture,
       os: 'linux',
       created: '1970-01-01T00:00:00Z',
       config: {
         User: '2000:2000',
         WorkingDir: '/app',
         Env: ['PATH=/usr/local/bin', 'NODE_ENV=production'],
-        Entrypoint: [`/${NODE}`, ...flags, `/${file}`],
+        Entrypoint: [`/${NODE}`, ...flags, `/app/${basename(bundle)}`],
         ...(port === undefined ? {} : { ExposedPorts: { [`${port}/tcp`]: {} } }),
         Labels: { 'org.opencontainers.image.licenses': 'Apache-2.0' },
       },
-      rootfs: { type: 'layers', diff_ids: both.map((layer) => `sha256:${sha256(layer)}`) },
-      history: both.map(() => ({ created: '1970-01-01T00:00:00Z', created_by: 'npm run package' })),
+      rootfs: { type: 'layers', diff_ids: layers.map((layer) => `sha256:${sha256(layer)}`) },
+      history: layers.map(() => ({ created: '1970-01-01T00:00:00Z', created_by: 'npm run package' })),
     }),
   );
-  const names = both.map((layer) => `${sha256(layer)}/layer.tar`);
+  return { architecture, config, layers };
+}
+
+/** In the format of `docker save`, which Crossplane's command line and every engine take. */
+export function dockerArchive({ config, layers }: Image, tag: string): Buffer {
+  const names = layers.map((layer) => `${sha256(layer)}/layer.tar`);
   const configName = `${sha256(config)}.json`;
   const manifest = Buffer.from(JSON.stringify([{ Config: configName, RepoTags: [tag], Layers: names }]));
   return tar([
     { path: 'manifest.json', type: 'file', content: manifest },
     { path: configName, type: 'file', content: config },
-    ...both.map((content, index): Entry => ({ path: names[index] ?? '', type: 'file', content })),
+    ...layers.map((content, index): Entry => ({ path: names[index] ?? '', type: 'file', content })),
   ]);
 }

@@ -1,66 +1,131 @@
 /** The images of `npm run package`, started from nothing but what is in them. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { bundle } from '../../package/build.ts';
-import { buildImage } from '../../package/image/image.ts';
-import { buildPackages } from '../../package/package.ts';
+import { sha256 } from '../../package/image/image.ts';
+import { ARCHITECTURES, OWN_ARCHITECTURE } from '../../package/image/runtime.ts';
+import { type Built, buildPackages } from '../../package/package.ts';
 import { expand } from '../../provider/local/function-client.ts';
+import { type UnpackedImage, unpackImage } from '../rig/image.ts';
 import { freePort } from '../rig/process.ts';
 import { manifest } from './crossplane-render.ts';
 
 const run = promisify(execFile);
 let folder: string;
-
-interface Config {
-  config: { User: string; Entrypoint: string[] };
-  rootfs: { diff_ids: string[] };
-}
+let built: Built[];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'xdatabase-images-'));
-  await buildPackages(folder, 'v0.0.0');
+  built = await buildPackages(join(folder, 'first'), 'v0.0.0');
 });
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The root file system of an image, as an engine would make it, and how it is started. */
-async function unpacked(name: string): Promise<{ root: string; config: Config['config'] }> {
-  const [archive = ''] = (await readdir(folder)).filter((file) => file.startsWith(`${name}-`) && file.endsWith('.tar'));
-  const image = join(folder, `${name}-image`);
-  const root = join(folder, `${name}-root`);
-  await Promise.all([image, root].map(async (path) => await mkdir(path, { recursive: true })));
-  await run('tar', ['-xf', join(folder, archive), '-C', image]);
-  const [one] = JSON.parse(await readFile(join(image, 'manifest.json'), 'utf8')) as { Config: string; Layers: string[] }[];
-  for (const layer of one?.Layers ?? []) await run('tar', ['-xf', join(image, layer), '-C', root]);
+const nameOf = ({ path }: Built): string => path.slice(path.lastIndexOf('/') + 1);
+
+async function unpacked(name: string): Promise<UnpackedImage> {
+  const image = await unpackImage(join(folder, 'first', `${name}-${OWN_ARCHITECTURE}.tar`), join(folder, name));
   // With this nothing is left that the user of the image may write to.
-  await chmod(join(root, 'tmp'), 0o755);
-  return { root, config: (JSON.parse(await readFile(join(image, one?.Config ?? ''), 'utf8')) as Config).config };
+  await chmod(join(image.root, 'tmp'), 0o755);
+  return image;
 }
 
-test('the packages of all three, and an image for each process, are built', async () => {
-  const files = (await readdir(folder)).filter((file) => /\.(tar|xpkg)$/.test(file)).map((file) => file.replace(/-(amd64|arm64)/, ''));
-  expect(files.toSorted()).toEqual([
-    'configuration-xdatabase.xpkg',
-    'function-xdatabase.xpkg',
-    'function.tar',
-    'provider-xdatabase.xpkg',
-    'provider.tar',
-    'runner.tar',
-  ]);
+test('the packages of all three, and an image for each process, are built for every architecture', () => {
+  expect(built.map(nameOf).toSorted()).toEqual(
+    [
+      'configuration-xdatabase.xpkg',
+      'runner.oci.tar',
+      ...ARCHITECTURES.flatMap((architecture) => [
+        `function-${architecture}.tar`,
+        `provider-${architecture}.tar`,
+        `runner-${architecture}.tar`,
+        `function-xdatabase-${architecture}.xpkg`,
+        `provider-xdatabase-${architecture}.xpkg`,
+      ]),
+    ].toSorted(),
+  );
 });
 
-test('the same sources give the same image, byte for byte', async () => {
-  const again = join(folder, 'again');
-  const file = await bundle('function', 'function/main.ts', again);
-  const image = await buildImage({ tag: 'ghcr.io/xdatabase/function-xdatabase:v0.0.0', bundle: file, flags: [], port: 9443 });
-  const [archive = ''] = (await readdir(folder)).filter((name) => /^function-\w+\.tar$/.test(name));
-  expect(image.equals(await readFile(join(folder, archive)))).toBe(true);
+test('the same sources give the same packages and images, byte for byte', async () => {
+  const again = await buildPackages(join(folder, 'again'), 'v0.0.0', [OWN_ARCHITECTURE]);
+  const first = new Map(built.map((one) => [nameOf(one), one.sha256]));
+  // The archive of all architectures is another one when it is made for one.
+  const same = again.filter((one) => nameOf(one) !== 'runner.oci.tar');
+  expect(same.map((one) => [nameOf(one), one.sha256])).toEqual(same.map((one) => [nameOf(one), first.get(nameOf(one))]));
+  expect(same.length).toBeGreaterThan(5);
+});
+
+/** e_machine of an ELF file. */
+const MACHINE: Record<string, number> = { amd64: 0x3e, arm64: 0xb7 };
+
+describe('the archive for every architecture', () => {
+  interface Descriptor {
+    mediaType: string;
+    digest: string;
+    size: number;
+    platform?: { architecture: string; os: string };
+    annotations?: Record<string, string>;
+  }
+  const blobOf = async ({ digest, size }: Descriptor): Promise<Buffer> => {
+    const content = await readFile(join(folder, 'oci/blobs', digest.replace(':', '/')));
+    expect([`sha256:${sha256(content)}`, content.length]).toEqual([digest, size]);
+    return content;
+  };
+  const jsonOf = async <T>(descriptor: Descriptor): Promise<T> =>
+    JSON.parse((await blobOf(descriptor)).toString()) as T;
+
+  test('is one image by one tag, whose every part is what its digest says', async () => {
+    const root = join(folder, 'oci');
+    await run('mkdir', [root]);
+    await run('tar', ['-xf', join(folder, 'first/runner.oci.tar'), '-C', root]);
+    expect(JSON.parse(await readFile(join(root, 'oci-layout'), 'utf8'))).toEqual({ imageLayoutVersion: '1.0.0' });
+    const { manifests } = JSON.parse(await readFile(join(root, 'index.json'), 'utf8')) as { manifests: Descriptor[] };
+    expect(manifests.map(({ annotations }) => annotations)).toEqual([
+      { 'org.opencontainers.image.ref.name': 'v0.0.0' },
+    ]);
+    const index = await jsonOf<{ manifests: Descriptor[] }>(manifests[0]!);
+    expect(index.manifests.map(({ platform }) => platform)).toEqual(
+      ARCHITECTURES.map((architecture) => ({ architecture, os: 'linux' })),
+    );
+    for (const one of index.manifests) {
+      const { config, layers } = await jsonOf<{ config: Descriptor; layers: Descriptor[] }>(one);
+      const { architecture, rootfs } = await jsonOf<{ architecture: string; rootfs: { diff_ids: string[] } }>(config);
+      expect(architecture).toBe(one.platform?.architecture);
+      const plain = await Promise.all(layers.map(async (layer) => gunzipSync(await blobOf(layer))));
+      expect(plain.map((layer) => `sha256:${sha256(layer)}`)).toEqual(rootfs.diff_ids);
+    }
+  });
+
+  test.each(ARCHITECTURES)('holds programs and libraries of %s only, and all that they are linked to', async (architecture) => {
+    const { root, config } = await unpackImage(
+      join(folder, `first/runner-${architecture}.tar`),
+      join(folder, `whole-${architecture}`),
+    );
+    const files = (await readdir(root, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name));
+    const programs: { file: string; content: Buffer }[] = [];
+    for (const file of files) {
+      const content = await readFile(file);
+      if (content.subarray(0, 4).toString('latin1') === '\x7fELF') programs.push({ file, content });
+    }
+    expect(programs.map(({ content }) => content.readUInt16LE(18))).toEqual(
+      programs.map(() => MACHINE[architecture]),
+    );
+    const [node] = config.Entrypoint;
+    const main = programs.find(({ file }) => file === join(root, node ?? ''))?.content.toString('latin1') ?? '';
+    const [, loader = ''] = /\0(\/lib[^\0]*\/ld-linux[^\0]*)\0/.exec(main) ?? [];
+    expect(files).toContain(join(root, loader));
+    const needed = new Set(main.match(/\blib(?:c|m|dl|pthread|stdc\+\+|gcc_s|atomic|rt)\.so\.\d+/g));
+    expect(needed.size).toBeGreaterThan(3);
+    for (const name of needed) expect(files.some((file) => file.endsWith(`/${name}`))).toBe(true);
+  });
 });
 
 // Only root may change its root.

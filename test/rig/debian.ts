@@ -12,9 +12,11 @@ import { promisify } from 'node:util';
 import { NotAvailableError } from './binaries.ts';
 import { withLock } from './lock.mjs';
 
-interface ToolSet {
+interface PackageSet {
   suite: string;
   packages: readonly string[];
+  /** As Debian calls it; that of this machine when not given. */
+  architecture?: string;
 }
 
 const mariadb = ['mariadb-server-core', 'mariadb-server', 'mariadb-client-core', 'mariadb-client'];
@@ -27,9 +29,19 @@ const toolSets = {
   /** mariadb-server brings the server's plugins, ed25519 among them. */
   'mariadb-11.8': { suite: 'sid', packages: [...mariadb] },
   'mariadb-10.11': { suite: 'bookworm', packages: [...mariadb] },
-} as const satisfies Record<string, ToolSet>;
+} as const satisfies Record<string, PackageSet>;
 
 export type ToolSetName = keyof typeof toolSets;
+
+const libraries = { suite: 'bookworm', packages: ['libc6', 'libgcc-s1', 'libstdc++6'] } as const;
+
+/** What Node is linked to. */
+const librarySets = {
+  'node-libraries-amd64': { ...libraries, architecture: 'amd64' },
+  'node-libraries-arm64': { ...libraries, architecture: 'arm64' },
+} as const satisfies Record<string, PackageSet>;
+
+type PackageSetName = ToolSetName | keyof typeof librarySets;
 
 export interface DebianTools {
   /** Where the packages are unpacked: the root of their paths, e.g. `<folder>/usr/share/mysql`. */
@@ -72,7 +84,7 @@ async function mirror(): Promise<{ uri: string; key: string }> {
   throw new NotAvailableError('no Debian mirror is named in the apt sources of this machine');
 }
 
-async function fetchPackages(name: ToolSetName, set: ToolSet, draft: string): Promise<Record<string, string>> {
+async function fetchPackages(name: PackageSetName, set: PackageSet, draft: string): Promise<Record<string, string>> {
   for (const program of ['apt-get', 'dpkg-deb']) {
     await run(program, ['--version']).catch((error: unknown) => {
       throw new NotAvailableError(`the programs of ${name} come as Debian packages, and ${program} is not there`, {
@@ -87,6 +99,7 @@ async function fetchPackages(name: ToolSetName, set: ToolSet, draft: string): Pr
   );
   await writeFile(join(apt, 'sources.list'), `deb [signed-by=${key}] ${uri} ${set.suite} main\n`);
   await writeFile(join(apt, 'status'), '');
+  const { architecture } = set;
   const options = Object.entries({
     'Dir::Etc::sourcelist': join(apt, 'sources.list'),
     'Dir::Etc::sourceparts': '/dev/null',
@@ -97,6 +110,7 @@ async function fetchPackages(name: ToolSetName, set: ToolSet, draft: string): Pr
     'APT::Sandbox::User': '',
     'Acquire::Retries': '3',
     'Debug::NoLocking': 'true',
+    ...(architecture === undefined ? {} : { 'APT::Architecture': architecture, 'APT::Architectures': architecture }),
   }).flatMap(([option, value]) => ['-o', `${option}=${value}`]);
   const limits = { maxBuffer: 64 * 1024 * 1024, env: { ...process.env, LC_ALL: 'C' } };
   const failed = (error: unknown): never => {
@@ -154,13 +168,8 @@ async function open(name: ToolSetName, folder: string): Promise<DebianTools> {
   };
 }
 
-/**
- * A set of programs, fetched first if it is not in the cache.
- *
- * @throws NotAvailableError when this machine has no apt, no mirror that is reached, or is no Linux with a known processor.
- */
-export async function debianTools(name: ToolSetName): Promise<DebianTools> {
-  const set: ToolSet = toolSets[name];
+/** A folder with what the packages hold (`root`), fetched first if it is not in the cache. */
+async function fetched(name: PackageSetName, set: PackageSet): Promise<string> {
   const stamp = createHash('sha256').update(JSON.stringify(set)).digest('hex').slice(0, 8);
   const folder = join(cacheFolder(), `${name}-${stamp}`);
   if (!existsSync(folder)) {
@@ -181,5 +190,23 @@ export async function debianTools(name: ToolSetName): Promise<DebianTools> {
       }
     });
   }
-  return open(name, folder);
+  return folder;
+}
+
+/**
+ * A set of programs, fetched first if it is not in the cache.
+ *
+ * @throws NotAvailableError when this machine has no apt, no mirror that is reached, or is no Linux with a known processor.
+ */
+export const debianTools = async (name: ToolSetName): Promise<DebianTools> =>
+  await open(name, await fetched(name, toolSets[name]));
+
+/**
+ * The root of the paths of the libraries that Node needs on Linux.
+ *
+ * @throws NotAvailableError when this machine has no apt, or no mirror that is reached.
+ */
+export async function nodeLibraries(architecture: 'amd64' | 'arm64'): Promise<string> {
+  const name = `node-libraries-${architecture}` as const;
+  return join(await fetched(name, librarySets[name]), 'root');
 }
