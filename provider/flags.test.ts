@@ -12,7 +12,7 @@ test('the defaults are those that the help text names', () => {
     managementPolicies: true,
     logLevel: 'info',
     kubeconfig: undefined,
-    runnerImage: 'xdatabase/runner:v0.1.0',
+    runnerImage: 'ghcr.io/xdatabase/runner:v0.1.0',
   });
 });
 

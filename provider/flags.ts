@@ -22,7 +22,7 @@ export class FlagError extends Error {
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 /** That of this release. */
-const RUNNER_IMAGE = 'xdatabase/runner:v0.1.0';
+const RUNNER_IMAGE = 'ghcr.io/xdatabase/runner:v0.1.0';
 
 export const HELP = `Usage: provider [flags]
 

@@ -14,6 +14,7 @@ import { Jobs } from './jobs/jobs.ts';
 import type { ScheduleObserver } from './jobs/schedule-metrics.ts';
 import type { WorkServices } from './jobs/work.ts';
 import type { Recorder } from './objects/kube-store.ts';
+import { permitted } from './objects/permitted.ts';
 import { Secrets } from './objects/secrets.ts';
 import { ServedKinds } from './served.ts';
 import { SecretHold } from './servers/secret-hold.ts';
@@ -97,7 +98,11 @@ export class Services {
       configurations: {
         get: (resource) => this.kinds.configOf(resource),
         secret: async ({ namespace, name }) => await this.secrets.get(namespace, name),
-        namespaceLabels: async (namespace) => (await client.get(NAMESPACES, { name: namespace })).metadata.labels ?? {},
+        namespaceLabels: async (namespace) =>
+          await permitted('get', NAMESPACES, undefined, async () => {
+            const { metadata } = await client.get(NAMESPACES, { name: namespace });
+            return metadata.labels ?? {};
+          }),
         track: async (resource, config) => {
           const definition = managedKinds.find((kind) => kind.kind === resource.kind);
           if (definition !== undefined) await this.usages.track(resource, definition, config);

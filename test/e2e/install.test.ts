@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { KubeObject } from '../../provider/api/kind.ts';
-import { RULES } from '../../provider/controllers/jobs/permitted.ts';
+import { RULES } from '../../provider/controllers/objects/permitted.ts';
 import { ScheduleMetrics } from '../../provider/controllers/jobs/schedule-metrics.ts';
 import { exposeServers } from '../../provider/controllers/servers/server-metrics.ts';
 import { parseFlags } from '../../provider/flags.ts';

@@ -8,7 +8,7 @@ import { Reflector } from '../../runtime/kube/reflector.ts';
 import { keyOf, type Resource, SECRETS } from '../../runtime/kube/resource.ts';
 import type { Log } from '../../runtime/log.ts';
 import { LABEL, RUN_FINALIZER } from './names.ts';
-import { permitted } from './permitted.ts';
+import { permitted } from '../objects/permitted.ts';
 
 export const JOBS: Resource = { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true };
 export const CRON_JOBS: Resource = {

@@ -16,10 +16,11 @@ export async function permitted<T>(
     // Forbidden is also the answer of a namespace that is going away, which no rule would change.
     if (!isKubeError(error) || error.status !== 403 || !error.message.includes('cannot')) throw error;
     const where = namespace === undefined ? 'in any namespace' : `in namespace ${JSON.stringify(namespace)}`;
+    const what = resource.namespaced ? `${resource.plural} ${where}` : resource.plural;
     const rule = { apiGroups: [resource.group], resources: [resource.plural], verbs: RULES[resource.plural] };
     throw new ResourceError(
       'MissingPermission',
-      `the provider may not ${verb} ${resource.plural} ${where}; its ServiceAccount needs the rule ${JSON.stringify(rule)}, e.g. from examples/install`,
+      `the provider may not ${verb} ${what}; its ServiceAccount needs the rule ${JSON.stringify(rule)}, e.g. from examples/install`,
       { cause: error },
     );
   }
@@ -30,5 +31,7 @@ export const RULES: Record<string, readonly string[]> = {
   jobs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
   cronjobs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
   pods: ['list'],
+  // For configurations that allow namespaces by their labels.
+  namespaces: ['get'],
   secrets: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
 };
