@@ -48,7 +48,11 @@ const recipes = {
   'crossplane-core': {
     module: 'crossplane',
     package: 'github.com/crossplane/crossplane/v2/cmd/crossplane',
-    variables: crossplaneVersion,
+    variables: (version) => ({
+      ...crossplaneVersion(version),
+      // The RBAC manager has no flag for it, and 8080 of this machine is not ours.
+      'sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress': '0',
+    }),
   },
   crossplane: {
     module: 'cli',

@@ -23,6 +23,10 @@ export interface CrossplaneOptions {
   /** How often an XR is looked at without a cause. Default 30s; core's own default is 1m. */
   pollInterval?: string;
   debug?: boolean;
+  /** Proxy through which functions are reached that pods of the cluster serve. */
+  proxy?: string;
+  /** Whether providers get their rights from Crossplane's RBAC manager. */
+  rbacManager?: boolean;
 }
 
 interface SecretObject {
@@ -82,17 +86,17 @@ export interface Crossplane extends CrossplaneClient {
 class LocalCrossplane extends CrossplaneClient implements Crossplane {
   readonly packages: string;
   readonly #folder: string;
-  readonly #core: ServerProcess;
+  readonly #processes: readonly ServerProcess[];
 
-  constructor(cluster: Kubectl, address: CrossplaneAddress, folder: string, core: ServerProcess) {
+  constructor(cluster: Kubectl, address: CrossplaneAddress, folder: string, processes: readonly ServerProcess[]) {
     super(cluster, address);
     this.packages = join(folder, 'packages');
     this.#folder = folder;
-    this.#core = core;
+    this.#processes = processes;
   }
 
   async stop(): Promise<void> {
-    await this.#core.stop();
+    await Promise.all(this.#processes.map(async (process) => await process.stop()));
     await rm(this.#folder, { recursive: true, force: true });
   }
 }
@@ -102,9 +106,10 @@ async function readSecret(cluster: Kubectl, name: string): Promise<Record<string
   return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
 }
 
-function coreEnvironment(cluster: Kubectl, crds: string): NodeJS.ProcessEnv {
+function coreEnvironment(cluster: Kubectl, crds: string, proxy: string | undefined): NodeJS.ProcessEnv {
   return {
     ...process.env,
+    ...(proxy === undefined ? {} : { HTTPS_PROXY: proxy }),
     KUBECONFIG: cluster.kubeconfig,
     POD_NAMESPACE: namespace,
     POD_SERVICE_ACCOUNT: 'crossplane',
@@ -129,6 +134,16 @@ async function initialise(cluster: Kubectl, command: string, env: NodeJS.Process
   await waitFor('crossplane core init', init, { interval: 500 });
 }
 
+/** It gives the service account of each provider what Crossplane gives all providers, and no more. */
+const startRbacManager = async (command: string, env: NodeJS.ProcessEnv, folder: string): Promise<ServerProcess> =>
+  await startProcess({
+    name: 'Crossplane RBAC manager',
+    command,
+    args: ['rbac', 'start'],
+    env,
+    logFile: join(folder, 'rbac-manager.log'),
+  });
+
 /**
  * Starts core as the administrator of the cluster, so that it may manage every kind. All managed resource definitions are
  * activated.
@@ -138,10 +153,10 @@ async function initialise(cluster: Kubectl, command: string, env: NodeJS.Process
  */
 export async function startCrossplane(cluster: Kubectl, options: CrossplaneOptions = {}): Promise<Crossplane> {
   const command = await binary('crossplane-core');
-  const env = coreEnvironment(cluster, await crossplaneCrds());
+  const env = coreEnvironment(cluster, await crossplaneCrds(), options.proxy);
   await initialise(cluster, command, env);
   const folder = await mkdtemp(join(tmpdir(), 'xdatabase-crossplane-'));
-  let core: ServerProcess | undefined;
+  const started: ServerProcess[] = [];
   try {
     const clientCertificates = join(folder, 'client');
     const packages = join(folder, 'packages');
@@ -155,7 +170,7 @@ export async function startCrossplane(cluster: Kubectl, options: CrossplaneOptio
       authority: { certificate: root['tls.crt'] ?? '', key: root['tls.key'] ?? '' },
       logFile: join(folder, 'core.log'),
     };
-    core = await startProcess({
+    const core = await startProcess({
       name: 'Crossplane core',
       command,
       args: [
@@ -177,11 +192,13 @@ export async function startCrossplane(cluster: Kubectl, options: CrossplaneOptio
       logFile: address.logFile,
       folder,
     });
+    started.push(core);
+    if (options.rbacManager === true) started.push(await startRbacManager(command, env, folder));
     const ready = async (): Promise<boolean> => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok;
     await waitFor('Crossplane core is ready', ready, { server: core });
-    return new LocalCrossplane(cluster, address, folder, core);
+    return new LocalCrossplane(cluster, address, folder, started);
   } catch (error) {
-    await core?.stop();
+    await Promise.all(started.map(async (process) => await process.stop()));
     await rm(folder, { recursive: true, force: true });
     throw error;
   }

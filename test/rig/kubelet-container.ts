@@ -1,6 +1,8 @@
 /** One container of a pod: its environment, its runs and what its status says of them. */
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { KubeObject } from '../../provider/api/kind.ts';
 import { type Image, type Mount, type Sandbox, startSandbox } from './kubelet-sandbox.ts';
 import { fieldOf, NotYetError, type VolumeContext } from './kubelet-volumes.ts';
@@ -37,6 +39,8 @@ export interface ContainerSpec {
   terminationMessagePolicy?: string;
   securityContext?: SecurityContext;
   volumeMounts?: { name: string; mountPath: string; subPath?: string; readOnly?: boolean }[];
+  ports?: { name?: string; containerPort: number }[];
+  readinessProbe?: { httpGet?: { path?: string; port: string | number }; periodSeconds?: number };
 }
 
 export interface ContainerState {
@@ -53,6 +57,9 @@ export interface ContainerState {
 }
 
 const MESSAGE_BYTES = 4096;
+/** How often a container that is not ready yet is asked. */
+const PROBE_MS = 200;
+const PROBE_PERIOD_SECONDS = 10;
 
 export class Container {
   readonly spec: ContainerSpec;
@@ -61,6 +68,7 @@ export class Container {
   readonly logFile: string;
   readonly #folder: string;
   #sandbox: Sandbox | undefined;
+  #isProbed = false;
 
   constructor(spec: ContainerSpec, podFolder: string) {
     this.spec = spec;
@@ -73,7 +81,7 @@ export class Container {
     image: Image,
     volumes: ReadonlyMap<string, string>,
     context: VolumeContext,
-    onStart: () => void,
+    onChange: () => void,
   ): Promise<number> {
     const root = join(this.#folder, `root-${this.restartCount}`);
     const message = join(this.#folder, `message-${this.restartCount}`);
@@ -114,8 +122,12 @@ export class Container {
       workingDirectory: this.spec.workingDir ?? '/',
     });
     this.state = { running: { startedAt } };
-    onStart();
+    onChange();
+    const end = new AbortController();
+    const probing = this.#probe(onChange, end.signal);
     const { exitCode, signal } = await this.#sandbox.ended;
+    end.abort();
+    await probing;
     this.#sandbox = undefined;
     const said = await this.#message(message, exitCode);
     this.state = {
@@ -131,6 +143,26 @@ export class Container {
     return exitCode;
   }
 
+  get isReady(): boolean {
+    return this.state.running !== undefined && (this.spec.readinessProbe?.httpGet === undefined || this.#isProbed);
+  }
+
+  /** Asks, until the end, whether the container is ready. */
+  async #probe(onChange: () => void, end: AbortSignal): Promise<void> {
+    const { httpGet, periodSeconds } = this.spec.readinessProbe ?? {};
+    if (httpGet === undefined) return;
+    const named = this.spec.ports?.find(({ name }) => name === httpGet.port)?.containerPort;
+    const url = `http://127.0.0.1:${named ?? httpGet.port}${httpGet.path ?? '/'}`;
+    while (!end.aborted) {
+      const before = this.#isProbed;
+      this.#isProbed = await answers(url);
+      if (this.#isProbed !== before) onChange();
+      const pause = this.#isProbed ? (periodSeconds ?? PROBE_PERIOD_SECONDS) * 1000 : PROBE_MS;
+      await delay(pause, undefined, { signal: end, ref: false }).catch(() => undefined);
+    }
+    this.#isProbed = false;
+  }
+
   signal(signal: 'SIGTERM' | 'SIGKILL'): void {
     this.#sandbox?.signal(signal);
   }
@@ -141,7 +173,7 @@ export class Container {
       name: this.spec.name,
       image: this.spec.image,
       imageID: this.spec.image,
-      ready: this.state.running !== undefined || (isInit && ended?.exitCode === 0),
+      ready: this.isReady || (isInit && ended?.exitCode === 0),
       started: this.state.running !== undefined,
       restartCount: this.restartCount,
       state: this.state,
@@ -156,7 +188,7 @@ export class Container {
   }
 
   async #environment(context: VolumeContext): Promise<Record<string, string>> {
-    const env: Record<string, string> = {};
+    const env: Record<string, string> = { ...context.environment };
     for (const { secretRef } of this.spec.envFrom ?? []) {
       const secret = secretRef === undefined ? undefined : await context.get('Secret', secretRef.name);
       for (const [key, value] of Object.entries((secret?.['data'] ?? {}) as Record<string, string>))
@@ -185,6 +217,16 @@ async function valueOf({ name, value, valueFrom }: EnvVar, context: VolumeContex
   if (ref.optional === true) return undefined;
   throw new NotYetError(`${name}: couldn't find key ${ref.key} in ${kind} ${context.namespace}/${ref.name}`);
 }
+
+const answers = (url: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const request = get(url, { timeout: 1000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode !== undefined && response.statusCode >= 200 && response.statusCode < 400);
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => resolve(false));
+  });
 
 function isSecret(pod: KubeObject, name: string): boolean {
   const volumes = (

@@ -20,6 +20,8 @@ export interface PodServices {
   images: Readonly<Record<string, Image>>;
   get: VolumeContext['get'];
   claim: VolumeContext['claim'];
+  token: VolumeContext['token'];
+  environment: VolumeContext['environment'];
   report(status: Record<string, unknown>): Promise<void>;
   /** The pod has ended, and may leave the API server. */
   gone(): Promise<void>;
@@ -136,8 +138,10 @@ export class PodRun {
       pod: this.pod,
       folder: this.#folder,
       fsGroup: this.#spec.securityContext?.fsGroup,
+      environment: this.#services.environment,
       get: this.#services.get,
       claim: this.#services.claim,
+      token: this.#services.token,
     };
     return {
       context,
@@ -182,6 +186,10 @@ export class PodRun {
     }
   }
 
+  #isReady(): boolean {
+    return this.#phase === 'Running' && this.#main.every(({ isReady }) => isReady);
+  }
+
   async #report(): Promise<void> {
     this.#reporting = this.#reporting.then(async () => {
       await this.#services.report({
@@ -190,7 +198,7 @@ export class PodRun {
         ...this.#reason,
         hostIP: '127.0.0.1',
         podIP: '127.0.0.1',
-        conditions: [{ type: 'Ready', status: this.#phase === 'Running' ? 'True' : 'False' }],
+        conditions: [{ type: 'Ready', status: this.#isReady() ? 'True' : 'False' }],
         initContainerStatuses: this.#init.map((container) => container.status(true)),
         containerStatuses: this.#main.map((container) => container.status(false)),
       });

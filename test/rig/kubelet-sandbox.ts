@@ -23,6 +23,9 @@ export interface Image {
   /** Searched for programs before /usr/bin and /bin. */
   path?: readonly string[];
   entrypoint?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+  /** It is a whole file system, and the container sees nothing of this machine beside it. */
+  isWhole?: boolean;
 }
 
 export interface SandboxOptions {
@@ -112,14 +115,35 @@ async function script(options: SandboxOptions): Promise<string> {
     '/usr/bin/ln -s /proc/self/fd/1 dev/stdout',
     '/usr/bin/ln -s /proc/self/fd/2 dev/stderr',
   );
-  for (const folder of BASE) lines.push(...(await show(root, folder)));
+  if (image.isWhole !== true) for (const folder of BASE) lines.push(...(await show(root, folder)));
   for (const mount of mounts) lines.push(...bind(mount, root, (await lstat(mount.from)).isDirectory()));
   // After the volumes: what an image holds may be below /tmp on this machine, and a pod has a /tmp of its own.
   for (const folder of image.folders) lines.push(...(await show(root, folder)));
   for (const [to, from] of Object.entries(image.mounts ?? {}))
     lines.push(...bind({ from, to, readOnly: true }, root, true));
   if (options.readOnlyRoot) lines.push(`/usr/bin/mount -o remount,ro ${quote(root)}`);
-  const setpriv = [
+  lines.push(`exec ${(image.isWhole === true ? fromOutside(options) : fromInside(options)).map(quote).join(' ')}`);
+  return lines.join('\n');
+}
+
+/** An image of one program has none to become another user with, so that is done before its root is entered. */
+function fromOutside({ root, uid, gid, groups, noNewPrivileges, command }: SandboxOptions): string[] {
+  return [
+    '/usr/bin/setpriv',
+    '--inh-caps=-all',
+    ...(noNewPrivileges ? ['--no-new-privs'] : []),
+    '/usr/sbin/chroot',
+    `--userspec=${uid}:${gid}`,
+    `--groups=${groups.join(',')}`,
+    root,
+    ...command,
+  ];
+}
+
+function fromInside(options: SandboxOptions): string[] {
+  return [
+    '/usr/sbin/chroot',
+    options.root,
     '/usr/bin/setpriv',
     `--reuid=${options.uid}`,
     `--regid=${options.gid}`,
@@ -132,8 +156,6 @@ async function script(options: SandboxOptions): Promise<string> {
     `--chdir=${options.workingDirectory}`,
     ...options.command,
   ];
-  lines.push(`exec /usr/sbin/chroot ${quote(root)} ${setpriv.map(quote).join(' ')}`);
-  return lines.join('\n');
 }
 
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
@@ -144,7 +166,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     '/usr/bin/unshare',
     ['--mount', '--pid', '--fork', '--kill-child=SIGKILL', '/bin/sh', '-c', text],
     {
-      env: { PATH: path, HOME: '/', ...options.env },
+      env: { PATH: path, HOME: '/', ...options.image.env, ...options.env },
       stdio: ['ignore', log, log],
       detached: true,
     },

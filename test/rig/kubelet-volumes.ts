@@ -14,13 +14,18 @@ interface FieldFile {
   fieldRef?: { fieldPath: string };
 }
 
+interface TokenFile {
+  path: string;
+  audience?: string;
+}
+
 export interface VolumeSource {
   emptyDir?: object;
   secret?: { secretName?: string; name?: string; items?: KeyToPath[]; defaultMode?: number; optional?: boolean };
   configMap?: { name?: string; items?: KeyToPath[]; defaultMode?: number; optional?: boolean };
   downwardAPI?: { items?: FieldFile[] };
   projected?: {
-    sources: (Omit<VolumeSource, 'projected'> & { serviceAccountToken?: { path: string } })[];
+    sources: (Omit<VolumeSource, 'projected'> & { serviceAccountToken?: TokenFile })[];
     defaultMode?: number;
   };
   persistentVolumeClaim?: { claimName: string };
@@ -36,9 +41,13 @@ export interface VolumeContext {
   /** Where the volumes of this pod are. */
   folder: string;
   fsGroup: number | undefined;
+  /** What every container of the cluster has in its environment. */
+  environment: Readonly<Record<string, string>>;
   get(kind: 'Secret' | 'ConfigMap', name: string): Promise<KubeObject | undefined>;
   /** Folder that stands for a claim. */
   claim(name: string): string | undefined;
+  /** A token of the pod's service account; without an audience, for the API server. */
+  token(audience: string | undefined): Promise<string>;
 }
 
 /** What a volume waits for is not there yet: the kubelet tries again. */
@@ -79,10 +88,17 @@ async function fill(folder: string, source: VolumeSource, context: VolumeContext
     await writeOne(join(folder, item.path), Buffer.from(fieldOf(context.pod, item.fieldRef?.fieldPath ?? '')), 0o644);
   for (const part of source.projected?.sources ?? []) {
     if (part.serviceAccountToken !== undefined)
-      await writeOne(join(folder, part.serviceAccountToken.path), Buffer.from('rig'), 0o644);
+      await writeOne(
+        join(folder, part.serviceAccountToken.path),
+        await tokenOf(part.serviceAccountToken, context),
+        0o644,
+      );
     await fill(folder, part, context);
   }
 }
+
+const tokenOf = async ({ audience }: TokenFile, context: VolumeContext): Promise<Buffer> =>
+  Buffer.from(await context.token(audience));
 
 async function objectOf(
   kind: 'Secret' | 'ConfigMap',

@@ -19,6 +19,14 @@ import { PodRun } from './kubelet-pod.ts';
 const PODS: Resource = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
 const BINDINGS: Resource = { group: '', version: 'v1', kind: 'Binding', plural: 'bindings', namespaced: true };
 const CONFIG_MAPS: Resource = { group: '', version: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true };
+/** Asked for with the name of the account. */
+const tokensOf = (account: string): Resource => ({
+  group: '',
+  version: 'v1',
+  kind: 'TokenRequest',
+  plural: `serviceaccounts/${encodeURIComponent(account)}/token`,
+  namespaced: true,
+});
 const NODE = 'rig';
 
 export interface KubeletOptions {
@@ -34,6 +42,7 @@ export interface KubeletOptions {
 export class Kubelet {
   readonly #options: KubeletOptions;
   readonly #client: KubeClient;
+  readonly #environment: Readonly<Record<string, string>>;
   readonly #folder: string;
   readonly #runs = new Map<string, PodRun>();
   readonly #abort = new AbortController();
@@ -41,9 +50,10 @@ export class Kubelet {
   private constructor(options: KubeletOptions, folder: string) {
     this.#options = options;
     this.#folder = folder;
-    this.#client = new KubeClient(PooledKubeConfig.load({ kubeconfig: options.kubeconfig }), {
-      fieldManager: 'rig-kubelet',
-    });
+    const config = PooledKubeConfig.load({ kubeconfig: options.kubeconfig });
+    this.#client = new KubeClient(config, { fieldManager: 'rig-kubelet' });
+    const { hostname, port } = new URL(config.getCurrentCluster()?.server ?? '');
+    this.#environment = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port || '443' };
   }
 
   /** @throws NotAvailableError where this machine does not allow mounts. */
@@ -115,6 +125,19 @@ export class Kubelet {
     await this.#client.create(BINDINGS, binding).catch(() => undefined);
   }
 
+  async #token(pod: KubeObject, audience: string | undefined): Promise<string> {
+    const { namespace = '' } = pod.metadata;
+    const account = (pod['spec'] as { serviceAccountName?: string }).serviceAccountName ?? 'default';
+    const request = {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      metadata: { namespace, name: account },
+      spec: { expirationSeconds: 3600, ...(audience === undefined ? {} : { audiences: [audience] }) },
+    };
+    const { status } = (await this.#client.create(tokensOf(account), request)) as { status?: { token?: string } };
+    return status?.token ?? '';
+  }
+
   #start(pod: KubeObject, uid: string): PodRun {
     const { namespace = '' } = pod.metadata;
     const run = new PodRun(pod, join(this.#folder, uid), {
@@ -127,6 +150,8 @@ export class Kubelet {
             throw error;
           }),
       claim: (name) => this.#options.claims?.[`${namespace}/${name}`],
+      token: async (audience) => await this.#token(pod, audience),
+      environment: this.#environment,
       report: async (status) => {
         await this.#client
           .mergePatch(

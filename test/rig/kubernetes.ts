@@ -18,13 +18,15 @@ export interface Cluster extends Kubectl {
   stop(): Promise<void>;
 }
 
-/** Those that work without nodes. Deployments and pods are left to whoever plays the node. */
+/** Those that work without nodes. Pods are left to whoever plays the node. */
 const controllers = [
   'garbage-collector-controller',
   'namespace-controller',
   'serviceaccount-controller',
   'serviceaccount-token-controller',
   'clusterrole-aggregation-controller',
+  'deployment-controller',
+  'replicaset-controller',
   'job-controller',
   'cronjob-controller',
   'ttl-after-finished-controller',
