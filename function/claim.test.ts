@@ -240,6 +240,23 @@ describe('a database that begins with data', () => {
     expect(resources['schema-app']?.spec.forProvider).toMatchObject({ adopt: true });
   });
 
+  test.each<[Json, string]>([
+    [{ failureReason: 'ToolFailed', failureMessage: 'pg_dump: permission denied' }, 'pg_dump: permission denied'],
+    [{ failureReason: 'JobLost' }, 'JobLost'],
+  ])('that fails to come says why, and what to do: %j', (atProvider, why) => {
+    const status = {
+      conditions: [
+        { type: 'Synced', status: 'True', reason: 'ReconcileSuccess' },
+        { type: 'Ready', status: 'False', reason: 'ToolFailed' },
+      ],
+      atProvider: { phase: 'Failed', ...atProvider },
+    };
+    const response = call({ source }, seen({ source }, { source: { status } }));
+    const words = `Copy source (source): failed: ${why}; delete it to have it tried again`;
+    expect(conditionOf(response, 'DatabaseReady')).toBe(`3 Failing: ${words}`);
+    expect(response.desired?.composite?.resource?.['status']).toMatchObject({ phase: 'Failing' });
+  });
+
   test('loses nothing that was there when the run is away for a moment', () => {
     const spec = { source };
     const there = resourcesOf(call(spec, seen(spec, { source: { status: READY } })));

@@ -55,9 +55,19 @@ export function isReady(observed: Observed | undefined): boolean {
   return ready?.status === 'True' && ready.current;
 }
 
+/** A run that happens once and has failed: it is in order as a resource, and will never be ready. */
+function lostRun(resource: Json): string | undefined {
+  const { phase, failureMessage, failureReason } = object(object(resource['status'])['atProvider']);
+  if (phase !== 'Failed') return undefined;
+  const why = text(failureMessage) ?? text(failureReason) ?? 'it does not say why';
+  return `failed: ${why}; delete it to have it tried again`;
+}
+
 /** Why a resource is not what was asked for, in the provider's words; undefined when it says nothing against it. */
 export function failure(observed: Observed | undefined): string | undefined {
   if (observed === undefined) return undefined;
+  const lost = lostRun(observed.resource);
+  if (lost !== undefined) return lost;
   const synced = condition(observed.resource, 'Synced');
   // Somebody paused it on purpose: it stays what it was.
   return synced?.status === 'False' && synced.reason !== 'ReconcilePaused'
