@@ -53,6 +53,9 @@ interface Made {
 /** Everything but Delete: deletion of the object leaves what it stands for. */
 export const KEPT = ['Observe', 'Create', 'Update', 'LateInitialize'];
 
+/** Fields of every object. */
+const USUAL: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata', 'spec', 'status']);
+
 export class Conversion {
   readonly options: ConvertOptions;
   readonly objects: KubeObject[] = [];
@@ -90,8 +93,8 @@ export class Conversion {
       this.lost(object, 'nothing in the files uses it: it becomes a field of what does, so give them together');
       return;
     }
-    const { apiVersion, kind, metadata, status, spec, ...others } = object;
-    const paths = [...unread(fieldsOf(spec), 'spec'), ...Object.keys(others)];
+    const others = Object.keys(object).filter((key) => !USUAL.has(key));
+    const paths = [...unread(specOf(object), 'spec'), ...others];
     for (const path of paths) this.lost(object, `${path} is not a field that is known here`);
   }
 

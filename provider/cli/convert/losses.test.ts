@@ -158,7 +158,8 @@ describe('what is around the fields', () => {
     [{ deletionPolicy: 'Orphan' }, ['Observe', 'Create', 'Update', 'LateInitialize']],
     [{ deletionPolicy: 'Delete' }, undefined],
   ])('%j allows as much as before, and no more', (spec, policies) => {
-    expect((role({}, spec)?.['spec'] as { managementPolicies?: string[] }).managementPolicies).toEqual(policies);
+    const made = role({}, spec)?.['spec'] as { managementPolicies?: string[] } | undefined;
+    expect(made?.managementPolicies).toEqual(policies);
   });
 
   test('a Secret out of a cluster can be applied', () => {

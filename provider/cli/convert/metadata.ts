@@ -17,11 +17,21 @@ export const userMetadata = ({
   annotations: ofUser(metadata.annotations),
 });
 
+/** What the API server writes into metadata. */
+const OF_SERVER: ReadonlySet<string> = new Set([
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'managedFields',
+  'selfLink',
+]);
+
 /** An object out of `kubectl get -o yaml` as one that can be applied. */
-export function plainMetadata({ status, ...object }: KubeObject): KubeObject {
-  const { uid, resourceVersion, generation, creationTimestamp, managedFields, selfLink, ...rest } =
-    object.metadata as KubeObject['metadata'] & { managedFields?: unknown; selfLink?: unknown };
-  return { ...object, metadata: rest } as KubeObject;
+export function plainMetadata(object: KubeObject): KubeObject {
+  const metadata = Object.fromEntries(Object.entries(object.metadata).filter(([key]) => !OF_SERVER.has(key)));
+  const entries = Object.entries({ ...object, metadata }).filter(([key]) => key !== 'status');
+  return Object.fromEntries(entries) as unknown as KubeObject;
 }
 
 /** The composite that made it, by the labels that Crossplane gives. */

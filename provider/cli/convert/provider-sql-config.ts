@@ -40,7 +40,7 @@ export function convertConfig(conversion: Conversion, object: KubeObject, engine
   const isUnverified = fieldsOf(spec['tlsConfig'])['insecureSkipVerify'] === true;
   const asked = isUnverified ? 'skip-verify' : (textOf(spec['tls']) ?? 'preferred');
   const mode = isMysql ? (TLS[asked] ?? 'verify-full') : (textOf(spec['sslMode']) ?? 'verify-full');
-  if (!/ConnectionSecret$/.test(textOf(credentials['source']) ?? ''))
+  if (textOf(credentials['source'])?.endsWith('ConnectionSecret') !== true)
     conversion.lost(
       object,
       `credentials.source ${JSON.stringify(credentials['source'])}: only connection Secrets are known`,
