@@ -18,7 +18,12 @@ describe.each(postgresMajors)('on PostgreSQL %i', (major) => {
   beforeAll(async () => {
     server = await startPostgres({
       major,
-      settings: { wal_level: 'logical', max_prepared_transactions: '3', max_replication_slots: '4' },
+      settings: {
+        wal_level: 'logical',
+        max_prepared_transactions: '3',
+        max_replication_slots: '4',
+        ...(major >= 15 ? { allow_in_place_tablespaces: 'on' } : {}),
+      },
       hba: ['host all all 127.0.0.1/32 scram-sha-256', 'host replication all 127.0.0.1/32 scram-sha-256'],
     });
     engine = new PostgresEngine({
@@ -123,7 +128,6 @@ describe.each(postgresMajors)('on PostgreSQL %i', (major) => {
     await database(one);
     await database(two);
     const story = await role('everything', { reassignOwnedTo: 'heir' });
-    if (major >= 15) await server.query('SET allow_in_place_tablespaces TO on');
     for (const name of [one, two]) {
       await server.query(
         `CREATE EXTENSION postgres_fdw; CREATE SCHEMA mine AUTHORIZATION everything;
@@ -143,9 +147,8 @@ describe.each(postgresMajors)('on PostgreSQL %i', (major) => {
     }
     await server.query('CREATE DATABASE owned_by_everything OWNER everything');
     if (major >= 15) {
-      await server.query(
-        "SET allow_in_place_tablespaces TO on; CREATE TABLESPACE theirs LOCATION ''; ALTER TABLESPACE theirs OWNER TO everything",
-      );
+      await server.query("CREATE TABLESPACE theirs LOCATION ''");
+      await server.query('ALTER TABLESPACE theirs OWNER TO everything');
       await server.query('GRANT SET ON PARAMETER log_statement TO everything');
     }
     // From 16 on whoever grants a membership is remembered, and cannot go before it.

@@ -28,12 +28,12 @@ export class Place {
   readonly engine: PostgresEngine;
   readonly admin: string;
   readonly #id: string;
-  readonly #password: string;
+  readonly password: string;
 
   private constructor(server: PostgresClient, admin: string, password: string, id: string) {
     this.server = server;
     this.admin = admin;
-    this.#password = password;
+    this.password = password;
     this.#id = id;
     this.engine = this.openAt(server.port);
   }
@@ -45,7 +45,7 @@ export class Place {
       host: this.server.host,
       port,
       username: this.admin,
-      password: new Secret(this.#password),
+      password: new Secret(this.password),
       database: 'postgres',
       tls: { mode: 'disable' },
       connectionLimit: 3,

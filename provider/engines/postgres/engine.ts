@@ -8,6 +8,7 @@ import type { Step } from '../../resources/model/steps.ts';
 import type { ConnectionSettings, Engine, Statement } from '../engine.ts';
 import { ServerSessions } from '../server-sessions.ts';
 import { WriteLog } from '../write-log.ts';
+import { withOwnAccess } from './access.ts';
 import { type Batch, batches, keysOf } from './batches.ts';
 import { compileSteps } from './compile/steps.ts';
 import { circumstanceOf, openClient } from './connect.ts';
@@ -78,14 +79,14 @@ export class PostgresEngine implements Engine {
   }
 
   compile(steps: readonly Step[], info: ServerInfo): Statement[] {
-    return batches(steps, this.#settings.database).flatMap((batch) =>
+    return batches(withOwnAccess(steps, info), this.#settings.database).flatMap((batch) =>
       compileSteps(batch.steps, info).map(({ display }) => ({ text: display, database: batch.database })),
     );
   }
 
   async run(steps: readonly Step[], signal?: AbortSignal): Promise<void> {
     const info = await this.info();
-    for (const batch of batches(steps, this.#settings.database)) {
+    for (const batch of batches(withOwnAccess(steps, info), this.#settings.database)) {
       signal?.throwIfAborted();
       // Without a superuser, memberships are borrowed, and one transaction must not give back what another needs.
       const keys = info.admin.superUser ? keysOf(batch) : ['membership'];

@@ -161,6 +161,7 @@ function lackOf({ message, detail, hint }: ServerError, admin = ''): string {
     return `${who} needs membership in pg_signal_backend, or in the role of every session that is open`;
   const member = /must be (?:a )?(?:member of|able to SET ROLE) (?:role )?"?([^"]+)"?/.exec(message);
   if (member !== null) return `${who} needs membership in ${JSON.stringify(member[1])}`;
+  if (detail?.includes('CONNECT privilege') === true) return `${who} needs CONNECT on it`;
   const admins = /must have admin option on role "([^"]+)"/.exec(message);
   if (admins !== null) return `${who} needs ADMIN OPTION on role ${JSON.stringify(admins[1])}`;
   // From 16 on the server says itself what is needed.

@@ -52,7 +52,7 @@ async function runCreation(
   info: ServerInfo,
 ): Promise<void> {
   const { take, giveBack, joined, refused } = await borrow(session, [step], info);
-  const [create, ...rest] = createDatabase(step, joined.length > 0);
+  const [create, ...rest] = createDatabase(step, info, joined.length > 0);
   try {
     await runByItself(session, create!);
   } catch (error) {

@@ -1,6 +1,7 @@
 /** Databases, schemas and extensions as SQL. */
 import { unfinishedLimit } from '../../../resources/database-unfinished.ts';
 import type { Mark } from '../../../resources/model/objects.ts';
+import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { Step } from '../../../resources/model/steps.ts';
 import { withMark } from '../mark.ts';
 import { ident, integer, join, keyword, literal, type Sql, sql } from '../sql.ts';
@@ -15,7 +16,7 @@ const bool = (value: boolean): Sql => keyword(value ? 'true' : 'false', ['true',
  *
  * @param isHandedOver whether the owner gets it afterwards, as only then the administrator can act for that role
  */
-export function createDatabase(step: Of<'createDatabase'>, isHandedOver = false): Sql[] {
+export function createDatabase(step: Of<'createDatabase'>, info: ServerInfo, isHandedOver = false): Sql[] {
   const options: Sql[] = [];
   const { mark, owner } = step;
   // Nothing says whose a database is that is the administrator's and has no mark yet: until it has, it is unfinished.
@@ -48,16 +49,22 @@ export function createDatabase(step: Of<'createDatabase'>, isHandedOver = false)
     statements.push(
       sql`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS ${bool(step.allowConnections ?? true)} CONNECTION LIMIT ${integer(step.connectionLimit ?? -1)}`,
     );
-  if (owner !== undefined && isHandedOver) statements.push(sql`ALTER DATABASE ${name} OWNER TO ${ident(owner)}`);
+  if (owner !== undefined && isHandedOver) statements.push(...handOver(name, owner, info));
   return statements;
 }
+
+/** An administrator that is no superuser has nothing left in it but what everybody has, which may be taken next. */
+const handOver = (name: Sql, owner: string, { admin }: ServerInfo): Sql[] => [
+  sql`ALTER DATABASE ${name} OWNER TO ${ident(owner)}`,
+  ...(admin.superUser || admin.name === owner ? [] : [sql`GRANT CONNECT ON DATABASE ${name} TO ${ident(admin.name)}`]),
+];
 
 function localeOption(provider: string | undefined): Sql {
   if (provider === 'icu') return sql`ICU_LOCALE`;
   return provider === 'builtin' ? sql`BUILTIN_LOCALE` : sql`LOCALE`;
 }
 
-export function alterDatabase(step: Of<'alterDatabase'>): Sql[] {
+export function alterDatabase(step: Of<'alterDatabase'>, info: ServerInfo): Sql[] {
   const name = ident(step.name);
   const statements: Sql[] = [];
   if (step.tablespace !== undefined)
@@ -67,7 +74,7 @@ export function alterDatabase(step: Of<'alterDatabase'>): Sql[] {
   if (step.connectionLimit !== undefined) options.push(sql`CONNECTION LIMIT ${integer(step.connectionLimit)}`);
   if (step.isTemplate !== undefined) options.push(sql`IS_TEMPLATE ${bool(step.isTemplate)}`);
   if (options.length > 0) statements.push(sql`ALTER DATABASE ${name} WITH ${join(options, ' ')}`);
-  if (step.owner !== undefined) statements.push(sql`ALTER DATABASE ${name} OWNER TO ${ident(step.owner)}`);
+  if (step.owner !== undefined) statements.push(...handOver(name, step.owner, info));
   return statements;
 }
 

@@ -41,9 +41,9 @@ export function compileSteps(
 export function compileStep(step: Step, info: ServerInfo, { verifier, comment }: Prepared = {}): Sql[] {
   switch (step.kind) {
     case 'createDatabase':
-      return databases.createDatabase(step);
+      return databases.createDatabase(step, info);
     case 'alterDatabase':
-      return databases.alterDatabase(step);
+      return databases.alterDatabase(step, info);
     case 'setDatabaseSetting':
       return databases.setDatabaseSetting(step);
     case 'dropDatabase':
