@@ -3,11 +3,14 @@
  * begun. All that takes more than one transaction is tried at each of its boundaries.
  */
 import { Client } from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Step } from '../../provider/resources/model/steps.ts';
 import { waitFor } from '../rig/process.ts';
 import { killAt } from './cutting-proxy.ts';
 import { circumstances, Place, type Story } from './planned.ts';
+
+/** Each test is some forty lives of one object. */
+vi.setConfig({ testTimeout: 300_000 });
 
 describe.each(circumstances)('killed at any moment on PostgreSQL %i as %s', (major, admin) => {
   let place: Place;
