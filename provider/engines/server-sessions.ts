@@ -13,7 +13,7 @@ export interface ServerSessionsOptions<S extends PooledSession, I> {
   /** The database in which the server is asked about itself. */
   home: string;
   readInfo: (session: S) => Promise<I>;
-  /** Whether the error means that its session is dead. */
+  /** Whether the error says nothing of what was asked, as that of a dead session: a read is asked again. */
   isLost: (error: unknown) => boolean;
   explain: (error: unknown, tried: string) => ResourceError;
 }

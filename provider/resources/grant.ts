@@ -204,7 +204,7 @@ function refuseAmbiguous(targets: readonly ObjectTarget[], observed: AuthorityOb
 }
 
 function chosenBy(routines: readonly ObjectTarget[]): string {
-  const types = routines.flatMap(({ routineType }) => routineType ?? []);
+  const types = routines.flatMap(({ args, routineType }) => (args === undefined ? (routineType ?? []) : []));
   if (types.length > 0) return `type: ${types.join(' or ')}`;
   return `args: ${routines.map(({ args = [] }) => `(${args.join(', ')})`).join(' or ')}`;
 }

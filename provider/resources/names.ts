@@ -5,7 +5,7 @@ import type { ServerInfo } from './model/server.ts';
 
 const ROLES: Record<EngineName, RegExp> = {
   postgres: /^(pg_.*|postgres|public|none|current_user|session_user|current_role|rds.*|cloudsql.*|azure.*|alloydb.*)$/,
-  cockroachdb: /^(crdb_internal.*|pg_.*|root|admin|node|public|none)$/,
+  cockroachdb: /^(crdb_internal.*|pg_.*|root|admin|node|public|none|current_user|session_user)$/,
   mysql:
     /^(mysql\..*|xdatabase\..*|root|event_scheduler|system user|rds.*admin|rds_superuser.*|rdstopmgr|cloudsql.*|cloudiam.*|azure_.*|aws_.*)$/i,
   mariadb:

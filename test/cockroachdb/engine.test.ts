@@ -108,6 +108,70 @@ describe.each(simulatedVersions)('What goes wrong on CockroachDB %s', (version) 
     expect(await engine.read('role', [{ name: 'unsure' }])).toMatchObject([{ name: 'unsure' }]);
   });
 
+  test('a read that met another transaction is asked again (40001)', async () => {
+    simulator.faults.push({ match: /SHOW GRANTS/, do: { code: '40001', message: 'restart transaction' }, times: 2 });
+    const target = { type: 'database' as const, database: 'defaultdb' };
+    expect(await engine.read('grant', [{ grantee: { name: 'again' }, targets: [target] }])).toMatchObject([
+      { granteeExists: true },
+    ]);
+  });
+
+  test('a node that is drained is no absence, and no end of a plan (57P01)', async () => {
+    simulator.faults.push({ match: /SHOW ROLES/, do: { code: '57P01', message: 'server is shutting down' } });
+    expect(await engine.read('role', [{ name: 'again' }])).toMatchObject([{ name: 'again' }]);
+    simulator.faults.push({ match: /^ALTER ROLE/, do: { code: '57P01', message: 'server is shutting down' } });
+    const alter = { kind: 'alterRole' as const, name: 'again', attributes: { createDb: true } };
+    await expect(engine.run([alter])).rejects.toMatchObject({ reason: 'ServerUnavailable', retryable: true });
+    await engine.run([alter]);
+    expect(await engine.read('role', [{ name: 'again' }])).toMatchObject([{ attributes: { createDb: true } }]);
+  });
+
+  test('a restart or an unknown outcome in the middle of a plan leaves what the next look goes on with', async () => {
+    const steps = (name: string) =>
+      ['CONNECT', 'CREATE'].map((privilege) => ({
+        kind: 'grant' as const,
+        on: { type: 'database' as const, database: 'defaultdb' },
+        to: { name },
+        privileges: [privilege],
+      }));
+    const held = async (name: string): Promise<string[]> => {
+      const targets = [{ type: 'database' as const, database: 'defaultdb' }];
+      const [found] = await engine.read('grant', [{ grantee: { name }, targets }]);
+      return (found?.objects[0]?.privileges ?? []).map(({ privilege }) => privilege).toSorted();
+    };
+    for (const [code, when, after] of [
+      ['40001', 'before', ['CONNECT', 'CREATE']],
+      ['40003', 'after', ['CONNECT', 'CREATE']],
+      ['40003', 'before', ['CONNECT']],
+    ] as const) {
+      const name = `middle-${code}-${when}`;
+      await engine.run([{ kind: 'createRole', name, attributes: {} }]);
+      simulator.faults.push({ match: /^GRANT CREATE/, do: { code, message: 'restart transaction' }, when });
+      const run = engine.run(steps(name));
+      if (code === '40001') await run;
+      else await expect(run).rejects.toMatchObject({ reason: 'CompletionUnknown' });
+      expect(await held(name)).toEqual(after);
+      await engine.run(steps(name));
+      expect(await held(name)).toEqual(['CONNECT', 'CREATE']);
+    }
+  });
+
+  test('what only CockroachDB says is told with its own remedy', async () => {
+    for (const [code, message, reason, remedy] of [
+      ['XXC02', 'the maximum number of concurrently open transactions has been reached', 'LicenseRequired', 'licence'],
+      ['53300', 'sorry, too many clients already', 'TooManyConnections', 'max_connections_per_gateway'],
+      ['XXUUU', 'something of its own', 'ServerRefused', 'XXUUU'],
+    ] as const) {
+      simulator.faults.push({ match: /^CREATE ROLE "never"/, do: { code, message } });
+      await expect(engine.run([{ kind: 'createRole', name: 'never', attributes: {} }])).rejects.toMatchObject({
+        reason,
+        code,
+        retryable: true,
+        message: expect.stringContaining(remedy) as unknown,
+      });
+    }
+  });
+
   test('a lost session is no absence, and a read is asked again on another', async () => {
     simulator.faults.push({ match: /SHOW ROLES/, do: 'drop' });
     expect(await engine.read('role', [{ name: 'again' }])).toMatchObject([{ name: 'again' }]);

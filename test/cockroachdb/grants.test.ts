@@ -211,6 +211,34 @@ onEveryVersion('Grants', (world) => {
     ).rejects.toMatchObject({ reason: 'InvalidSpec' });
   });
 
+  test('of what came with a version from that version on', async () => {
+    const { versionNumber } = await world().engine.info();
+    const role = world().name('app');
+    for (const [spec, since] of [
+      [onItems({ role, privileges: ['TRIGGER'] }), 240_300],
+      [onItems({ role, privileges: ['BYPASSRLS'] }), 250_200],
+      [onItems({ role, privileges: ['MAINTAIN'] }), 260_200],
+      [{ system: true, role, privileges: ['INSPECT'] }, 260_100],
+      // Two names of one privilege.
+      [{ system: true, role, privileges: ['REPAIRCLUSTERMETADATA', 'REPAIRCLUSTER'] }, 240_300],
+    ] as const) {
+      const story = world().grant(spec);
+      if (versionNumber < since) await expect(story.plan()).rejects.toMatchObject({ reason: 'InvalidSpec' });
+      else {
+        await story.reconcile();
+        await story.delete();
+      }
+    }
+  });
+
+  test('to root and to admin, who have everything anyway, sends nothing', async () => {
+    for (const role of ['root', 'admin']) {
+      const story = world().grant(onItems({ role, privileges: ['SELECT'] }));
+      expect(await story.reconcile()).toEqual([]);
+      expect((await story.delete()).steps).toEqual([]);
+    }
+  });
+
   test('memberships are made, get the admin option, and end', async () => {
     const story = world().grant({ memberOf: world().name('group'), role: world().name('human') });
     await story.reconcile();

@@ -1,6 +1,6 @@
 /** Databases, schemas and initSQL. */
 import { expect, test } from 'vitest';
-import { onEveryVersion } from './world.ts';
+import { onEveryVersion, simulatorOf } from './world.ts';
 
 onEveryVersion('Objects', (world) => {
   const databases = async (): Promise<string[]> =>
@@ -102,6 +102,36 @@ onEveryVersion('Objects', (world) => {
     story.owned = true;
     expect(await story.plan()).toMatchObject({ steps: [], unready: { reason: 'InitSQLFailed' } });
     expect(await databases()).not.toContain('stolen');
+  });
+
+  test('the login that runs initSQL goes whatever fails: before, with, or after the script', async () => {
+    const simulator = simulatorOf(world());
+    if (simulator === undefined) return;
+    const owner = world().name('maker');
+    const left = async (): Promise<unknown[]> =>
+      await world().sql("SELECT username FROM [SHOW ROLES] WHERE username LIKE 'xdatabase_run_%'");
+    for (const [match, code] of [
+      [/^GRANT .* TO "xdatabase_run_/, '42704'],
+      [/^GRANT .* TO "xdatabase_run_/, '40003'],
+      [/^CREATE ROLE "xdatabase_run_/, '40003'],
+    ] as const) {
+      simulator.faults.push({ match, do: { code, message: 'not today' }, when: 'after' });
+      const step = { kind: 'initSQL', database: 'defaultdb', owner, sql: 'SELECT 1' } as const;
+      await expect(world().engine.run([step])).rejects.toMatchObject({ code });
+      expect(await left()).toEqual([]);
+    }
+  });
+
+  test('a database of several regions is empty when only their names are in it', async () => {
+    if (simulatorOf(world()) === undefined) return;
+    const story = world().database('regions', {});
+    await story.reconcile();
+    // As the server makes it for ALTER DATABASE … SET PRIMARY REGION.
+    await world().sql("CREATE TYPE public.crdb_internal_region AS ENUM ('one', 'two')", story.name);
+    const reader = await world().reader();
+    expect(await reader.read('databaseContents', { name: story.name })).toMatchObject({ empty: true });
+    await world().sql("CREATE TYPE public.mood AS ENUM ('good')", story.name);
+    expect(await reader.read('databaseContents', { name: story.name })).toEqual({ empty: false, summary: '1 type' });
   });
 
   test('a Schema is made under its real name, owned, remade after drift, and dropped', async () => {

@@ -1,6 +1,6 @@
 /** Roles: options, admin membership, settings, passwords, groups, and what it takes to drop one. */
 import { expect, test } from 'vitest';
-import { onEveryVersion } from './world.ts';
+import { onEveryVersion, simulatorOf } from './world.ts';
 
 onEveryVersion('a Role', (world) => {
   const facts = async (of: string) =>
@@ -61,6 +61,16 @@ onEveryVersion('a Role', (world) => {
     await story.edit({ configurationParameters: [] });
   });
 
+  test('has lists as settings, whose items are set one by one (B65)', async () => {
+    const path = (value: string) => ({ configurationParameters: [{ name: 'search_path', value }] });
+    const story = world().role('lists', path('"$user", app, public'), 'pw');
+    await story.reconcile();
+    const [sent] = (simulatorOf(world())?.statements ?? []).filter(({ text }) => text.includes('"search_path"'));
+    expect(sent?.text ?? "SET \"search_path\" = '$user', 'app', 'public'").toContain(`'$user', 'app', 'public'`);
+    await story.edit(path('"With Space", "Capital"'));
+    await story.edit(path('public'));
+  });
+
   test('joins and leaves groups, with and without the admin option', async () => {
     for (const of of ['readers', 'writers'])
       await world()
@@ -97,7 +107,7 @@ onEveryVersion('a Role', (world) => {
     expect(await world().engine.checkPassword(world().name('rotated'), undefined, story.secret)).toBe('match');
   });
 
-  test.each(['Capital', 'with space', '"quoted"', 'a$b'])(
+  test.each(['Capital', 'with space', '"quoted"', 'a$b', '-dash', '.dot', 'ünï@x', 'a/b', "it's", 'É'])(
     'named %j is refused before anything is sent',
     async (name) => {
       const story = world().role('x', {});
@@ -106,7 +116,7 @@ onEveryVersion('a Role', (world) => {
     },
   );
 
-  test.each(['root', 'admin', 'none', 'public', 'pg_x', 'crdb_internal_x'])(
+  test.each(['root', 'admin', 'node', 'none', 'public', 'current_user', 'session_user', 'pg_x', 'crdb_internal_x'])(
     'named %j is refused, as the server lives by it',
     async (name) => {
       const story = world().role('x', {});
@@ -179,6 +189,39 @@ onEveryVersion('a Role', (world) => {
     story.spec = { onDelete: { dropOwned: true } };
     await story.delete();
     expect(await facts('owner')).toBeUndefined();
+  });
+
+  test('that may use external connections, or has made one, is dropped', async () => {
+    const story = world().role('connected', { onDelete: { dropOwned: true } }, 'pw');
+    await story.reconcile();
+    await world().sql('GRANT SYSTEM EXTERNALCONNECTION TO {connected}');
+    const [made, used] = [world().name('made'), world().name('used')];
+    await world().as('connected', 'pw', `CREATE EXTERNAL CONNECTION "${made}" AS 'userfile:///made'`);
+    await world().sql(`CREATE EXTERNAL CONNECTION "${used}" AS 'userfile:///used'`);
+    await world().sql(`GRANT USAGE ON EXTERNAL CONNECTION "${used}" TO {connected}`);
+    await story.delete();
+    expect(await facts('connected')).toBeUndefined();
+    for (const name of [made, used]) await world().sql(`DROP EXTERNAL CONNECTION "${name}"`);
+  });
+
+  test('whose default privileges are those that every role has is nowhere to be looked for', async () => {
+    const story = world().role('untouched', {});
+    await story.reconcile();
+    const reader = await world().reader();
+    expect(await reader.read('roleDependencies', { name: world().name('untouched') })).toEqual({
+      databases: [],
+      owned: [],
+    });
+    await story.delete();
+  });
+
+  test('that gives everybody less than others do is dropped', async () => {
+    const story = world().role('closed', {});
+    await story.reconcile();
+    for (const what of ['EXECUTE ON FUNCTIONS', 'USAGE ON TYPES'])
+      await world().sql(`ALTER DEFAULT PRIVILEGES FOR ROLE {closed} REVOKE ${what} FROM public`);
+    await story.delete();
+    expect(await facts('closed')).toBeUndefined();
   });
 
   test('that owns schedules says so and stays (B189)', async () => {

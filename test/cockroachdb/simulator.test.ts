@@ -18,7 +18,22 @@ describe.each(simulatedVersions)('The simulated CockroachDB %s', (version) => {
     });
     await client.connect();
     await client.query('CREATE TABLE public.t (id int)');
-    await client.query('CREATE ROLE app');
+    for (const statement of [
+      'CREATE ROLE app',
+      'CREATE ROLE holder',
+      "CREATE EXTERNAL CONNECTION held AS 'nodelocal://1/held'",
+      'GRANT USAGE ON EXTERNAL CONNECTION held TO holder',
+      'CREATE SCHEMA closed',
+      'CREATE TABLE closed.t (id int)',
+      'CREATE FUNCTION f(a INT8) RETURNS INT8 LANGUAGE SQL AS $$ SELECT a $$',
+      'CREATE FUNCTION f(a TEXT) RETURNS INT8 LANGUAGE SQL AS $$ SELECT 1 $$',
+      'CREATE PROCEDURE p() LANGUAGE SQL AS $$ SELECT 1 $$',
+      'CREATE DATABASE viewed',
+      'SET database = viewed',
+      'CREATE VIEW v AS SELECT 1 AS one',
+      'SET database = defaultdb',
+    ])
+      await client.query(statement);
   });
   afterAll(async () => {
     await client.end();
@@ -81,6 +96,15 @@ describe.each(simulatedVersions)('The simulated CockroachDB %s', (version) => {
     ["CREATE EXTERNAL CONNECTION c AS 'ftp://x'", '22023'],
     ["BACKUP DATABASE nowhere INTO 'nodelocal://1/x'", '3D000'],
     ["RESTORE DATABASE defaultdb FROM LATEST IN 'nodelocal://1/empty'", '58030'],
+    ["ALTER ROLE app SET search_path = 'a, b'", '0A000'],
+    ["ALTER DATABASE defaultdb SET search_path = 'a, b'", '0A000'],
+    ['ALTER DATABASE viewed RENAME TO seen', '2BP01'],
+    ['GRANT EXECUTE ON FUNCTION p TO app', '42809'],
+    ['GRANT EXECUTE ON PROCEDURE f(INT8) TO app', '42809'],
+    ['GRANT EXECUTE ON FUNCTION f TO app', '42725'],
+    ['ALTER TABLE closed.t OWNER TO app', '42501'],
+    ['DROP OWNED BY holder', '0A000'],
+    ['DROP ROLE holder', '2BP01'],
   ])('answers %s with %s', async (text, expected) => {
     expect(await code(text)).toBe(expected);
   });

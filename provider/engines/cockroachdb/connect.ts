@@ -2,6 +2,7 @@
 import type { Client } from 'pg';
 import type { ConnectionSettings } from '../engine.ts';
 import { type Login, openClient } from '../postgres/connect.ts';
+import { COCKROACH_POLICIES } from './errors.ts';
 
 /** Schema changes wait for every node, and changes of memberships for leases of minutes. */
 export const STATEMENT_MS = 8 * 60_000;
@@ -18,7 +19,7 @@ const OPTIONS = [
 
 /** Throws ResourceError. */
 export const openSession = async (settings: ConnectionSettings, database: string): Promise<Client> =>
-  await openClient(settings, database, undefined, { options: OPTIONS });
+  await openClient(settings, database, undefined, { options: OPTIONS, policies: COCKROACH_POLICIES });
 
 /**
  * As somebody else, by password: the administrator's certificate would be taken for that login and refused. Its session
@@ -26,5 +27,5 @@ export const openSession = async (settings: ConnectionSettings, database: string
  */
 export async function openAs(settings: ConnectionSettings, database: string, login: Login): Promise<Client> {
   const { cert: _cert, key: _key, ...tls } = settings.tls;
-  return await openClient({ ...settings, tls }, database, login, {});
+  return await openClient({ ...settings, tls }, database, login, { policies: COCKROACH_POLICIES });
 }

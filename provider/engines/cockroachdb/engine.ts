@@ -7,7 +7,7 @@ import type { ConnectionSettings, Engine, Statement } from '../engine.ts';
 import type { NativeOperations } from '../native.ts';
 import { type Batch, batches, keysOf } from '../postgres/batches.ts';
 import { circumstanceOf } from '../postgres/connect.ts';
-import { isLostSession, toResourceError } from '../postgres/errors.ts';
+import { toResourceError } from '../postgres/errors.ts';
 import { triedOf } from '../postgres/execute.ts';
 import { PasswordChecker } from '../postgres/passwords.ts';
 import { Serial } from '../postgres/serial.ts';
@@ -18,6 +18,7 @@ import { WriteLog } from '../write-log.ts';
 import { mergeGrants } from './compile/grants.ts';
 import { compileGroup } from './compile/steps.ts';
 import { openAs, openSession, STATEMENT_MS } from './connect.ts';
+import { COCKROACH_POLICIES, mayReadAgain } from './errors.ts';
 import { runSteps } from './execute.ts';
 import { readInfo } from './info.ts';
 import { runTenantScript } from './init-sql.ts';
@@ -39,8 +40,9 @@ export class CockroachEngine implements Engine {
       open: async (database) => new ClientSession(await openSession(settings, database), database, STATEMENT_MS),
       home: settings.database,
       readInfo,
-      isLost: isLostSession,
-      explain: (error, tried) => toResourceError(error, { ...circumstanceOf(settings), tried }),
+      isLost: mayReadAgain,
+      explain: (error, tried) =>
+        toResourceError(error, { ...circumstanceOf(settings), tried, policies: COCKROACH_POLICIES }),
     });
     this.native = nativeOperations({
       evict: async (database) => await this.#sessions.pool.evict(database),

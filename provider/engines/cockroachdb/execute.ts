@@ -6,14 +6,11 @@ import { codeOf } from '../postgres/errors.ts';
 import type { Session } from '../postgres/session.ts';
 import { ident, sql } from '../postgres/sql.ts';
 import type { Command } from './command.ts';
+import { RESTART, UNKNOWN } from './errors.ts';
 import { mergeGrants } from './compile/grants.ts';
 import { compileGroup } from './compile/steps.ts';
 import { prepare } from './prepare.ts';
 
-/** "restart transaction": the statement had no effect, and is sent again. */
-const RESTART = '40001';
-/** Whether the statement was carried out cannot be known: what is there now has to be looked at. */
-const UNKNOWN = '40003';
 const ATTEMPTS = 6;
 
 /** Throws what the server said; a change that was cut off half-way goes on with the next observation. */
@@ -48,11 +45,11 @@ export async function send(session: Session, { sql: statement, secrets, as }: Co
   }
 }
 
-async function retrying(work: () => Promise<void>): Promise<void> {
+/** Statements that had no effect are sent again; of which nobody knows whether they had one are not. */
+export async function retrying<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1)
     try {
-      await work();
-      return;
+      return await work();
     } catch (error) {
       const code = codeOf(error);
       if (code === UNKNOWN)

@@ -14,6 +14,7 @@ import { runScript } from '../postgres/tenant-script.ts';
 import type { SessionPool } from '../session-pool.ts';
 import { command } from './command.ts';
 import { send } from './execute.ts';
+import { existingRoles } from './reads/roles.ts';
 
 export interface TenantRunner {
   pool: SessionPool<ClientSession>;
@@ -32,17 +33,12 @@ export async function runTenantScript(
 ): Promise<void> {
   const username = `xdatabase_run_${randomBytes(8).toString('hex')}`;
   const password = randomBytes(24).toString('base64url');
-  const login = ident(username);
-  await pool.use(adminDatabase, async (session) => {
-    const until = literal(new Date(Date.now() + VALID_MS).toISOString());
-    await send(session, {
-      sql: sql`CREATE ROLE ${login} WITH LOGIN VALID UNTIL ${until} PASSWORD ${bound(1)}`,
-      secrets: [await scramVerifier(new Secret(password))],
-    });
-    await send(session, command(sql`GRANT ${ident(owner)} TO ${login}`));
-  });
   let failure: { error: unknown } | undefined;
+  // Whatever goes wrong, even on the way to the login: what may have been made has to go.
   try {
+    await pool.use(adminDatabase, async (session) => {
+      await makeLogin(session, username, new Secret(password), owner);
+    });
     await pool.reserve(async () => {
       await runAs(await open(database, { username, password }), owner, text);
     });
@@ -59,6 +55,16 @@ export async function runTenantScript(
   if (failure !== undefined) throw failure.error;
 }
 
+async function makeLogin(session: Session, username: string, password: Secret, owner: string): Promise<void> {
+  const login = ident(username);
+  const until = literal(new Date(Date.now() + VALID_MS).toISOString());
+  await send(session, {
+    sql: sql`CREATE ROLE ${login} WITH LOGIN VALID UNTIL ${until} PASSWORD ${bound(1)}`,
+    secrets: [await scramVerifier(password)],
+  });
+  await send(session, command(sql`GRANT ${ident(owner)} TO ${login}`));
+}
+
 async function runAs(client: Client, owner: string, text: string): Promise<void> {
   try {
     // What the script makes belongs to the owner, not to a login that is about to go.
@@ -71,6 +77,7 @@ async function runAs(client: Client, owner: string, text: string): Promise<void>
 }
 
 async function dropLogin(session: Session, username: string): Promise<void> {
+  if (!(await existingRoles(session, [username])).has(username)) return;
   const login = ident(username);
   // A script that was cut off may still run.
   const sessions = sql`SELECT session_id FROM [SHOW CLUSTER SESSIONS] WHERE user_name = ${literal(username)}`;

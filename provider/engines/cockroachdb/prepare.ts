@@ -66,14 +66,14 @@ async function handOverDatabase(
   return [command(sql`ALTER DATABASE ${ident(session.database)} OWNER TO ${ident(to ?? admin.name)}`)];
 }
 
-/** DROP OWNED refuses roles with system privileges, and leaves default privileges, which then keep the role. */
+/** DROP OWNED refuses roles with privileges of no database, and leaves default privileges, which then keep the role. */
 async function beforeDropOwned(session: Session, role: string): Promise<Command[]> {
   if (!(await existingRoles(session, [role])).has(role)) return [];
   const rows = await session.query('SELECT schema_name FROM [SHOW SCHEMAS]', []);
   const schemas = rows.map((row) => row['schema_name'] as string);
   const defaults = await readDefaultsOf(session, role, schemas);
   return [
-    ...(await revokeSystem(session, role)),
+    ...(await revokeOutside(session, role)),
     ...defaults.map(({ creator, schema, objectType, grantee, privilege, isTaken }) => {
       const whose = creator === undefined ? sql`FOR ALL ROLES` : sql`FOR ROLE ${ident(creator)}`;
       const place = schema === undefined ? sql`` : sql` IN SCHEMA ${ident(schema)}`;
@@ -94,6 +94,18 @@ const DEFAULT_WORDS = [
   'ALL',
   ...Object.values(COCKROACH_PRIVILEGES.defaults).flatMap(({ privileges }) => privileges.map(({ name }) => name)),
 ];
+
+/** Privileges that belong to no database: those of the system, and on external connections. */
+async function revokeOutside(session: Session, role: string): Promise<Command[]> {
+  const text = sql`SELECT DISTINCT object_name FROM [SHOW GRANTS FOR ${ident(role)}] WHERE grantee = `.text;
+  const held = await session.query(`${text}$1 AND object_type = 'external_connection'`, [role]);
+  return [
+    ...(await revokeSystem(session, role)),
+    ...held.map((row) =>
+      command(sql`REVOKE ALL ON EXTERNAL CONNECTION ${ident(row['object_name'] as string)} FROM ${ident(role)}`),
+    ),
+  ];
+}
 
 async function revokeSystem(session: Session, role: string): Promise<Command[]> {
   const text = sql`SELECT privilege_type FROM [SHOW SYSTEM GRANTS FOR ${ident(role)}] WHERE grantee = `.text;
@@ -118,7 +130,7 @@ async function beforeDropRole(session: Session, role: string): Promise<Command[]
     [role],
   );
   return [
-    ...(await revokeSystem(session, role)),
+    ...(await revokeOutside(session, role)),
     ...memberships.map((row) =>
       command(sql`REVOKE ${ident(row['role_name'] as string)} FROM ${ident(row['member'] as string)}`),
     ),

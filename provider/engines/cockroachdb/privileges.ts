@@ -2,6 +2,7 @@
 import type { ObjectPrivileges, PrivilegeEntry, PrivilegeTable, Since } from '../../resources/privilege-set.ts';
 
 const V25_2: Since = { versionNumber: 250_200, label: '25.2' };
+const V26_1: Since = { versionNumber: 260_100, label: '26.1' };
 const V26_2: Since = { versionNumber: 260_200, label: '26.2' };
 
 const named = (...names: string[]): PrivilegeEntry[] => names.map((name) => ({ name }));
@@ -11,8 +12,8 @@ const TABLE: ObjectPrivileges = {
   words: 'a table',
   within: 'schema',
   privileges: [
-    ...named('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'CREATE', 'DROP', 'BACKUP', 'CHANGEFEED', 'ZONECONFIG'),
-    ...since(V25_2, 'TRIGGER', 'BYPASSRLS', 'REPLICATIONSOURCE', 'REPLICATIONDEST'),
+    ...named('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'CREATE', 'DROP', 'BACKUP', 'CHANGEFEED', 'TRIGGER', 'ZONECONFIG'),
+    ...since(V25_2, 'BYPASSRLS', 'REPLICATIONSOURCE', 'REPLICATIONDEST'),
     ...since(V26_2, 'MAINTAIN'),
   ],
 };
@@ -30,7 +31,12 @@ const TYPE: ObjectPrivileges = {
   publicByDefault: ['USAGE'],
 };
 
-const ROUTINE: ObjectPrivileges = { words: 'a routine', within: 'schema', privileges: named('EXECUTE') };
+const ROUTINE: ObjectPrivileges = {
+  words: 'a routine',
+  within: 'schema',
+  privileges: named('EXECUTE'),
+  publicByDefault: ['EXECUTE'],
+};
 
 const SCHEMA: ObjectPrivileges = { words: 'a schema', within: 'database', privileges: named('USAGE', 'CREATE') };
 
@@ -51,30 +57,15 @@ export const COCKROACH_PRIVILEGES: PrivilegeTable = {
     global: {
       words: 'the system',
       within: 'server',
-      privileges: named(
-        'BACKUP',
-        'RESTORE',
-        'CANCELQUERY',
-        'CONTROLJOB',
-        'CREATEDB',
-        'CREATELOGIN',
-        'CREATEROLE',
-        'EXTERNALCONNECTION',
-        'EXTERNALIOIMPLICITACCESS',
-        'INSPECT',
-        'MODIFYCLUSTERSETTING',
-        'MODIFYSQLCLUSTERSETTING',
-        'NOSQLLOGIN',
-        'REPAIRCLUSTER',
-        'REPLICATION',
-        'VIEWACTIVITY',
-        'VIEWACTIVITYREDACTED',
-        'VIEWCLUSTERMETADATA',
-        'VIEWCLUSTERSETTING',
-        'VIEWDEBUG',
-        'VIEWJOB',
-        'VIEWSYSTEMTABLE',
-      ),
+      privileges: [
+        ...named('BACKUP', 'RESTORE', 'CANCELQUERY', 'CONTROLJOB', 'CREATEDB', 'CREATELOGIN', 'CREATEROLE'),
+        ...named('EXTERNALCONNECTION', 'EXTERNALIOIMPLICITACCESS'),
+        ...since(V26_1, 'INSPECT'),
+        ...named('MODIFYCLUSTERSETTING', 'MODIFYSQLCLUSTERSETTING', 'NOSQLLOGIN'),
+        { name: 'REPAIRCLUSTER', aliases: ['REPAIRCLUSTERMETADATA'] },
+        ...named('REPLICATION', 'VIEWACTIVITY', 'VIEWACTIVITYREDACTED', 'VIEWCLUSTERMETADATA'),
+        ...named('VIEWCLUSTERSETTING', 'VIEWDEBUG', 'VIEWJOB', 'VIEWSYSTEMTABLE'),
+      ],
     },
   },
   defaults: { table: TABLE, sequence: SEQUENCE, function: ROUTINE, type: TYPE, schema: SCHEMA },

@@ -53,6 +53,7 @@ export interface Login {
 export interface Opening {
   statements?: string;
   options?: string;
+  policies?: Circumstance['policies'];
 }
 
 const OPENING: Opening = { statements: SESSION_SETTINGS };
@@ -72,6 +73,8 @@ export async function openClient(
   // The server would cut a long name, and end one at a NUL and take the rest for settings: another database's name, perhaps.
   ident(database);
   if (login !== undefined) ident(login.username);
+  const { policies } = opening;
+  const circumstance = { ...circumstanceOf(settings), ...(policies === undefined ? {} : { policies }) };
   let ssl = tlsOptions(settings);
   let options = opening.options;
   for (let tries = 1; ; tries += 1)
@@ -82,10 +85,10 @@ export async function openClient(
       });
     } catch (error) {
       const limit = opening === OPENING ? LIMITS[codeOf(error)] : undefined;
-      if (tries > MOST_TRIES) throw toResourceError(error, circumstanceOf(settings));
+      if (tries > MOST_TRIES) throw toResourceError(error, circumstance);
       if (limit !== undefined) options = `${options ?? ''} -c ${limit}=0`;
       else if (ssl !== false && settings.tls.mode === 'prefer' && wantsPlain(error)) ssl = false;
-      else throw toResourceError(error, circumstanceOf(settings));
+      else throw toResourceError(error, circumstance);
     }
 }
 

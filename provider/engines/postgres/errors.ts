@@ -103,9 +103,11 @@ export interface Circumstance {
   admin?: string;
   /** Address of the server, as the configuration has it. */
   server?: string;
+  /** SQLSTATEs that mean something else, or need another remedy, on a server that speaks the same protocol. */
+  policies?: Readonly<Record<string, Policy>>;
 }
 
-export function toResourceError(error: unknown, { tried, admin, server }: Circumstance = {}): ResourceError {
+export function toResourceError(error: unknown, { tried, admin, server, policies }: Circumstance = {}): ResourceError {
   if (error instanceof ResourceError) return error;
   const { code, message } = fields(error);
   const network = networkPolicy(code) ?? CLIENT.find(([prefix]) => message.startsWith(prefix))?.[1];
@@ -117,7 +119,7 @@ export function toResourceError(error: unknown, { tried, admin, server }: Circum
       cause: error,
     });
   }
-  const policy = SQLSTATES[code] ?? SQLSTATES[code.slice(0, 2)] ?? { reason: 'ServerRefused' };
+  const policy = policies?.[code] ?? SQLSTATES[code] ?? SQLSTATES[code.slice(0, 2)] ?? { reason: 'ServerRefused' };
   const remedy = code === '42501' ? lackOf(error as ServerError, admin) : policy.remedy;
   const text = [
     tried === undefined ? '' : `${tried}: `,

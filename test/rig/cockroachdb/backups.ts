@@ -191,7 +191,7 @@ export function startBackup(
       for (const name of names) stored.databases.push(await copyOf(session, name));
       state.backups.push(stored);
     },
-    schedule,
+    schedule === undefined ? {} : { schedule },
   );
 }
 
@@ -237,25 +237,33 @@ async function restore(session: Session, cursor: Cursor): Promise<Result> {
   const source = found.databases.find((database) => database.name === name);
   if (source === undefined) throw new SqlError('22023', `database "${name}" does not exist in the backup`);
   const target = options.get('new_db_name') ?? name;
-  if (await simulator.catalog.exists(target)) throw new SqlError('42P04', `database "${target}" already exists`);
+  if (state.isRestoring(target) || (await simulator.catalog.exists(target)))
+    throw new SqlError('42P04', `database "${target}" already exists`);
   const shown = [...options]
     .filter(([key]) => key !== 'detached')
     .map(([key, value]) => `${key} = ${key === 'encryption_passphrase' ? "'*****'" : quotedText(value)}`);
   const statement = `RESTORE DATABASE ${word(name)} FROM ${quotedText(found.path)} IN ${quotedText(redacted(collection))}${shown.length === 0 ? '' : ` WITH OPTIONS (${shown.join(', ')})`}`;
   const owner = session.currentUser;
-  const job = simulator.jobs.start('RESTORE', statement, statement, owner, async () => {
-    await simulator.catalog.run('postgres', `CREATE DATABASE ${quoted(target)} TEMPLATE ${quoted(source.copy)}`);
-    await simulator.catalog.run('postgres', `ALTER DATABASE ${quoted(target)} OWNER TO ${quoted(owner)}`);
-    await simulator.disown(target, owner);
-    for (const object of options.has('grants') ? await simulator.catalog.objects(target) : []) {
-      const given = source.grants.find(
-        (entry) => entry.level === object.level && entry.schema === object.schema && entry.name === object.name,
-      );
-      for (const [grantee, held] of given?.acl ?? []) simulator.catalog.aclOf(object).set(grantee, new Map(held));
-      await simulator.catalog.project(target, object);
-    }
-    simulator.made.set((await simulator.catalog.database(target)).oid, new Date());
-  });
+  const job = simulator.jobs.start(
+    'RESTORE',
+    statement,
+    statement,
+    owner,
+    async () => {
+      await simulator.catalog.run('postgres', `CREATE DATABASE ${quoted(target)} TEMPLATE ${quoted(source.copy)}`);
+      await simulator.catalog.run('postgres', `ALTER DATABASE ${quoted(target)} OWNER TO ${quoted(owner)}`);
+      await simulator.disown(target, owner);
+      for (const object of options.has('grants') ? await simulator.catalog.objects(target) : []) {
+        const given = source.grants.find(
+          (entry) => entry.level === object.level && entry.schema === object.schema && entry.name === object.name,
+        );
+        for (const [grantee, held] of given?.acl ?? []) simulator.catalog.aclOf(object).set(grantee, new Map(held));
+        await simulator.catalog.project(target, object);
+      }
+      simulator.made.set((await simulator.catalog.database(target)).oid, new Date());
+    },
+    { creates: target },
+  );
   return await answer(session, job, options.get('detached') === 'true' ? 'RESTORE detached' : 'RESTORE');
 }
 

@@ -24,7 +24,7 @@ export interface ObjectEntry {
   schema: string;
   name: string;
   owner: string;
-  /** table, view, sequence, materialized view; enum; function. */
+  /** table, view, sequence, materialized view; enum; function, procedure. */
   kind: string;
   comment: string | null;
   /** Of a routine: the types of its arguments. */
@@ -46,7 +46,8 @@ UNION ALL
 SELECT 'type', t.oid::text, n.nspname, t.typname, pg_get_userbyid(t.typowner), 'enum', NULL, NULL
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype = 'e'
 UNION ALL
-SELECT 'routine', p.oid::text, n.nspname, p.proname, pg_get_userbyid(p.proowner), 'function', NULL,
+SELECT 'routine', p.oid::text, n.nspname, p.proname, pg_get_userbyid(p.proowner),
+  CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, NULL,
   pg_get_function_identity_arguments(p.oid)
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -210,6 +211,7 @@ export class Catalog {
     if (schema === '') {
       if (role !== '') implicit.set(role, new Map([['ALL', true]]));
       if (type === 'types') implicit.set(PUBLIC, new Map([['USAGE', false]]));
+      if (type === 'routines') implicit.set(PUBLIC, new Map([['EXECUTE', false]]));
     }
     return implicit;
   }
@@ -217,7 +219,7 @@ export class Catalog {
   /** Tells PostgreSQL what it can know of the privileges on an object. */
   async project(database: string, object: ObjectEntry, grantees?: readonly string[]): Promise<void> {
     const acl = this.aclOf(object);
-    const keyword = { table: 'TABLE', sequence: 'SEQUENCE', schema: 'SCHEMA', type: 'TYPE', routine: 'FUNCTION' }[
+    const keyword = { table: 'TABLE', sequence: 'SEQUENCE', schema: 'SCHEMA', type: 'TYPE', routine: 'ROUTINE' }[
       object.level as 'table'
     ];
     const path = object.level === 'schema' ? quoted(object.name) : `${quoted(object.schema)}.${quoted(object.name)}`;
@@ -246,7 +248,7 @@ export class Catalog {
 export function definition({ level, kind, schema, name, args }: ObjectEntry): string {
   if (level === 'schema') return `SCHEMA ${quoted(name)}`;
   const path = `${quoted(schema)}.${quoted(name)}`;
-  if (level === 'routine') return `FUNCTION ${path}(${args ?? ''})`;
+  if (level === 'routine') return `ROUTINE ${path}(${args ?? ''})`;
   return `${level === 'type' ? 'TYPE' : kind.toUpperCase()} ${path}`;
 }
 

@@ -1,6 +1,7 @@
 /** Databases, schemas and comments. */
 import { quoted } from './backend.ts';
 import type { Handler } from './execute.ts';
+import { refuseCommas } from './roles.ts';
 import type { Session } from './session.ts';
 import type { Cursor } from './tokens.ts';
 import { type Result, SqlError } from './wire.ts';
@@ -40,7 +41,7 @@ async function createDatabase(session: Session, cursor: Cursor): Promise<Result>
   if (!state.hasOption(session.currentUser, 'CREATEDB'))
     throw new SqlError('42501', 'permission denied to create database');
   if (!state.roles.has(owner)) throw new SqlError('42704', `role/user "${owner}" does not exist`);
-  if (await catalog.exists(name)) {
+  if (state.isRestoring(name) || (await catalog.exists(name))) {
     if (ifNotExists) return { tag: 'CREATE DATABASE' };
     throw new SqlError('42P04', `database "${name}" already exists`);
   }
@@ -72,13 +73,21 @@ async function alterDatabase(session: Session, cursor: Cursor): Promise<Result> 
   } else if (cursor.accept('rename', 'to')) {
     const to = cursor.name();
     cursor.end();
-    if (await catalog.exists(to)) throw new SqlError('42P04', `database "${to}" already exists`);
+    if (state.isRestoring(to) || (await catalog.exists(to)))
+      throw new SqlError('42P04', `database "${to}" already exists`);
+    const [view] = (await catalog.objects(name)).filter(({ kind }) => kind.endsWith('view'));
+    if (view !== undefined)
+      throw new SqlError(
+        '2BP01',
+        `cannot rename database because relation "${name}.${view.schema}.${view.name}" depends on another relation`,
+      );
     await session.simulator.quiet(name);
     await catalog.run('postgres', `ALTER DATABASE ${quoted(name)} RENAME TO ${quoted(to)}`);
     // A session's database is a name: it goes on in whatever has that name now.
-  } else if (['set', 'reset'].includes(cursor.peek?.text ?? ''))
+  } else if (['set', 'reset'].includes(cursor.peek?.text ?? '')) {
+    refuseCommas(cursor);
     await catalog.run('postgres', `ALTER DATABASE ${quoted(name)} ${cursor.text.slice(cursor.peek!.start)}`);
-  else throw cursor.error();
+  } else throw cursor.error();
   return { tag: 'ALTER DATABASE' };
 }
 

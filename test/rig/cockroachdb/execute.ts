@@ -122,8 +122,9 @@ const KNOWN = new Set([
   'database',
   'idle_in_transaction_session_timeout',
   'sql_safe_updates',
-  'use_backups_with_ids',
 ]);
+/** Those that came later. */
+const SINCE: Readonly<Record<string, number>> = { allow_unsafe_internals: 250_400, use_backups_with_ids: 260_200 };
 
 async function sessionControl(session: Session, cursor: Cursor): Promise<Result | undefined> {
   if (cursor.accept('set')) {
@@ -137,8 +138,8 @@ async function sessionControl(session: Session, cursor: Cursor): Promise<Result 
     }
     const name = cursor.path().join('.');
     if (!cursor.accept('=') && !cursor.accept('to')) throw cursor.error();
-    const isGuard = name === 'allow_unsafe_internals' && session.simulator.version >= 250_400;
-    if (!KNOWN.has(name) && !isGuard) throw new SqlError('42704', `unrecognized configuration parameter "${name}"`);
+    const isKnown = KNOWN.has(name) || session.simulator.version >= (SINCE[name] ?? Number.POSITIVE_INFINITY);
+    if (!isKnown) throw new SqlError('42704', `unrecognized configuration parameter "${name}"`);
     const rest = cursor.tokens.slice(cursor.at);
     const value = rest.map(({ text }) => text).join(', ');
     if (name === 'database') {

@@ -6,6 +6,7 @@ import { backendOf } from './execute.ts';
 import { queryOf, type ShapeName } from './shapes.ts';
 import { show } from './show.ts';
 import { systemTables } from './show-backups.ts';
+import { PUBLIC } from './state.ts';
 import type { Session } from './session.ts';
 import { Cursor, type Token, tokenize } from './tokens.ts';
 import { type Result, SqlError } from './wire.ts';
@@ -84,12 +85,33 @@ async function schemaChange(session: Session, cursor: Cursor, second: Token | un
   if (kind === undefined || !OBJECTS.has(kind.text)) throw cursor.error(kind);
   const foreign = cursor.tokens.find(({ kind: of, text }) => of === 'word' && ONLY_POSTGRES.has(text));
   if (foreign !== undefined) throw cursor.error(foreign);
+  await refuseOwner(session, cursor);
   const backend = await backendOf(session);
   const result = await backend.run(withRowIds(cursor));
   // What is new gets the default privileges that hold now.
   if (session.status === 'I')
     await session.simulator.exclusively(async () => await session.simulator.catalog.objects(session.database));
   return result;
+}
+
+/** A new owner needs CREATE on the schema, whoever gives it to him. */
+async function refuseOwner({ simulator: { catalog, state }, database }: Session, cursor: Cursor): Promise<void> {
+  const { tokens } = cursor;
+  const at = tokens.findIndex(({ text }, i) => text === 'owner' && tokens[i + 1]?.text === 'to');
+  if (tokens[0]?.text !== 'alter' || at < 0) return;
+  const heir = tokens[at + 2]?.text ?? '';
+  const path = new Cursor(cursor.text, tokens.slice(tokens[1]?.text === 'materialized' ? 3 : 2), []).path();
+  const name = path.at(-2) ?? 'public';
+  const schema = (await catalog.objects(database)).find((object) => object.level === 'schema' && object.name === name);
+  if (schema === undefined) return;
+  const reach = state.reach(heir);
+  const acl = catalog.aclOf(schema);
+  const mayCreate =
+    state.isAdmin(heir) ||
+    reach.has(schema.owner) ||
+    (name === 'public' && reach.has((await catalog.database(database)).owner)) ||
+    [...reach, PUBLIC].some((role) => acl.get(role)?.has('CREATE') === true || acl.get(role)?.has('ALL') === true);
+  if (!mayCreate) throw new SqlError('42501', `user ${heir} does not have CREATE privilege on schema ${name}`);
 }
 
 /** A serial column is numbered by the cluster there, without a sequence that needs a privilege. */

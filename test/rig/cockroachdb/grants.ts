@@ -2,12 +2,13 @@
 import { quoted } from './backend.ts';
 import { DEFAULT_TYPES, defaultsKey, definition, type ObjectEntry } from './catalog.ts';
 import type { Handler } from './execute.ts';
-import { check, grant, type Level, privilegesOf, revoke } from './privileges.ts';
+import { check, grant, type Level, plain, privilegesOf, revoke } from './privileges.ts';
 import { changeMemberships } from './roles.ts';
 import type { Session } from './session.ts';
 import { find, requireRole } from './show.ts';
-import { type Acl, PUBLIC } from './state.ts';
+import { type Acl, hasSynthetic, PUBLIC } from './state.ts';
 import type { Cursor } from './tokens.ts';
+import { plainType, splitArguments } from '../../../provider/engines/cockroachdb/types.ts';
 import { type Result, SqlError } from './wire.ts';
 
 interface Change {
@@ -45,7 +46,7 @@ async function grantOrRevoke(session: Session, cursor: Cursor, kind: 'grant' | '
     return await changeMemberships(session, named, members, { kind, admin: admin || withAdmin });
   }
   if (admin) throw cursor.error();
-  const privileges = named.map((name) => name.toUpperCase());
+  const privileges = named.map(plain);
   const target = isSystem ? undefined : await targetOf(session, cursor);
   cursor.expect(separator);
   const grantees = cursor.list(() => cursor.name());
@@ -163,23 +164,31 @@ async function objectsOf(session: Session, cursor: Cursor): Promise<ObjectEntry[
     if (cursor.accept('(')) {
       const from = cursor.at;
       while (!cursor.isAtEnd && cursor.peek?.text !== ')') cursor.at += 1;
-      args = cursor.tokens
-        .slice(from, cursor.at)
-        .map(({ text }) => text)
-        .join(' ')
-        .replaceAll(' ,', ',');
+      args = cursor.at === from ? '' : cursor.text.slice(cursor.tokens[from]!.start, cursor.tokens[cursor.at - 1]!.end);
       cursor.expect(')');
     }
     return { path, args };
   });
   for (const { path, args } of paths) {
     const all = await find(session, kind, path);
-    const chosen = args === undefined || all.length === 1 ? all : all.filter((object) => object.args?.endsWith(args));
+    const chosen = args === undefined ? all : all.filter((object) => isSameList(object.args ?? '', args));
+    if (kind === 'routine') one(chosen, path, level);
     if (level === 'sequence' && chosen.some((object) => object.level !== 'sequence'))
       throw new SqlError('42809', `${path.join('.')} is not a sequence`);
     found.push(...chosen);
   }
   return found;
+}
+
+const isSameList = (a: string, b: string): boolean =>
+  splitArguments(a).map(plainType).join() === splitArguments(b).map(plainType).join();
+
+/** The one routine that a name, with arguments or without, means. */
+function one(chosen: readonly ObjectEntry[], path: readonly string[], level: string): void {
+  const name = path.join('.');
+  if (chosen.length === 0) throw new SqlError('42883', `unknown function: ${name}()`);
+  if (chosen.length > 1) throw new SqlError('42725', `function name "${name}" is not unique`);
+  if (chosen.some(({ kind }) => kind !== level)) throw new SqlError('42809', `"${name}" is not a ${level}`);
 }
 
 async function alterDefaults(session: Session, cursor: Cursor): Promise<Result> {
@@ -277,7 +286,7 @@ async function dropOwned(session: Session, cursor: Cursor): Promise<Result> {
   cursor.accept('restrict');
   cursor.end();
   for (const role of roles)
-    if (state.systemAcl.has(role))
+    if (hasSynthetic(state, role))
       throw new SqlError(
         '0A000',
         `cannot perform drop owned by if role has synthetic privileges; ${role} has entries in system.privileges`,

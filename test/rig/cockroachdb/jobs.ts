@@ -26,7 +26,7 @@ export class Jobs {
     statement: string,
     user: string,
     work: () => Promise<void>,
-    schedule?: string,
+    more: Pick<Job, 'schedule' | 'creates'> = {},
   ): Job {
     const now = new Date();
     const job: Job = {
@@ -42,7 +42,7 @@ export class Jobs {
       fraction: 0,
       error: '',
       work,
-      ...(schedule === undefined ? {} : { schedule }),
+      ...more,
     };
     this.#all.set(job.id, job);
     if (this.nextFailure !== undefined) {
@@ -65,6 +65,11 @@ export class Jobs {
       });
     this.#running.add(run);
     void run.finally(() => this.#running.delete(run));
+  }
+
+  /** Whether no job is at work. */
+  get idle(): boolean {
+    return this.#running.size === 0;
   }
 
   /** Waits for the end of a job that was begun without `detached`. */

@@ -12,8 +12,23 @@ export type Level =
   | 'external_connection'
   | 'system';
 
-const TABLE = ['BACKUP', 'CHANGEFEED', 'CREATE', 'DELETE', 'DROP', 'INSERT', 'SELECT', 'UPDATE', 'ZONECONFIG'];
-const TABLE_252 = ['BYPASSRLS', 'REPLICATIONDEST', 'REPLICATIONSOURCE', 'TRIGGER'];
+const TABLE = [
+  'BACKUP',
+  'CHANGEFEED',
+  'CREATE',
+  'DELETE',
+  'DROP',
+  'INSERT',
+  'SELECT',
+  'TRIGGER',
+  'UPDATE',
+  'ZONECONFIG',
+];
+const TABLE_252 = ['BYPASSRLS', 'REPLICATIONDEST', 'REPLICATIONSOURCE'];
+
+/** Names of one privilege. */
+const SAME: Readonly<Record<string, string>> = { REPAIRCLUSTERMETADATA: 'REPAIRCLUSTER' };
+export const plain = (privilege: string): string => SAME[privilege.toUpperCase()] ?? privilege.toUpperCase();
 
 export function privilegesOf(level: Level, version: number): string[] {
   switch (level) {
@@ -41,7 +56,7 @@ export function privilegesOf(level: Level, version: number): string[] {
         'CREATEROLE',
         'EXTERNALCONNECTION',
         'EXTERNALIOIMPLICITACCESS',
-        'INSPECT',
+        ...(version >= 260_100 ? ['INSPECT'] : []),
         'MODIFYCLUSTERSETTING',
         'MODIFYSQLCLUSTERSETTING',
         'NOSQLLOGIN',

@@ -4,7 +4,7 @@ import { isVerifier, scramVerifier } from '../../../provider/engines/postgres/sc
 import { quoted } from './backend.ts';
 import type { Handler } from './execute.ts';
 import type { Session } from './session.ts';
-import { PUBLIC, type Role } from './state.ts';
+import { hasSynthetic, PUBLIC, type Role } from './state.ts';
 import type { Cursor } from './tokens.ts';
 import { type Result, SqlError } from './wire.ts';
 
@@ -66,6 +66,17 @@ async function create(session: Session, cursor: Cursor, isUser: boolean): Promis
   return { tag };
 }
 
+/** A list is several values: commas in one are taken for a mistake. */
+export function refuseCommas(cursor: Cursor): void {
+  const [, name, , ...values] = cursor.tokens.slice(cursor.at);
+  const wrong = values.find(({ kind, text }) => kind === 'string' && text.includes(','));
+  if (name?.text === 'search_path' && wrong !== undefined)
+    throw new SqlError(
+      '0A000',
+      `unimplemented: schema name ${JSON.stringify(wrong.text)} has commas so is not supported in search_path.`,
+    );
+}
+
 async function alter(session: Session, cursor: Cursor): Promise<Result> {
   const { state, catalog } = session.simulator;
   const isAll = cursor.accept('all');
@@ -79,6 +90,7 @@ async function alter(session: Session, cursor: Cursor): Promise<Result> {
   mayManage(session);
   const database = cursor.accept('in', 'database') ? cursor.name() : undefined;
   if (['set', 'reset'].includes(cursor.peek?.text ?? '')) {
+    refuseCommas(cursor);
     const rest = cursor.text.slice(cursor.peek!.start);
     const place = database === undefined ? '' : ` IN DATABASE ${quoted(database)}`;
     await catalog.run('postgres', `ALTER ROLE ${isAll ? 'ALL' : quoted(name)}${place} ${rest}`);
@@ -172,7 +184,7 @@ async function drop(session: Session, cursor: Cursor): Promise<Result> {
 async function dependency(session: Session, name: string): Promise<string | undefined> {
   const { state, catalog } = session.simulator;
   const cannot = `cannot drop role/user ${name}`;
-  if (state.systemAcl.has(name)) return `${cannot}: it has entries in system.privileges`;
+  if (hasSynthetic(state, name)) return `${cannot}: it has entries in system.privileges`;
   const schedule = [...state.schedules.values()].find(({ owner }) => owner === name);
   if (schedule !== undefined) return `${cannot}; it owns schedule ${schedule.id} and cannot be dropped`;
   for (const database of await catalog.databases()) {

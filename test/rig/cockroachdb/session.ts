@@ -30,6 +30,8 @@ export class Session {
   readonly id = randomInt(1, 2 ** 31 - 1);
   user = '';
   database = 'defaultdb';
+  /** Fingerprint of the certificate that it logged in with. */
+  certificate: string | undefined;
   /** What SET ROLE made of the user. */
   currentUser = '';
   backend: Backend | undefined;
@@ -99,6 +101,7 @@ export class Session {
     this.user = parameters.get('user') ?? '';
     this.currentUser = this.user;
     this.database = parameters.get('database') ?? 'defaultdb';
+    for (const [name, value] of this.simulator.defaults) this.variables.set(name, value);
     for (const [, name = '', value = ''] of (parameters.get('options') ?? '').matchAll(/-c\s*([a-z_]+)=(\S+)/g))
       this.variables.set(name, value);
     this.variables.set('application_name', parameters.get('application_name') ?? '');
@@ -121,7 +124,7 @@ export class Session {
     return true;
   }
 
-  async #encrypt({ key, cert, ca }: { key: string; cert: string; ca: string }): Promise<TLSSocket> {
+  async #encrypt({ key, cert, ca }: { key: string; cert: string; ca: string[] }): Promise<TLSSocket> {
     const raw = this.#stream as Socket;
     this.#inbox.detach(raw);
     const socket = await new Promise<TLSSocket>((resolve, reject) => {
@@ -146,6 +149,7 @@ export class Session {
       // A certificate that the authority signed is taken for the user that it names, and for no other.
       if (!tls?.authorized || subject !== this.user)
         throw fatal('28000', `certificate authentication failed for user "${this.user}"`);
+      this.certificate = certificate?.fingerprint256;
     } else if (role !== undefined && role.verifier !== undefined) await this.#scram(role.verifier);
     else throw fatal('28P01', `password authentication failed for user ${this.user}`);
     if (role === undefined) throw fatal('28P01', `password authentication failed for user ${this.user}`);

@@ -56,7 +56,7 @@ export async function showBackups(session: Session, cursor: Cursor): Promise<Sho
     withOptions(cursor, 'RESTORE', session.simulator.version);
     cursor.end();
     const found = state.backups.filter(({ collection, isFull }) => collection === place && isFull);
-    if (session.variables.get('use_backups_with_ids') === 'true' && session.simulator.version >= 260_200)
+    if (['on', 'true'].includes(session.variables.get('use_backups_with_ids') ?? ''))
       return {
         shape: 'SHOW BACKUPS IN with ids',
         rows: found.map(({ path, end }) => ({ id: path, backup_time: end })),

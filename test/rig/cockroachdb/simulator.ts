@@ -44,10 +44,13 @@ export class Simulator {
   readonly version: number;
   readonly fullVersion: string;
   readonly clusterId = randomUUID();
-  readonly authority: CertificateAuthority | undefined;
-  readonly tls: { key: string; cert: string; ca: string } | undefined;
+  /** undefined: no TLS. */
+  authority: CertificateAuthority | undefined;
+  tls: { key: string; cert: string; ca: string[] } | undefined;
   readonly rootPassword = randomBytes(15).toString('base64url');
   readonly settings = new Map<string, string>();
+  /** Variables that every session begins with, as ALTER ROLE ALL makes it. */
+  readonly defaults = new Map<string, string>();
   /** Every statement that any client sent. */
   readonly statements: { user: string; database: string; text: string; params: (string | null)[] }[] = [];
   /** What the server would have done differently than its client meant: has to stay empty. */
@@ -73,11 +76,7 @@ export class Simulator {
     this.fullVersion = `CockroachDB CCL v${version}.1 (x86_64-pc-linux-gnu, built 2026/01/01 00:00:00, go1.25.5)`;
     this.catalog = new Catalog(postgres.address, this.state);
     this.jobs = new Jobs(this);
-    if (secure === true) {
-      this.authority = createAuthority();
-      const { certificate, key } = this.authority.issue({ commonName: 'node', usage: 'both' });
-      this.tls = { key, cert: certificate, ca: this.authority.certificate };
-    }
+    if (secure === true) this.renewAuthority();
     this.#server = createServer({ noDelay: true }, (socket) => {
       const session = new Session(this, socket);
       this.sessions.add(session);
@@ -116,6 +115,17 @@ export class Simulator {
   async prepareDatabase(database: string): Promise<void> {
     await this.catalog.run(database, 'ALTER SCHEMA public OWNER TO admin');
     await this.catalog.objects(database);
+  }
+
+  /**
+   * Certificates of the node come from another authority from now on, and sessions end.
+   * @param trusted authorities whose clients are let in besides those of the new one
+   */
+  renewAuthority(next = createAuthority(), trusted: readonly string[] = []): void {
+    const { certificate, key } = next.issue({ commonName: 'node', usage: 'both' });
+    this.authority = next;
+    this.tls = { key, cert: certificate, ca: [next.certificate, ...trusted] };
+    for (const session of this.sessions) session.drop();
   }
 
   get host(): string {

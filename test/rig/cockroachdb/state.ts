@@ -55,6 +55,8 @@ export interface Job {
   schedule?: string;
   /** The work itself; kept until the job may run. */
   work?: () => Promise<void>;
+  /** The database that it makes, whose name is taken from the beginning. */
+  creates?: string;
 }
 
 export interface Schedule {
@@ -101,6 +103,10 @@ export interface StoredBackup {
   }[];
 }
 
+/** Privileges outside of databases, which DROP OWNED does not take away. */
+export const hasSynthetic = ({ systemAcl, connections }: State, role: string): boolean =>
+  systemAcl.has(role) || [...connections.values()].some(({ acl }) => acl.has(role));
+
 export class State {
   readonly roles = new Map<string, Role>();
   /** By object, see catalog.ts. */
@@ -128,6 +134,11 @@ export class State {
   id(): string {
     this.#next += 32_769n;
     return String(this.#next);
+  }
+
+  /** Whether a database of that name is being restored. */
+  isRestoring(name: string): boolean {
+    return [...this.jobs.values()].some(({ creates, finished }) => creates === name && finished === undefined);
   }
 
   /** The role itself and every group that it is in, however far. */

@@ -3,6 +3,7 @@ import { ResourceError } from '../../../common/errors.ts';
 import type { Mark } from '../../../resources/model/objects.ts';
 import type { Step } from '../../../resources/model/steps.ts';
 import { withMark } from '../../postgres/mark.ts';
+import { settingValue } from '../../postgres/compile/settings.ts';
 import { ident, join, literal, type Sql, sql } from '../../postgres/sql.ts';
 import { type Command, command } from '../command.ts';
 
@@ -61,7 +62,9 @@ export const setDatabaseSetting = ({ name, setting, value }: Of<'setDatabaseSett
 
 /** Of a database or a role. */
 export const change = (setting: string, value: string | null): Sql =>
-  value === null ? sql`RESET ${settingName(setting)}` : sql`SET ${settingName(setting)} = ${literal(value)}`;
+  value === null
+    ? sql`RESET ${settingName(setting)}`
+    : sql`SET ${settingName(setting)} = ${settingValue(setting, value)}`;
 
 /** Names of settings may have dots, which are no separators. */
 const settingName = (name: string): Sql => join(name.split('.').map(ident), '.');

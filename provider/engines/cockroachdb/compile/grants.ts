@@ -8,6 +8,7 @@ import { expandPrivileges, type ObjectPrivileges } from '../../../resources/priv
 import { ident, join, keyword, qualified, type Sql, sql } from '../../postgres/sql.ts';
 import { type Command, command } from '../command.ts';
 import { COCKROACH_PRIVILEGES } from '../privileges.ts';
+import { typeSql } from '../types.ts';
 
 type Of<K extends Step['kind']> = Extract<Step, { kind: K }>;
 type ObjectStep = Of<'grant'> | Of<'revoke'>;
@@ -74,9 +75,9 @@ export function privilegeWords(privileges: readonly string[], object: ObjectPriv
 export const granteeWord = (grantee: Grantee): Sql => (grantee.public === true ? sql`public` : ident(grantee.name));
 
 function targetOf(targets: readonly ObjectTarget[]): Sql {
-  const [{ type } = { type: 'table' as const }] = targets;
+  const [first] = targets;
   const names = join(targets.map(pathOf));
-  switch (type) {
+  switch (first?.type) {
     case 'database':
       return sql`DATABASE ${names}`;
     case 'schema':
@@ -86,25 +87,17 @@ function targetOf(targets: readonly ObjectTarget[]): Sql {
     case 'type':
       return sql`TYPE ${names}`;
     case 'routine':
-      return sql`FUNCTION ${names}`;
+      return first?.routineType === 'procedure' ? sql`PROCEDURE ${names}` : sql`FUNCTION ${names}`;
     default:
       return sql`TABLE ${names}`;
   }
 }
 
-function pathOf({ type, database = '', schema = '', name = '', args }: ObjectTarget): Sql {
+export function pathOf({ type, database = '', schema = '', name = '', args }: ObjectTarget): Sql {
   if (type === 'database') return ident(database);
   if (type === 'schema') return ident(schema);
   if (type !== 'routine' || args === undefined) return qualified(schema, name);
-  return sql`${qualified(schema, name)}(${join(args.map(typeName))})`;
-}
-
-/** Types of arguments, as the server lists them. */
-function typeName(text: string): Sql {
-  const bare = text.trim().split(/\s+/).at(-1) ?? '';
-  if (!/^[A-Za-z_][A-Za-z0-9_.]*(\[\])?$/.test(bare))
-    throw invalid(`routines: ${JSON.stringify(text)} is not the name of a type`);
-  return keyword(bare, [bare]);
+  return sql`${qualified(schema, name)}(${join(args.map(typeSql))})`;
 }
 
 const DEFAULTS: Readonly<Record<string, Sql>> = {

@@ -4,6 +4,7 @@ import type { Reads } from '../../../resources/model/reads.ts';
 import { readMark } from '../../postgres/mark.ts';
 import type { Session } from '../../postgres/session.ts';
 import { settingsOf } from '../rows.ts';
+import { TYPES } from './inventory.ts';
 
 const DATABASES = `SELECT database_name, owner, comment FROM [SHOW DATABASES WITH COMMENT]
   WHERE database_name = ANY($1::text[])`;
@@ -94,14 +95,18 @@ interface Thing {
 }
 
 const TABLES = 'SELECT schema_name AS schema, type AS what FROM [SHOW TABLES]';
-const TYPES = `SELECT schema, 'type' AS what FROM [SHOW TYPES]`;
+const TYPES_IN = `SELECT schema, 'type' AS what FROM (${TYPES}) AS types`;
 const ROUTINES = `SELECT n.nspname AS schema, 'routine' AS what FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'crdb_internal', 'pg_extension')`;
 
 async function things(session: Session): Promise<Thing[]> {
   const all: Record<string, unknown>[] = [];
-  for (const query of [TABLES.replace('SHOW TABLES', `SHOW TABLES FROM ${quoted(session.database)}`), TYPES, ROUTINES])
+  for (const query of [
+    TABLES.replace('SHOW TABLES', `SHOW TABLES FROM ${quoted(session.database)}`),
+    TYPES_IN,
+    ROUTINES,
+  ])
     all.push(...(await session.query(query, [])));
   return all as unknown as Thing[];
 }

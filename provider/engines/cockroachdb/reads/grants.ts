@@ -10,6 +10,7 @@ import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { Session } from '../../postgres/session.ts';
 import { ident, join, keyword, sql } from '../../postgres/sql.ts';
 import { COCKROACH_PRIVILEGES } from '../privileges.ts';
+import { plainType, splitArguments } from '../types.ts';
 import { privilegesOf } from './held.ts';
 import { type InventoryObject, readInventory } from './inventory.ts';
 import { existingRoles } from './roles.ts';
@@ -75,11 +76,10 @@ function rowKey(row: Row): string {
   if (type === 'database') return key(grantee, 'database', row['database_name']);
   if (type === 'schema') return key(grantee, 'schema', row['schema_name']);
   const name = String(row['object_name']);
-  return key(grantee, type === 'routine' ? 'routine' : 'relation or type', row['schema_name'], compact(name));
+  if (type !== 'routine') return key(grantee, 'relation or type', row['schema_name'], name);
+  const [, routine = name, args = ''] = /^(.*?)\((.*)\)$/s.exec(name) ?? [];
+  return key(grantee, 'routine', row['schema_name'], routine, splitArguments(args).map(plainType));
 }
-
-/** Signatures are written with and without spaces. */
-const compact = (name: string): string => name.replaceAll(/\s+(?=[,)])|(?<=[(,])\s+/g, '');
 
 interface Known {
   known: ReadonlySet<string>;
@@ -124,14 +124,13 @@ function find(target: ObjectTarget, all: Known, missing: Set<string>): AclObserv
       object.type === type &&
       object.schema === schema &&
       (target.name === '*' || object.name === target.name) &&
-      (target.args === undefined ||
-        target.args.join(',').toLowerCase() === (object.args ?? []).join(',').toLowerCase()),
+      (target.args === undefined || key(target.args.map(plainType)) === key(object.args ?? [])),
   );
   if (found.length === 0 && target.name !== '*') missing.add(targetWords(target));
   return found.map((object) => {
     const on = { type, database: database!, schema: schema!, name: object.name };
-    if (object.args === undefined) return acl(on, object.owner, 'relation or type', schema, compact(object.name));
-    const signature = compact(`${object.name}(${object.args.join(', ')})`);
-    return acl({ ...on, args: object.args }, object.owner, 'routine', schema, signature);
+    if (object.args === undefined) return acl(on, object.owner, 'relation or type', schema, object.name);
+    const { args, routineType = 'function' } = object;
+    return acl({ ...on, args, routineType }, object.owner, 'routine', schema, object.name, args);
   });
 }

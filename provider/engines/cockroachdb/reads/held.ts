@@ -16,8 +16,12 @@ export function privilegesOf(
   const held = new Map<string, boolean>();
   for (const row of rows) {
     const name = String(row['privilege_type']).toUpperCase();
-    const names = name === 'ALL' ? expandPrivileges(['ALL'], object, info) : [name];
+    const names = name === 'ALL' ? expandPrivileges(['ALL'], object, info) : [plainName(name, object)];
     for (const privilege of names) held.set(privilege, truth(row['is_grantable']) || held.get(privilege) === true);
   }
   return [...held].map(([privilege, grantable]) => ({ privilege, grantable, grantor: owner }));
 }
+
+/** A privilege that another version calls otherwise; one that no table has stays what it is called. */
+const plainName = (name: string, { privileges }: ObjectPrivileges): string =>
+  privileges.find((entry) => entry.aliases?.includes(name))?.name ?? name;

@@ -1,7 +1,8 @@
 /** Everything in one database that privileges can be on, with its owner: only the kinds that are asked for. */
-import type { ObjectTarget, ObjectType } from '../../../resources/model/objects.ts';
+import type { ObjectTarget, ObjectType, RoutineType } from '../../../resources/model/objects.ts';
 import type { Session } from '../../postgres/session.ts';
 import { ident, sql } from '../../postgres/sql.ts';
+import { plainType, splitArguments } from '../types.ts';
 
 export interface InventoryObject {
   type: ObjectType;
@@ -11,12 +12,18 @@ export interface InventoryObject {
   owner: string;
   /** Of a table: `table`, `view` or `materialized view`. */
   relation?: string;
-  /** Of a routine: the types of its arguments. */
+  /** Of a routine. */
+  routineType?: RoutineType;
+  /** Of a routine: the types of its arguments, each by its plain name. */
   args?: string[];
 }
 
+/** The type of a multi-region database's regions is the database's own: it comes, changes and goes with it. */
+export const TYPES = `SELECT schema, name, owner FROM [SHOW TYPES] WHERE name <> 'crdb_internal_region'`;
+
 const ROUTINES = `SELECT n.nspname AS schema, p.proname AS name, r.rolname AS owner,
-    pg_get_function_identity_arguments(p.oid) AS args
+    pg_get_function_identity_arguments(p.oid) AS args,
+    CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   LEFT JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
   WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'crdb_internal', 'pg_extension')`;
@@ -41,7 +48,7 @@ export async function readInventory(
       });
   }
   if (has('type'))
-    for (const row of await session.query('SELECT schema, name, owner FROM [SHOW TYPES]', []))
+    for (const row of await session.query(TYPES, []))
       objects.push({
         type: 'type',
         schema: row['schema'] as string,
@@ -55,13 +62,11 @@ export async function readInventory(
         schema: row['schema'] as string,
         name: row['name'] as string,
         owner: row['owner'] as string,
+        routineType: row['kind'] as RoutineType,
         args: argumentTypes(row['args']),
       });
   return objects;
 }
 
-/** `a INT8, b STRING` and `INT8, STRING` are the same types. */
-function argumentTypes(text: unknown): string[] {
-  if (typeof text !== 'string' || text.trim() === '') return [];
-  return text.split(',').map((part) => part.trim());
-}
+const argumentTypes = (text: unknown): string[] =>
+  typeof text === 'string' ? splitArguments(text).map(plainType) : [];

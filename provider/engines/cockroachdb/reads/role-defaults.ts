@@ -15,8 +15,12 @@ export interface DefaultEntry {
   isTaken: boolean;
 }
 
-/** What every creator has and gives without anybody saying so. */
+/** What every creator has, and gives to everybody, without anybody saying so. */
 const OWN = ['schemas', 'sequences', 'tables', 'types', 'routines'];
+const OPEN: readonly (readonly [objectType: string, privilege: string])[] = [
+  ['types', 'USAGE'],
+  ['routines', 'EXECUTE'],
+];
 
 /** Entries that keep the role from being dropped. Those that every role has are none of them, but their absence is. */
 export async function readDefaultsOf(
@@ -55,15 +59,9 @@ export async function readDefaultsOf(
     for (const objectType of OWN)
       if (!has(objectType, role, 'ALL'))
         entries.push({ creator: role, schema, objectType, grantee: role, privilege: 'ALL', isTaken: true });
-    if (!has('types', 'public', 'USAGE'))
-      entries.push({
-        creator: role,
-        schema,
-        objectType: 'types',
-        grantee: 'public',
-        privilege: 'USAGE',
-        isTaken: true,
-      });
+    for (const [objectType, privilege] of OPEN)
+      if (!has(objectType, 'public', privilege))
+        entries.push({ creator: role, schema, objectType, grantee: 'public', privilege, isTaken: true });
   }
   return entries;
 }
@@ -79,4 +77,4 @@ export const SYSTEM_SCHEMAS: ReadonlySet<string> = new Set([
 const isImplicit = ({ creator, schema, objectType, grantee, privilege }: DefaultEntry): boolean =>
   schema === undefined &&
   ((creator === grantee && privilege === 'ALL') ||
-    (objectType === 'types' && grantee === 'public' && privilege === 'USAGE'));
+    (grantee === 'public' && OPEN.some(([type, open]) => type === objectType && open === privilege)));
