@@ -106,8 +106,14 @@ export interface NativeOperations {
   dropSchedules(ids: readonly string[], options: { cancelJobs: boolean }, signal?: AbortSignal): Promise<void>;
   /**
    * What was restored beside a database takes its place: its name, owner, comment. May be repeated after a failure.
-   * @returns whether there was anything left to do.
+   * @returns `nothing`: there was nothing left to do. `immovable`: the server renames one of them under no circumstances;
+   * what was restored has the owner and the comment by then, and its own name still.
    */
-  takePlace(order: { beside: string; target: string; replaced: string }, signal?: AbortSignal): Promise<boolean>;
+  takePlace(
+    order: { beside: string; target: string; replaced: string },
+    signal?: AbortSignal,
+  ): Promise<'taken' | 'nothing' | 'immovable'>;
+  /** The database `to`, and all that is in it, gets the owner and the comment of the database `from`. */
+  handOver(order: { from: string; to: string }, signal?: AbortSignal): Promise<void>;
   dropDatabase(name: string, signal?: AbortSignal): Promise<void>;
 }

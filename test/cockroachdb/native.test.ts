@@ -1,6 +1,7 @@
 /** Backups by the server itself: places, jobs in every state, schedules, and restores that take a place. */
 import { beforeAll, expect, test } from 'vitest';
 import { Secret } from '../../provider/common/secret.ts';
+import { CockroachEngine } from '../../provider/engines/cockroachdb/engine.ts';
 import type { NativeJob, NativeOperations } from '../../provider/engines/native.ts';
 import { runSchedule } from '../rig/cockroachdb/schedules.ts';
 import { waitFor } from '../rig/process.ts';
@@ -103,8 +104,8 @@ onEveryVersion('Native backups', (world) => {
     const path = (await native.backups(collection)).at(-1) ?? '';
     const [beside, replaced] = [world().name('beside'), world().name('replaced')];
     await finished('RESTORE', await native.startRestore({ collection, path, database, as: beside }));
-    expect(await native.takePlace({ beside, target: database, replaced })).toBe(true);
-    expect(await native.takePlace({ beside, target: database, replaced })).toBe(false);
+    expect(await native.takePlace({ beside, target: database, replaced })).toBe('taken');
+    expect(await native.takePlace({ beside, target: database, replaced })).toBe('nothing');
     expect(await world().as('owner', 'pw', 'SELECT count(*)::text AS n FROM public.items', database)).toEqual([
       { n: '2' },
     ]);
@@ -128,12 +129,72 @@ onEveryVersion('Native backups', (world) => {
     await finished('RESTORE', await native.startRestore({ collection, path, database, as: beside }));
     await world().sql(`ALTER DATABASE ${quoted(database)} RENAME TO ${quoted(replaced)}`);
     await world().sql(`CREATE DATABASE ${quoted(database)}`);
-    expect(await native.takePlace({ beside, target: database, replaced })).toBe(true);
+    expect(await native.takePlace({ beside, target: database, replaced })).toBe('taken');
     expect(await world().as('owner', 'pw', 'SELECT count(*)::text AS n FROM public.items', database)).toEqual([
       { n: '2' },
     ]);
     await native.dropDatabase(replaced);
     age();
+  });
+
+  test('a database with views, which the server does not rename, is told so, and all of it has its owner', async () => {
+    const owner = world().name('owner');
+    await world().sql('GRANT CREATE ON SCHEMA public TO {owner}', database);
+    for (const statement of [
+      'CREATE SCHEMA books',
+      'CREATE TABLE books.pages (id serial PRIMARY KEY)',
+      "CREATE TYPE books.mood AS ENUM ('good')",
+      'CREATE FUNCTION books.f(a INT8) RETURNS INT8 LANGUAGE SQL AS $$ SELECT a $$',
+      'CREATE FUNCTION books.f(a TEXT) RETURNS INT8 LANGUAGE SQL AS $$ SELECT 1 $$',
+      'CREATE PROCEDURE books.p() LANGUAGE SQL AS $$ SELECT 1 $$',
+      'CREATE VIEW public.first_items AS SELECT id FROM public.items WHERE id = 1',
+    ])
+      await world().as('owner', 'pw', statement, database);
+    age();
+    await finished('BACKUP', await native.startBackup({ database, collection: `external://${place}/views` }));
+    const [path = ''] = await native.backups(`external://${place}/views`);
+    const [beside, replaced] = [world().name('beside3'), world().name('replaced3')];
+    const from = { collection: `external://${place}/views`, path, database };
+    await finished('RESTORE', await native.startRestore({ ...from, as: beside }));
+    expect(await native.takePlace({ beside, target: database, replaced })).toBe('immovable');
+    const owners = async (name: string): Promise<Set<unknown>> => {
+      const tables = await world().sql('SELECT owner FROM [SHOW TABLES]', name);
+      const types = await world().sql('SELECT owner FROM [SHOW TYPES]', name);
+      const schemas = await world().sql("SELECT owner FROM [SHOW SCHEMAS] WHERE schema_name = 'books'", name);
+      const routines = await world().sql(
+        "SELECT r.rolname AS owner FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.proname IN ('f', 'p')",
+        name,
+      );
+      expect(routines).toHaveLength(3);
+      return new Set([...tables, ...types, ...schemas, ...routines].map((row) => row['owner']));
+    };
+    expect(await owners(beside)).toEqual(new Set([owner]));
+    await native.dropDatabase(database);
+    await finished('RESTORE', await native.startRestore({ ...from, as: database }));
+    await native.handOver({ from: beside, to: database });
+    expect(await owners(database)).toEqual(new Set([owner]));
+    await native.dropDatabase(beside);
+    await world().as('owner', 'pw', 'DROP VIEW public.first_items', database);
+    age();
+  });
+
+  test('paths of backups are found even where sessions list them by id', async () => {
+    const simulator = simulatorOf(world());
+    if (simulator === undefined) return;
+    const before = await native.backups(collection);
+    if (simulator.version >= 260_200) simulator.defaults.set('use_backups_with_ids', 'on');
+    await native.dropConnection('nothing');
+    const other = new CockroachEngine(world().server.settings);
+    expect(await other.native.backups(collection)).toEqual(before);
+    await other.close();
+    simulator.defaults.clear();
+  });
+
+  test('a job that ends while it is to be cancelled is no error', async () => {
+    const id = await native.startBackup(order());
+    await finished('BACKUP', id);
+    await native.cancelJob(id);
+    expect(await jobOf(id)).toMatchObject({ state: 'succeeded' });
   });
 
   test('every state of a job is told as what it is', async () => {

@@ -13,6 +13,8 @@ const wanted = (more: Partial<ScheduleDesired> = {}): ScheduleDesired => ({
   onPreviousRunning: 'skip',
   suspend: false,
   isPassphraseNew: false,
+  isKmsNew: false,
+  owner: 'root',
   ...more,
 });
 const observed = (more: Partial<ScheduleObserved> = {}): ScheduleObserved => ({
@@ -110,5 +112,18 @@ describe('a schedule against what is there', () => {
     expect(changes).toMatchObject([{ kind: 'passphrase' }]);
     expect(JSON.stringify([changes, differences])).not.toContain('hush');
     expect(scheduleDiff(wanted({ passphrase }), [observed()]).changes).toMatchObject([{ kind: 'passphrase' }]);
+  });
+
+  test('one that runs as somebody else, or is encrypted otherwise than it can be altered to, is made again', () => {
+    const encrypted = `BACKUP DATABASE d INTO '${collection}' WITH OPTIONS (encryption_passphrase = '*****', detached)`;
+    for (const [change, seen, why] of [
+      [{ owner: 'operator' }, observed(), 'it runs as root, who made it'],
+      [{ isKmsNew: true, kms: 'external://key' }, observed(), 'the key of its encryption is another'],
+      [{}, observed({ command: encrypted }), 'it is encrypted with a passphrase no more'],
+    ] as const) {
+      const diff = scheduleDiff(wanted({ ...change, suspend: true }), [seen]);
+      expect(diff).toMatchObject({ remake: why, changes: [], pause: [], resume: [] });
+      expect(diff.differences).toHaveLength(1);
+    }
   });
 });

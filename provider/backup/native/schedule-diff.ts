@@ -2,6 +2,8 @@
 import type { ScheduleChange, ScheduleObserved, ScheduleWanted } from '../../engines/native.ts';
 
 export interface ScheduleDiff {
+  /** Why the schedule has to be dropped and made again, as no ALTER leads there. */
+  remake?: string;
   /** For ALTER BACKUP SCHEDULE of the one or the other: it changes both. */
   changes: ScheduleChange[];
   /** Those that have to be paused, or to go on. */
@@ -15,10 +17,23 @@ export interface ScheduleDesired extends ScheduleWanted {
   suspend: boolean;
   /** The passphrase is another than at the last change. */
   isPassphraseNew: boolean;
+  /** The key of the key management service is another than at the last change, or there is none any more. */
+  isKmsNew: boolean;
+  /** As whom the schedule has to run: it keeps the rights of whoever made it. */
+  owner: string;
 }
 
 /** `observed` must hold one at least. */
 export function scheduleDiff(wanted: ScheduleDesired, observed: readonly ScheduleObserved[]): ScheduleDiff {
+  const remake = remakeOf(wanted, observed);
+  if (remake !== undefined)
+    return {
+      remake,
+      changes: [],
+      pause: [],
+      resume: [],
+      differences: [`DROP SCHEDULE and CREATE SCHEDULE: ${remake}`],
+    };
   const full = observed.find(({ isFull }) => isFull);
   const often = observed.find(({ isFull }) => !isFull) ?? full;
   const changes: ScheduleChange[] = [];
@@ -56,6 +71,15 @@ export function scheduleDiff(wanted: ScheduleDesired, observed: readonly Schedul
       ...(resume.length > 0 ? ['RESUME SCHEDULE'] : []),
     ],
   };
+}
+
+function remakeOf(wanted: ScheduleDesired, observed: readonly ScheduleObserved[]): string | undefined {
+  const other = observed.find(({ owner }) => owner !== wanted.owner);
+  if (other !== undefined) return `it runs as ${other.owner}, who made it`;
+  if (wanted.isKmsNew) return 'the key of its encryption is another';
+  if (wanted.passphrase === undefined && observed.some(({ command }) => command.includes('encryption_passphrase')))
+    return 'it is encrypted with a passphrase no more';
+  return undefined;
 }
 
 function wordsOf(change: ScheduleChange): string {

@@ -1,4 +1,4 @@
-/** Restore on a server that restores by itself: beside the target, which it then replaces by renaming. */
+/** Restore on a server that restores by itself: beside the target, which it then replaces; see in-place.ts too. */
 import type { Managed } from '../../api/kind.ts';
 import { refuseWhatOthersDo } from '../../api/native-refusals.ts';
 import type { RestoreParameters } from '../../api/restore.ts';
@@ -7,7 +7,7 @@ import { runState } from '../../backup/native/outcome.ts';
 import { ResourceError, waiting } from '../../common/errors.ts';
 import type { NativeJob } from '../../engines/native.ts';
 import { defined } from '../../resources/creation.ts';
-import { isDeleted } from '../../runtime/managed/annotations.ts';
+import { externalNameOf, isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ExternalClient, Observation } from '../../runtime/managed/external.ts';
 import { serverNames } from '../jobs/names.ts';
 import {
@@ -21,6 +21,7 @@ import {
   SOON_MS,
   storageBehind,
 } from './shared.ts';
+import { InPlace } from './in-place.ts';
 import { chooseKey, storageOf } from './source.ts';
 
 export class NativeRestore implements ExternalClient {
@@ -51,9 +52,11 @@ export class NativeRestore implements ExternalClient {
     const record = recordOf(resource);
     const { beside } = this.#names;
     this.#act = undefined;
-    const jobs = await native.jobs('RESTORE', `new_db_name = '${beside}'`, signal);
+    const all = await native.jobs('RESTORE', `external://${name}/`, signal);
+    const jobs = all.filter((job) => isInto(job, beside));
+    const again = all.filter((job) => !isInto(job, beside));
     const shown = await native.connection(name, signal);
-    if (isDeleted(resource)) return await this.#observeDeletion(shown, jobs, signal);
+    if (isDeleted(resource)) return await this.#observeDeletion(shown, all, signal);
     if (record.outcome !== undefined) {
       if (shown === undefined) return over(record, record.outcome, false);
       this.#act = async (until) => {
@@ -62,6 +65,7 @@ export class NativeRestore implements ExternalClient {
       return { ...over(record, record.outcome, false), differences: ['DROP EXTERNAL CONNECTION'] };
     }
     refuseWhatOthersDo(this.#fields);
+    if (again.length > 0) return await this.#observeInPlace(again, signal);
     const state = runState(jobs, 0);
     if (state.state === 'none') {
       if (record.begun === true && (await this.#exists(beside, signal))) return this.#place(undefined, resource);
@@ -93,6 +97,43 @@ export class NativeRestore implements ExternalClient {
     return found !== undefined;
   }
 
+  #inPlace(job: NativeJob | undefined): InPlace {
+    const { keepReplaced, sourceDatabase } = this.#fields;
+    return new InPlace(this.#context, {
+      ...this.#names,
+      target: this.#target,
+      keepReplaced,
+      exists: async (database, signal) => await this.#exists(database, signal),
+      order: async (signal) => {
+        const name = await this.#connect(signal);
+        // The very backup that is beside: there may be a newer one by now.
+        const key = restoredKey(job) ?? (await chooseKey(this.#context, signal));
+        const { collection, path } = splitKey(key)!;
+        const { options } = await encryptionOf(this.#context, this.#fields.cockroachdb);
+        const database = sourceDatabase ?? this.#target;
+        return { collection: collectionOf(name, collection), path, database, ...options };
+      },
+    });
+  }
+
+  async #observeInPlace(jobs: readonly NativeJob[], signal: AbortSignal): Promise<Observation> {
+    const { resource, lookAgain } = this.#context;
+    const record = recordOf(resource);
+    const state = await this.#inPlace(jobs.at(-1)).state(jobs, signal);
+    if (state.over) {
+      lookAgain(SOON_MS);
+      return over(record, this.#succeeded(state.job), true);
+    }
+    const { job, act, difference, reason, message } = state;
+    this.#act = act;
+    lookAgain(act === undefined ? RUNNING_MS : SOON_MS);
+    return {
+      ...observation(true, record, record, this.#run(job, 'Running')),
+      differences: difference === undefined ? [] : [difference],
+      unready: { reason, message },
+    };
+  }
+
   /** The data is there, beside the target. */
   #place(job: NativeJob | undefined, resource: Managed): Observation {
     const { native, services, lookAgain } = this.#context;
@@ -100,7 +141,11 @@ export class NativeRestore implements ExternalClient {
     const record = recordOf(resource);
     this.#act = async (signal) => {
       await this.#refuseFilled(signal);
-      await native.takePlace({ beside, target: this.#target, replaced }, signal);
+      const outcome = await native.takePlace({ beside, target: this.#target, replaced }, signal);
+      if (outcome === 'immovable') {
+        await this.#inPlace(job).start(signal);
+        return;
+      }
       if (!this.#fields.keepReplaced) await native.dropDatabase(replaced, signal);
       // Grants do not come with a restore: whatever manages something in the database looks again.
       services.onReplaced(resource);
@@ -132,10 +177,10 @@ export class NativeRestore implements ExternalClient {
   #succeeded(job: NativeJob): Record<string, unknown> {
     const { engine } = this.#context.info;
     const { keepReplaced } = this.#fields;
-    const [, path, collection] = /FROM '([^']+)' IN 'external:\/\/[^/]+\/([^']*)'/.exec(job.description) ?? [];
+    const key = restoredKey(job);
     return {
       ...this.#run(job, 'Succeeded'),
-      ...(path === undefined ? {} : { restored: { key: `${collection ?? ''}${path}`, engine } }),
+      ...(key === undefined ? {} : { restored: { key, engine } }),
       ...(keepReplaced ? { replacedDatabase: this.#names.replaced } : {}),
     };
   }
@@ -147,17 +192,36 @@ export class NativeRestore implements ExternalClient {
   ): Promise<Observation> {
     const { resource, native, lookAgain } = this.#context;
     const running = jobs.filter(({ state }) => !['succeeded', 'failed', 'canceled'].includes(state));
-    const isBeside = await this.#exists(this.#names.beside, signal);
+    const { beside } = this.#names;
+    const isBeside = await this.#exists(beside, signal);
+    const { targetDatabase } = this.#fields;
+    const isLast = isBeside && (await this.#isHalfway(jobs, signal));
     this.#act = async (until) => {
       for (const { id, state } of running) if (state !== 'ending') await native.cancelJob(id, until);
       if (running.length > 0) return;
-      await native.dropDatabase(this.#names.beside, until);
+      if (!isLast) await native.dropDatabase(beside, until);
       await native.dropConnection(connectionOf(resource), until);
     };
     lookAgain(SOON_MS);
     const record = recordOf(resource);
-    const exists = shown !== undefined || running.length > 0 || isBeside;
-    return observation(exists, record, record, resource.status?.atProvider ?? {});
+    const exists = shown !== undefined || running.length > 0 || (isBeside && !isLast);
+    const seen = observation(exists, record, record, resource.status?.atProvider ?? {});
+    if (!isLast) return seen;
+    const message = `database ${JSON.stringify(targetDatabase)} is not there; what was restored is in ${JSON.stringify(beside)}, which was kept`;
+    return { ...seen, notes: [{ reason: 'KeptExternalResource', message }] };
+  }
+
+  /** Between the old database and the new one: what is beside is all that there is of a database that is still wanted. */
+  async #isHalfway(jobs: readonly NativeJob[], signal: AbortSignal): Promise<boolean> {
+    const { resource, services } = this.#context;
+    const { targetDatabase } = this.#fields;
+    const { beside, replaced } = this.#names;
+    if (targetDatabase === undefined || (await this.#exists(targetDatabase, signal))) return false;
+    const isAgain = jobs.some((job) => !isInto(job, beside));
+    if (isAgain || (await this.#exists(replaced, signal))) return true;
+    return services
+      .list('Database', resource.metadata.namespace ?? '')
+      .some((database) => externalNameOf(database) === targetDatabase && !isDeleted(database));
   }
 
   async create(_resource: Managed, signal: AbortSignal): Promise<void> {
@@ -167,9 +231,7 @@ export class NativeRestore implements ExternalClient {
     if (!(await this.#exists(this.#target, signal)))
       throw waiting(`database ${JSON.stringify(this.#target)} does not exist yet`);
     await this.#refuseFilled(signal);
-    const name = connectionOf(resource);
-    const { uri } = await storageBehind(context, storageOf(context));
-    await native.putConnection({ name, uri }, signal);
+    const name = await this.#connect(signal);
     const { collection, path } = splitKey(await chooseKey(context, signal))!;
     const { options } = await encryptionOf(context, this.#fields.cockroachdb);
     await native.startRestore(
@@ -184,6 +246,13 @@ export class NativeRestore implements ExternalClient {
     );
   }
 
+  async #connect(signal: AbortSignal): Promise<string> {
+    const name = connectionOf(this.#context.resource);
+    const { uri } = await storageBehind(this.#context, storageOf(this.#context));
+    await this.#context.native.putConnection({ name, uri }, signal);
+    return name;
+  }
+
   async update(_resource: Managed, signal: AbortSignal): Promise<void> {
     await this.#act?.(signal);
   }
@@ -191,4 +260,14 @@ export class NativeRestore implements ExternalClient {
   async delete(_resource: Managed, signal: AbortSignal): Promise<void> {
     await this.#act?.(signal);
   }
+}
+
+const isInto = ({ description }: NativeJob, database: string): boolean =>
+  description.includes(`new_db_name = '${database}'`);
+
+/** Key of the backup that the statement of a job names. */
+function restoredKey(job: NativeJob | undefined): string | undefined {
+  const [, path, collection = ''] =
+    /FROM '([^']+)' IN 'external:\/\/[^/]+\/([^']*)'/.exec(job?.description ?? '') ?? [];
+  return path === undefined ? undefined : `${collection}${path}`;
 }

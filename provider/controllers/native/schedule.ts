@@ -25,6 +25,9 @@ import {
 export class NativeSchedule implements ExternalClient {
   readonly #context: NativeContext;
   #act: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** What the server has once `#act` has succeeded, and what it has since it did, until it is on record. */
+  #next: NativeRecord | undefined;
+  #done: NativeRecord | undefined;
 
   constructor(context: NativeContext) {
     this.#context = context;
@@ -47,7 +50,7 @@ export class NativeSchedule implements ExternalClient {
   async observe(resource: Managed, signal: AbortSignal): Promise<Observation> {
     const { native } = this.#context;
     const name = connectionOf(resource);
-    const record = recordOf(resource);
+    const record = this.#done ?? recordOf(resource);
     const observed = await native.schedules(this.#label, signal);
     const jobs = await native.jobs('BACKUP', `external://${name}/`, signal);
     const shown = await native.connection(name, signal);
@@ -58,7 +61,9 @@ export class NativeSchedule implements ExternalClient {
     const next: NativeRecord = {
       credentials: storage.version,
       ...(version === undefined ? {} : { passphrase: version }),
+      ...(wanted.kms === undefined ? {} : { kms: wanted.kms }),
     };
+    this.#next = next;
     const isStale = isConnectionStale(shown, record, storage);
     if (observed.length === 0) {
       this.#act = async (until) => {
@@ -66,8 +71,17 @@ export class NativeSchedule implements ExternalClient {
       };
       return observation(false, record, next, {});
     }
-    const { changes, pause, resume, differences } = scheduleDiff(wanted, observed);
+    const { remake, changes, pause, resume, differences } = scheduleDiff(wanted, observed);
     this.#act = async (until) => {
+      if (remake !== undefined) {
+        await native.dropSchedules(
+          observed.map(({ id }) => id),
+          { cancelJobs: false },
+          until,
+        );
+        await this.#create(wanted, storage, until);
+        return;
+      }
       if (isStale) await native.putConnection({ name, uri: storage.uri }, until);
       await native.alterSchedule(observed[0]?.id ?? '', changes, until);
       await native.pauseSchedules(pause, true, until);
@@ -95,6 +109,8 @@ export class NativeSchedule implements ExternalClient {
         onPreviousRunning: concurrencyPolicy === 'Allow' ? 'start' : 'skip',
         suspend,
         isPassphraseNew: version !== record.passphrase,
+        isKmsNew: options.kms !== record.kms,
+        owner: this.#context.info.admin.name,
         revisionHistory: cockroachdb?.revisionHistory === true,
         ...options,
         ...(full === undefined ? {} : { full: full === 'Always' ? 'ALWAYS' : full }),
@@ -167,12 +183,13 @@ export class NativeSchedule implements ExternalClient {
     return observation(observed.length > 0 || shown !== undefined, record, record, resource.status?.atProvider ?? {});
   }
 
-  async create(_resource: Managed, signal: AbortSignal): Promise<void> {
-    await this.#act?.(signal);
+  async create(resource: Managed, signal: AbortSignal): Promise<void> {
+    await this.update(resource, signal);
   }
 
   async update(_resource: Managed, signal: AbortSignal): Promise<void> {
     await this.#act?.(signal);
+    this.#done = this.#next;
   }
 
   async delete(_resource: Managed, signal: AbortSignal): Promise<void> {

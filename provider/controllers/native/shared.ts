@@ -19,10 +19,10 @@ export interface NativeRecord {
   /** Versions of the Secrets whose contents the server has. */
   credentials?: string;
   passphrase?: string;
+  /** URI of the key that a schedule encrypts with. */
+  kms?: string;
   /** A run has been asked for: what is not found afterwards is looked for. */
   begun?: true;
-  /** Key of the backup that is being restored. */
-  key?: string;
   /** status.atProvider at the end of a run. */
   outcome?: Record<string, unknown>;
 }

@@ -1,5 +1,5 @@
 /** Types of the arguments of routines: one type has several names, and a list of them is text. */
-import { ResourceError } from '../../resources/errors.ts';
+import { ResourceError } from '../../common/errors.ts';
 import { ident, join, keyword, type Sql, sql } from '../postgres/sql.ts';
 
 /** Types whose names are several words. */

@@ -67,11 +67,6 @@ export class Jobs {
     void run.finally(() => this.#running.delete(run));
   }
 
-  /** Whether no job is at work. */
-  get idle(): boolean {
-    return this.#running.size === 0;
-  }
-
   /** Waits for the end of a job that was begun without `detached`. */
   async ended(job: Job): Promise<Job> {
     while (!['succeeded', 'failed', 'canceled', 'revert-failed', 'paused'].includes(job.status)) {

@@ -7,11 +7,12 @@ import { codeOf } from '../../postgres/errors.ts';
 import type { Session } from '../../postgres/session.ts';
 import { ident, join, parameter, sql } from '../../postgres/sql.ts';
 import { command } from '../command.ts';
-import { send } from '../execute.ts';
+import { WRONG_STATE } from '../errors.ts';
+import { retrying, send } from '../execute.ts';
 import { findJobs } from './jobs.ts';
 import { findSchedules } from './schedules.ts';
 import * as statements from './statements.ts';
-import { takePlace } from './take-place.ts';
+import { handOver, type Placing, takePlace } from './take-place.ts';
 
 export interface NativeAccess {
   /** Ends the idle sessions of a database, which is about to be another. */
@@ -28,6 +29,8 @@ export interface NativeAccess {
 
 /** From here on a connection can be changed in place. */
 const ALTER_CONNECTION = 250_400;
+/** From here on sessions may list backups by ids instead of paths, which leaves out those of before v26.1. */
+const BACKUPS_WITH_IDS = 260_200;
 
 export function nativeOperations({ evict, info, use }: NativeAccess): NativeOperations {
   const run = async (tried: string, bound: statements.Bound, signal?: AbortSignal) =>
@@ -35,6 +38,10 @@ export function nativeOperations({ evict, info, use }: NativeAccess): NativeOper
   const plain = async (tried: string, text: ReturnType<typeof sql>, signal?: AbortSignal): Promise<void> => {
     await use(undefined, tried, async (session) => await send(session, command(text)), signal);
   };
+  const placing = (signal?: AbortSignal): Placing => ({
+    admin: async (work) => await use(undefined, 'ALTER DATABASE', work, signal),
+    inside: async (database, work) => await use(database, 'ALTER DATABASE', work, signal),
+  });
   return {
     connection: async (name, signal) =>
       await use(undefined, 'SHOW EXTERNAL CONNECTION', async (session) => await shown(session, name), signal),
@@ -70,14 +77,23 @@ export function nativeOperations({ evict, info, use }: NativeAccess): NativeOper
       );
     },
     cancelJob: async (id, signal) => {
-      await plain('CANCEL JOB', sql`CANCEL JOB ${statements.number(id)}`, signal);
+      await plain('CANCEL JOB', sql`CANCEL JOB ${statements.number(id)}`, signal).catch((error: unknown) => {
+        // It came to an end, or was asked for it, in the meantime: the next look tells which.
+        const { code, message } = error as ResourceError;
+        if (code !== WRONG_STATE && !message.includes('cannot be requested to be canceled')) throw error;
+      });
     },
     resumeJob: async (id, signal) => {
       await plain('RESUME JOB', sql`RESUME JOB ${statements.number(id)}`, signal);
     },
     backups: async (collection, signal) => {
+      const { versionNumber } = await info();
       const text = sql`SELECT path FROM [SHOW BACKUPS IN ${parameter(1)}]`;
-      const rows = await run('SHOW BACKUPS', { sql: text, params: [collection] }, signal).catch((error: unknown) => {
+      const work = async (session: Session): Promise<Record<string, unknown>[]> => {
+        if (versionNumber >= BACKUPS_WITH_IDS) await session.execute('SET use_backups_with_ids = off');
+        return await query(session, { sql: text, params: [collection] });
+      };
+      const rows = await use(undefined, 'SHOW BACKUPS', work, signal).catch((error: unknown) => {
         // A collection without any backup is one that is not there.
         if (/no backups found|does not exist|not found/i.test((error as ResourceError).message)) return [];
         throw error;
@@ -121,13 +137,12 @@ export function nativeOperations({ evict, info, use }: NativeAccess): NativeOper
     },
     takePlace: async (order, signal) => {
       await evict(order.target);
-      const isChanged = await takePlace(
-        async (work) => await use(undefined, 'ALTER DATABASE', work, signal),
-        async (database, work) => await use(database, 'ALTER DATABASE', work, signal),
-        order,
-      );
+      const outcome = await takePlace(placing(signal), order);
       for (const name of [order.target, order.beside]) await evict(name);
-      return isChanged;
+      return outcome;
+    },
+    handOver: async (order, signal) => {
+      await handOver(placing(signal), order);
     },
     dropDatabase: async (name, signal) => {
       await evict(name);
@@ -136,11 +151,14 @@ export function nativeOperations({ evict, info, use }: NativeAccess): NativeOper
   };
 }
 
-/** Sent once: the answer of a repeated BACKUP would be another backup. */
+/** Sent again only when the server says that it had no effect: a repeated BACKUP would be another backup. */
 async function query(session: Session, { sql: text, params }: statements.Bound): Promise<Record<string, unknown>[]> {
-  return await session.query(
-    text.text,
-    params.map((value) => (value instanceof Secret ? value.reveal() : value)),
+  return await retrying(
+    async () =>
+      await session.query(
+        text.text,
+        params.map((value) => (value instanceof Secret ? value.reveal() : value)),
+      ),
   );
 }
 
@@ -157,11 +175,11 @@ async function shown(session: Session, name: string): Promise<string | undefined
 async function put(session: Session, { name, uri }: ConnectionWanted, canAlter: boolean): Promise<void> {
   const isThere = (await shown(session, name)) !== undefined;
   const [first, second] = [parameter(1), parameter(2)];
-  const values = [name, uri.reveal()];
+  const params = [name, uri];
   if (isThere && canAlter) {
-    await session.query(sql`ALTER EXTERNAL CONNECTION ${first} AS ${second}`.text, values);
+    await query(session, { sql: sql`ALTER EXTERNAL CONNECTION ${first} AS ${second}`, params });
     return;
   }
   if (isThere) await send(session, command(sql`DROP EXTERNAL CONNECTION ${ident(name)}`));
-  await session.query(sql`CREATE EXTERNAL CONNECTION ${first} AS ${second}`.text, values);
+  await query(session, { sql: sql`CREATE EXTERNAL CONNECTION ${first} AS ${second}`, params });
 }

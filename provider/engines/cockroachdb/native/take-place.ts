@@ -2,11 +2,13 @@
  * A restored database takes the place of another. Each change of the schema is a transaction of its own there, so every
  * step looks at what is: after a failure anywhere it goes on from there.
  */
+import { codeOf } from '../../postgres/errors.ts';
 import type { Session } from '../../postgres/session.ts';
-import { ident, keyword, literal, sql } from '../../postgres/sql.ts';
+import { ident, keyword, literal, type Sql, sql } from '../../postgres/sql.ts';
 import { command } from '../command.ts';
+import { pathOf } from '../compile/grants.ts';
 import { send } from '../execute.ts';
-import { readInventory } from '../reads/inventory.ts';
+import { type InventoryObject, readInventory } from '../reads/inventory.ts';
 
 export interface PlaceOrder {
   beside: string;
@@ -14,7 +16,11 @@ export interface PlaceOrder {
   replaced: string;
 }
 
-type Inside = <T>(database: string, work: (session: Session) => Promise<T>) => Promise<T>;
+/** Sessions of the administrator: in the database that is its home, and in any other. */
+export interface Placing {
+  admin: <T>(work: (session: Session) => Promise<T>) => Promise<T>;
+  inside: <T>(database: string, work: (session: Session) => Promise<T>) => Promise<T>;
+}
 
 interface Known {
   owner: string;
@@ -35,34 +41,57 @@ async function find(session: Session, names: readonly string[]): Promise<Map<str
 }
 
 export async function takePlace(
-  admin: <T>(work: (session: Session) => Promise<T>) => Promise<T>,
-  inside: Inside,
+  placing: Placing,
   { beside, target, replaced }: PlaceOrder,
-): Promise<boolean> {
+): Promise<'taken' | 'nothing' | 'immovable'> {
+  const { admin } = placing;
   const found = await admin(async (session) => await find(session, [beside, target, replaced]));
-  if (!found.has(beside)) return false;
+  if (!found.has(beside)) return 'nothing';
   // Whoever was there before says whose it is, and what is said about it.
   const before = found.get(replaced) ?? found.get(target);
-  if (before !== undefined) await handOver(inside, beside, before);
-  await admin(async (session) => {
+  if (before !== undefined) await inherit(placing, beside, before);
+  return await admin(async (session) => {
     // Somebody found the target gone between two renames, and made it anew: RESTRICT keeps it if it holds anything.
     if (found.has(target) && found.has(replaced))
       await send(session, command(sql`DROP DATABASE IF EXISTS ${ident(target)} RESTRICT`));
-    if (before !== undefined)
-      await send(
-        session,
-        command(
-          before.comment === null
-            ? sql`COMMENT ON DATABASE ${ident(beside)} IS NULL`
-            : sql`COMMENT ON DATABASE ${ident(beside)} IS ${literal(before.comment)}`,
-        ),
-      );
     const now = await find(session, [target, replaced]);
-    if (now.has(target) && !now.has(replaced))
-      await send(session, command(sql`ALTER DATABASE ${ident(target)} RENAME TO ${ident(replaced)}`));
-    await send(session, command(sql`ALTER DATABASE ${ident(beside)} RENAME TO ${ident(target)}`));
+    if (now.has(target) && !now.has(replaced) && !(await isRenamed(session, target, replaced))) return 'immovable';
+    return (await isRenamed(session, beside, target)) ? 'taken' : 'immovable';
   });
-  return true;
+}
+
+/** A database with views is not renamed: they hold its name in their text (2BP01). */
+async function isRenamed(session: Session, from: string, to: string): Promise<boolean> {
+  try {
+    await send(session, command(sql`ALTER DATABASE ${ident(from)} RENAME TO ${ident(to)}`));
+    return true;
+  } catch (error) {
+    if (codeOf(error) === '2BP01') return false;
+    throw error;
+  }
+}
+
+export async function handOver(placing: Placing, { from, to }: { from: string; to: string }): Promise<void> {
+  const found = await placing.admin(async (session) => await find(session, [from, to]));
+  const before = found.get(from);
+  if (before !== undefined && found.has(to)) await inherit(placing, to, before);
+}
+
+/** Everything restored belongs to whoever restored it. */
+async function inherit({ admin, inside }: Placing, database: string, { owner, comment }: Known): Promise<void> {
+  const heir = ident(owner);
+  await inside(database, async (session) => {
+    // In this order: an heir needs CREATE on what holds the next one.
+    await send(session, command(sql`ALTER DATABASE ${ident(database)} OWNER TO ${heir}`));
+    const objects = await readInventory(session, [{ type: 'table' }, { type: 'type' }, { type: 'routine' }]);
+    for (const object of objects)
+      if (object.owner !== owner && !(object.type === 'schema' && SYSTEM.has(object.name)))
+        await send(session, command(sql`ALTER ${definition(object)} OWNER TO ${heir}`));
+  });
+  const text = comment === null ? sql`NULL` : literal(comment);
+  await admin(async (session) => {
+    await send(session, command(sql`COMMENT ON DATABASE ${ident(database)} IS ${text}`));
+  });
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -72,22 +101,14 @@ const KINDS: Readonly<Record<string, string>> = {
   'materialized view': 'MATERIALIZED VIEW',
   sequence: 'SEQUENCE',
   type: 'TYPE',
-  routine: 'FUNCTION',
+  function: 'FUNCTION',
+  procedure: 'PROCEDURE',
 };
 
-/** Everything restored belongs to whoever restored it. */
-async function handOver(inside: Inside, database: string, { owner }: Known): Promise<void> {
-  const heir = ident(owner);
-  await inside(database, async (session) => {
-    const objects = await readInventory(session, [{ type: 'table' }, { type: 'type' }, { type: 'routine' }]);
-    for (const object of objects) {
-      if (object.owner === owner || (object.type === 'schema' && SYSTEM.has(object.name))) continue;
-      const path = object.type === 'schema' ? ident(object.name) : sql`${ident(object.schema)}.${ident(object.name)}`;
-      const words = keyword(KINDS[object.relation ?? object.type] ?? '', Object.values(KINDS));
-      await send(session, command(sql`ALTER ${words} ${path} OWNER TO ${heir}`));
-    }
-    await send(session, command(sql`ALTER DATABASE ${ident(database)} OWNER TO ${heir}`));
-  });
+function definition({ type, schema, name, relation, routineType, args }: InventoryObject): Sql {
+  const words = keyword(KINDS[relation ?? routineType ?? type] ?? '', Object.values(KINDS));
+  if (type === 'schema') return sql`${words} ${ident(name)}`;
+  return sql`${words} ${pathOf({ type, schema, name, ...(args === undefined ? {} : { args }) })}`;
 }
 
 /** Nobody owns these but the server; public belongs to the database. */
