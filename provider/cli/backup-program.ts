@@ -1,5 +1,6 @@
 /** Options of xdb backup, restore and copy. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ServerUrlError } from '../local/server-url.ts';
 import type { BackupOptions, CopyOptions, RestoreOptions } from './backup-commands.ts';
 import type { Output } from './output.ts';
 import { parsePlace } from './place.ts';
@@ -21,7 +22,7 @@ const commands = () => import('./backup-commands.ts');
 export function addBackupCommands(program: Command, server: (value: string) => string, output: () => Output): void {
   const given = (url: string | undefined): string => {
     const found = url ?? process.env['XDB_SERVER'];
-    if (found === undefined) throw new Error('--server or XDB_SERVER is required');
+    if (found === undefined) throw new ServerUrlError('--server or XDB_SERVER is required');
     return found;
   };
   program

@@ -2,7 +2,8 @@
  * The commands of xdb. Each returns its exit code: 0 done or nothing to do, 1 failed, 2 a plan that would change
  * something (and, from the argument parser, wrong usage).
  */
-import type { KubeObject } from '../api/kind.ts';
+import type { KubeObject, Managed } from '../api/kind.ts';
+import { lockState } from '../local/lock.ts';
 import { readManifests } from '../local/manifests.ts';
 import { parseServerUrl } from '../local/server-url.ts';
 import { LocalStore } from '../local/store.ts';
@@ -18,7 +19,14 @@ export interface CommandOptions {
   json?: boolean;
 }
 
-export const EXIT = { done: 0, failed: 1, wouldChange: 2 } as const;
+const nameOf = ({ kind, metadata }: Managed) => ({ kind, name: metadata.name });
+
+const leftOutLines = (workspace: Workspace): string[] =>
+  workspace.leftOut.map(
+    ({ kind, metadata }) => `${kind} ${metadata.name} is made in a cluster only; see xdb backup, restore and copy`,
+  );
+
+export const EXIT = { done: 0, failed: 1, wouldChange: 2, usage: 2 } as const;
 
 async function withWorkspace<T>(
   options: CommandOptions,
@@ -52,10 +60,12 @@ export async function plan(options: CommandOptions, output: Output): Promise<num
           unchangeable: p.unchangeable,
           ...(p.problem === undefined ? {} : { problem: p.problem }),
         })),
+        leftOut: workspace.leftOut.map(nameOf),
       });
     else {
       for (const line of planLines(plans)) output.line(line);
       output.line(`-- ${changes === 0 ? 'Nothing to change' : `${changes} statements`}; ${plans.length} resources`);
+      for (const line of leftOutLines(workspace)) output.line(`-- ${line}`);
       for (const forgotten of store.forgotten())
         output.line(`-- ${forgotten} is in the state but in no file: it stays as it is`);
     }
@@ -65,6 +75,15 @@ export async function plan(options: CommandOptions, output: Output): Promise<num
 }
 
 export async function apply(options: CommandOptions, output: Output): Promise<number> {
+  const release = lockState(options.state);
+  try {
+    return await applyLocked(options, output);
+  } finally {
+    release();
+  }
+}
+
+async function applyLocked(options: CommandOptions, output: Output): Promise<number> {
   return await withWorkspace(options, new LocalStore(options.state), async (workspace, objects, fn) => {
     const resources = await workspace.load(objects, fn.address);
     const results = await workspace.apply(resources, (done, total) => {
@@ -79,11 +98,13 @@ export async function apply(options: CommandOptions, output: Output): Promise<nu
           synced: r.synced,
           message: r.message,
         })),
+        leftOut: workspace.leftOut.map(nameOf),
       });
     else {
       for (const line of table(resultRows(results))) output.line(line);
       const failed = results.filter((r) => !(r.ready && r.synced));
       for (const result of failed) output.line(`${titleOf(result)}: ${result.message}`);
+      for (const line of leftOutLines(workspace)) output.line(line);
     }
     return results.every((r) => r.ready && r.synced) ? EXIT.done : EXIT.failed;
   });
@@ -94,7 +115,7 @@ export async function verify(options: CommandOptions, output: Output): Promise<n
   const store = new LocalStore(undefined, new LocalStore(options.state));
   return await withWorkspace(options, store, async (workspace, objects, fn) => {
     const findings = (await workspace.plan(await workspace.load(objects, fn.address))).map(findingOf);
-    if (options.json) output.json({ resources: findings });
+    if (options.json) output.json({ resources: findings, leftOut: workspace.leftOut.map(nameOf) });
     else
       for (const line of table([
         ['KIND', 'NAME', 'EXTERNAL-NAME', 'RESULT', 'MESSAGE'],

@@ -1,5 +1,6 @@
 /** `xdb import`: manifests for what exists on a server. */
 import { stringify } from 'yaml';
+import { lockState } from '../local/lock.ts';
 import { parseServerUrl } from '../local/server-url.ts';
 import { LocalStore } from '../local/store.ts';
 import { Workspace } from '../local/workspace.ts';
@@ -16,6 +17,15 @@ export interface ImportCommandOptions {
 }
 
 export async function importCommand(options: ImportCommandOptions, output: Output, notes: Output): Promise<number> {
+  const release = lockState(options.state);
+  try {
+    return await importLocked(options, output, notes);
+  } finally {
+    release();
+  }
+}
+
+async function importLocked(options: ImportCommandOptions, output: Output, notes: Output): Promise<number> {
   const store = new LocalStore(options.state);
   const workspace = new Workspace(parseServerUrl(options.server, process.env), store);
   try {

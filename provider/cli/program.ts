@@ -1,5 +1,7 @@
 /** The commands of xdb, their options and their exit codes. */
 import { Argument, Command, InvalidArgumentError } from 'commander';
+import release from '../../package.json' with { type: 'json' };
+import { ServerUrlError } from '../local/server-url.ts';
 import { addBackupCommands } from './backup-program.ts';
 import { apply, type CommandOptions, EXIT, plan, verify } from './commands.ts';
 import { completionScript, SHELLS, type Shell } from './completions.ts';
@@ -24,7 +26,7 @@ const STATE_FILE = '.xdatabase/state.json';
 
 function withServer<T extends { server?: string }>(options: T): T & { server: string } {
   const url = options.server ?? process.env['XDB_SERVER'];
-  if (url === undefined) throw new Error('--server or XDB_SERVER is required');
+  if (url === undefined) throw new ServerUrlError('--server or XDB_SERVER is required');
   return { ...options, server: url };
 }
 
@@ -39,6 +41,7 @@ Exit codes of every command:
 export function xdb(): Command {
   const program = new Command('xdb')
     .description('Databases, roles and grants on an existing server, from the claims that a cluster would get.')
+    .version(release.version)
     .showHelpAfterError()
     .addHelpText('after', EXIT_CODES);
   addServerCommands(program);
@@ -113,7 +116,7 @@ function addServerCommands(program: Command): void {
       .description(description)
       .requiredOption(
         '-f, --filename <file>',
-        'file or folder with claims, composites, managed resources and Secrets; - is standard input (repeatable)',
+        "file or folder with claims, composites, managed resources and Secrets, and the platform's XRDs and Compositions; - is standard input (repeatable)",
         collect,
       )
       .option('--server <url>', SERVER_HELP, server)

@@ -5,10 +5,15 @@ import {
   FunctionRunnerServiceService,
   Severity,
 } from '@crossplane-org/function-sdk-typescript';
+import { createHash } from 'node:crypto';
 import { credentials, makeGenericClientConstructor, type ServiceError } from '@grpc/grpc-js';
 import type { KubeObject, Managed } from '../api/kind.ts';
+import type { Compositions } from './compositions.ts';
 
 const Client = makeGenericClientConstructor(FunctionRunnerServiceService, 'FunctionRunnerService');
+
+/** Of objects in Kubernetes, in characters. */
+const LONGEST_NAME = 253;
 
 export class ExpansionError extends Error {
   override readonly name = 'ExpansionError';
@@ -22,11 +27,10 @@ interface Runner {
   close(): void;
 }
 
-/** The composite that Crossplane would make of a claim; a composite stays what it is. */
-export function compositeOf(object: KubeObject): KubeObject {
+/** The composite of that kind that Crossplane would make of a claim; a composite, of no other kind, stays what it is. */
+export function compositeOf(object: KubeObject, kind: string | undefined): KubeObject {
   const namespace = object.metadata.namespace ?? 'default';
-  if (object.kind !== 'XDatabase') return object;
-  if (!object.apiVersion.startsWith('claim.')) {
+  if (kind === undefined) {
     const spec = (object['spec'] ?? {}) as Record<string, unknown>;
     return {
       ...object,
@@ -37,7 +41,7 @@ export function compositeOf(object: KubeObject): KubeObject {
   const { name } = object.metadata;
   return {
     apiVersion: object.apiVersion,
-    kind: 'CompositeXDatabase',
+    kind,
     metadata: {
       name: `${name}-local`,
       uid: '00000000-0000-0000-0000-000000000000',
@@ -55,8 +59,9 @@ export function compositeOf(object: KubeObject): KubeObject {
 }
 
 /** Calls the function at `address` once and gives the managed resources it composes, named as Crossplane would not: readably. */
-export async function expand(address: string, claim: KubeObject, input?: Record<string, unknown>): Promise<Managed[]> {
-  const composite = compositeOf(claim);
+export async function expand(address: string, claim: KubeObject, compositions: Compositions): Promise<Managed[]> {
+  const composite = compositeOf(claim, compositions.compositeKind(claim));
+  const input = compositions.inputFor(claim);
   const client = new Client(address, credentials.createInsecure()) as unknown as Runner;
   try {
     const request = RunFunctionRequest.fromPartial({
@@ -75,13 +80,22 @@ export async function expand(address: string, claim: KubeObject, input?: Record<
     return Object.entries(response.desired?.resources ?? {}).map(([key, resource]) =>
       named(
         resource.resource as unknown as Managed,
-        `${claim.metadata.name}-${key}`,
+        readable(claim.metadata.name, key),
         claim.metadata.namespace ?? 'default',
       ),
     );
   } finally {
     client.close();
   }
+}
+
+/** Crossplane's own names are hashes. What cannot be in a name, as the _ of an extension, becomes a dash. */
+function readable(claim: string, key: string): string {
+  const name = `${claim}-${key}`.toLowerCase().replaceAll(/[^a-z0-9.-]/g, '-');
+  if (name === `${claim}-${key}` && name.length <= LONGEST_NAME) return name;
+  // Two keys that differ in such signs only are still two.
+  const digest = createHash('sha256').update(key).digest('hex').slice(0, 8);
+  return `${name.slice(0, LONGEST_NAME - 9)}-${digest}`;
 }
 
 function named(resource: Managed, name: string, namespace: string): Managed {

@@ -8,9 +8,14 @@ export class ManifestError extends Error {
   override readonly name = 'ManifestError';
 }
 
-/** Every object in the files, in order. A folder stands for its *.yaml and *.yml files, `-` for standard input. */
+/**
+ * Every object in the files, in order. A folder stands for its *.yaml and *.yml files, `-` for standard input.
+ * @throws ManifestError for what cannot be read, and when there is none.
+ */
 export function readManifests(paths: readonly string[]): KubeObject[] {
-  return paths.flatMap(filesOf).flatMap((file) => parseManifests(readText(file), file));
+  const objects = paths.flatMap(filesOf).flatMap((file) => parseManifests(readText(file), file));
+  if (objects.length === 0) throw new ManifestError(`${paths.join(', ')}: there is no manifest in it`);
+  return objects;
 }
 
 function filesOf(path: string): string[] {
@@ -28,7 +33,15 @@ function filesOf(path: string): string[] {
     .map((name) => join(path, name));
 }
 
-const readText = (file: string): string => readFileSync(file === '-' ? 0 : file, 'utf8');
+function readText(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (error) {
+    throw new ManifestError(
+      `${file === '-' ? 'standard input' : file}: cannot be read: ${(error as NodeJS.ErrnoException).code}`,
+    );
+  }
+}
 
 export function parseManifests(text: string, file: string): KubeObject[] {
   const objects: KubeObject[] = [];

@@ -19,6 +19,14 @@ const ENGINES: Record<string, { engine: EngineName; port: number; database: stri
 
 const TLS_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new ServerUrlError('--server: a % that stands for itself is written %25');
+  }
+}
+
 /**
  * `engine://user:password@host:port/database?sslmode=…&sslrootcert=FILE&sslcert=FILE&sslkey=FILE`. The password may
  * come from the environment instead (`XDB_PASSWORD`, `PGPASSWORD`, `MYSQL_PWD`), where other users cannot see it.
@@ -44,7 +52,7 @@ export function parseServerUrl(text: string, environment: NodeJS.ProcessEnv): Co
   const password =
     url.password === ''
       ? (environment['XDB_PASSWORD'] ?? environment['PGPASSWORD'] ?? environment['MYSQL_PWD'])
-      : decodeURIComponent(url.password);
+      : decoded(url.password);
   const file = (name: string): string | undefined => {
     const path = options.get(name);
     if (path === null) return undefined;
@@ -59,9 +67,9 @@ export function parseServerUrl(text: string, environment: NodeJS.ProcessEnv): Co
     engine: known.engine,
     host: url.hostname.replace(/^\[(.*)\]$/, '$1') || 'localhost',
     port: url.port === '' ? known.port : Number(url.port),
-    username: decodeURIComponent(url.username) || (environment[known.variable] ?? known.user),
+    username: decoded(url.username) || (environment[known.variable] ?? known.user),
     ...(password === undefined ? {} : { password: new Secret(password) }),
-    database: decodeURIComponent(url.pathname.slice(1)) || known.database,
+    database: decoded(url.pathname.slice(1)) || known.database,
     tls: {
       mode: mode as ConnectionSettings['tls']['mode'],
       ...(ca === undefined ? {} : { ca }),

@@ -5,10 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { z } from 'zod';
 import type { Managed } from '../api/kind.ts';
 import { ANNOTATION } from '../runtime/managed/annotations.ts';
 import type { Details } from '../runtime/managed/external.ts';
 import type { ManagedStore, MetadataPatch, SecretObject } from '../runtime/managed/store.ts';
+import { StateError } from './lock.ts';
 
 export interface LocalEvent {
   resource: string;
@@ -26,6 +28,18 @@ interface State {
   secrets: Record<string, Record<string, string>>;
 }
 
+const stateSchema = z.object({
+  objects: z.record(
+    z.string(),
+    z.looseObject({
+      uid: z.string(),
+      annotations: z.record(z.string(), z.string()),
+      finalizers: z.array(z.string()),
+    }),
+  ),
+  secrets: z.record(z.string(), z.record(z.string(), z.string())),
+});
+
 export const keyOf = (object: { kind: string; metadata: { namespace?: string; name: string } }): string =>
   `${object.kind}/${object.metadata.namespace ?? ''}/${object.metadata.name}`;
 
@@ -41,15 +55,16 @@ export class LocalStore {
     this.#state = seed === undefined ? readState(file) : structuredClone(seed.#state);
   }
 
-  /** Takes in a manifest, with what is remembered of that object. */
+  /** Takes in a manifest, with what is remembered of that object; one that comes from a cluster is who it is there. */
   add(manifest: Managed): Managed {
     const key = keyOf(manifest);
     const remembered = (this.#state.objects[key] ??= { uid: randomUUID(), annotations: {}, finalizers: [] });
+    const uid = manifest.metadata.uid ?? remembered.uid;
     const object: Managed = {
       ...structuredClone(manifest),
       metadata: {
         ...manifest.metadata,
-        uid: remembered.uid,
+        uid,
         generation: 1,
         creationTimestamp: '1970-01-01T00:00:00Z',
         annotations: { ...remembered.annotations, ...manifest.metadata.annotations },
@@ -189,14 +204,15 @@ function readState(file: string | undefined): State {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return empty;
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return empty;
+    throw new StateError(`state file ${file} cannot be read: ${code}`);
   }
   try {
-    return { ...empty, ...(JSON.parse(text) as State) };
+    return stateSchema.parse(JSON.parse(text));
   } catch {
-    throw new Error(
-      `state file ${file} is not valid JSON; move it away to start anew (generated passwords in it are lost)`,
+    throw new StateError(
+      `state file ${file} is not one that xdb has written; move it away to start anew (generated passwords in it are lost)`,
     );
   }
 }

@@ -17,8 +17,10 @@ import { ANNOTATION, appliedOf, externalNameOf, hasCreated } from '../runtime/ma
 import { conditionOf } from '../runtime/managed/conditions.ts';
 import { ManagedReconciler } from '../runtime/managed/reconciler.ts';
 import { References } from '../runtime/managed/references.ts';
+import { Compositions } from './compositions.ts';
 import { expand } from './function-client.ts';
 import { type Imported, type ImportOptions, importServer } from './import.ts';
+import { ManifestError } from './manifests.ts';
 import { PlannedObjects, PlanningReader } from './planning-reader.ts';
 import { LocalStore } from './store.ts';
 
@@ -26,6 +28,8 @@ import { LocalStore } from './store.ts';
 const ORDER = ['Role', 'Database', 'Schema', 'Extension', 'Grant', 'DefaultPrivileges'];
 /** Rounds that an apply may take; each resolves what waited for the round before. */
 const MAX_ROUNDS = 10;
+/** Kinds that say how a cluster is set up, and are not made on a server. */
+const SILENT = /^(?:(?:Cluster)?ProviderConfig|ProviderConfigUsage|Composition|CompositeResourceDefinition)$/;
 
 export interface ResourcePlan {
   resource: Managed;
@@ -59,6 +63,7 @@ export class Workspace {
   readonly #store: LocalStore;
   readonly #settings: ConnectionSettings;
   readonly #credentials: Credentials;
+  #leftOut: Managed[] = [];
 
   constructor(settings: ConnectionSettings, store: LocalStore) {
     this.#settings = settings;
@@ -77,20 +82,29 @@ export class Workspace {
 
   /** Takes in manifests: Secrets, managed resources, and claims that the function at `functionAddress` expands. */
   async load(objects: readonly KubeObject[], functionAddress: string): Promise<Managed[]> {
+    const compositions = new Compositions(objects);
     const managed: Managed[] = [];
     for (const object of objects) {
       if (object.kind === 'Secret') this.#addSecret(object);
-      else if (object.kind === 'XDatabase' || object.kind === 'CompositeXDatabase')
-        managed.push(...(await expand(functionAddress, object)));
+      else if (compositions.isComposite(object)) managed.push(...(await expand(functionAddress, object, compositions)));
       else if (managedKinds.some((kind) => kind.kind === object.kind)) managed.push(object as Managed);
-      else if (!/^(Cluster)?ProviderConfig$/.test(object.kind))
-        throw new Error(
-          `${object.kind} ${object.metadata.name}: this kind cannot be planned; give claims, composites and managed resources`,
+      else if (!SILENT.test(object.kind))
+        throw new ManifestError(
+          `${object.kind} ${object.metadata.name}: this kind cannot be planned; give claims, composites and managed resources, and for kinds of your own their XRD and Composition too`,
         );
     }
-    return managed
-      .map((resource) => this.#store.add(this.#validated(resource)))
+    refuseTwice(managed);
+    const valid = managed.map((resource) => this.#validated(resource));
+    this.#leftOut = valid.filter(({ kind }) => !planners.has(kind));
+    return valid
+      .filter(({ kind }) => planners.has(kind))
+      .map((resource) => this.#store.add(resource))
       .toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
+  }
+
+  /** What was among the manifests and is made in a cluster only: backups, restores, copies and their schedules. */
+  get leftOut(): readonly Managed[] {
+    return this.#leftOut;
   }
 
   #validated(resource: Managed): Managed {
@@ -155,7 +169,7 @@ export class Workspace {
 
   async #planOne(resource: Managed, planned: PlannedObjects, reader: Reader): Promise<Plan> {
     const planner = planners.get(resource.kind);
-    if (planner === undefined) throw new Error(`${resource.kind} is not implemented yet`);
+    if (planner === undefined) throw new Error(`nothing plans ${resource.kind}`);
     const password = await this.#credentials.password(resource);
     const context: PlanContext = {
       reader: new PlanningReader(reader, planned),
@@ -262,6 +276,16 @@ export class Workspace {
 
   async close(): Promise<void> {
     await this.#engine.close();
+  }
+}
+
+/** One object that is written down in two ways has no meaning; the API server would keep the last. */
+function refuseTwice(resources: readonly Managed[]): void {
+  const seen = new Set<string>();
+  for (const { kind, metadata } of resources) {
+    const key = `${kind} ${metadata.namespace ?? 'default'}/${metadata.name}`;
+    if (seen.has(key)) throw new ManifestError(`${key} is given twice`);
+    seen.add(key);
   }
 }
 

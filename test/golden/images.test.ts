@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { sha256 } from '../../package/image/image.ts';
 import { ARCHITECTURES, OWN_ARCHITECTURE } from '../../package/image/runtime.ts';
 import { type Built, buildPackages } from '../../package/package.ts';
+import { Compositions } from '../../provider/local/compositions.ts';
 import { expand } from '../../provider/local/function-client.ts';
 import { type UnpackedImage, unpackImage } from '../rig/image.ts';
 import { freePort } from '../rig/process.ts';
@@ -142,7 +143,7 @@ describe.skipIf(process.getuid?.() !== 0)('as its own user, with nothing that it
     onTestFinished(() => void child.kill('SIGKILL'));
     const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`it ended with ${String(code)}`)));
     await Promise.race([once(child.stdout, 'data'), ended]);
-    const resources = await expand(`127.0.0.1:${port}`, await manifest('examples/claim.yaml'));
+    const resources = await expand(`127.0.0.1:${port}`, await manifest('examples/claim.yaml'), new Compositions([]));
     expect(resources.length).toBeGreaterThan(10);
   });
 

@@ -1,13 +1,16 @@
 /** The command line and the demo, as processes, at a real server. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { waitFor } from '../rig/process.ts';
 import { newestPostgres, sharedPostgres } from '../rig/servers.ts';
 
 const root = join(import.meta.dirname, '../..');
 const server = sharedPostgres(newestPostgres());
+const url = `postgres://${server.adminUser}@${server.host}:${server.port}/postgres?sslmode=disable`;
 let folder: string;
 let claim: string;
 
@@ -32,7 +35,7 @@ const run = async (file: string, args: readonly string[], env: NodeJS.ProcessEnv
     execFile(
       process.execPath,
       [join(root, file), ...args],
-      { env: { ...process.env, ...env }, maxBuffer: 1 << 24 },
+      { cwd: root, env: { ...process.env, ...env }, maxBuffer: 1 << 24 },
       (error, stdout, stderr) => {
         resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
       },
@@ -42,16 +45,7 @@ const run = async (file: string, args: readonly string[], env: NodeJS.ProcessEnv
 const xdb = async (command: string, ...args: string[]): Promise<Result> =>
   await run(
     'provider/cli/main.ts',
-    [
-      command,
-      '-f',
-      claim,
-      '--state',
-      join(folder, 'state.json'),
-      '--server',
-      `postgres://${server.adminUser}@${server.host}:${server.port}/postgres?sslmode=disable`,
-      ...args,
-    ],
+    [command, '-f', claim, '--state', join(folder, 'state.json'), '--server', url, ...args],
     { XDB_PASSWORD: server.password },
   );
 
@@ -103,27 +97,148 @@ describe('xdb', () => {
     [['plan', '-f', 'claim', '--server', 'nonsense'], 2, /postgres:\/\/user@host/],
     [['plan'], 2, /--filename/],
     [['nonsense'], 2, /unknown command/],
+    [['plan', '-f', 'examples/claim.yaml'], 2, /--server or XDB_SERVER/],
+    [['plan', '-f', 'examples/claim.yaml', '--server', 'oracle://x@y/z'], 2, /oracle:\/\/ is not known/],
+    [['plan', '-f', 'examples/claim.yaml', '--server', 'postgres://a%@h/z'], 2, /%25/],
+    [['plan', '-f', 'package.json', '--server', 'postgres://x@127.0.0.1:1/x'], 1, /apiVersion, kind and metadata.name/],
+    [['plan', '-f', 'LICENSE', '--server', 'postgres://x@127.0.0.1:1/x'], 1, /LICENSE/],
+    [
+      ['plan', '-f', 'docs/kinds', '--server', 'postgres://x@127.0.0.1:1/x'],
+      1,
+      /docs\/kinds: there is no manifest in it/,
+    ],
+    [['plan', '-f', 'examples/claim.yaml', '-f', 'examples/claim.yaml'], 1, /orders-role-owner is given twice/],
+    [['status', '--kubeconfig', '/does/not/exist'], 1, /\/does\/not\/exist/],
+    [['restore', '--from', '/tmp'], 2, /--server or XDB_SERVER/],
+    [['completions', 'tcsh'], 2, /bash, zsh, fish/],
   ])('%j exits %i and says what is wrong', async (args, code, text) => {
-    const result = await run('provider/cli/main.ts', args);
+    // Two claims of one name are looked at before the server is.
+    const env =
+      code === 1 && args[0] === 'plan' && !args.includes('--server') ? { XDB_SERVER: 'postgres://x@h/x' } : {};
+    const result = await run('provider/cli/main.ts', args, env);
     expect(result.code).toBe(code);
     expect(result.stderr).toMatch(text);
+    expect(result.stdout).toBe('');
   });
 
-  test('a wrong password is told from other failures and shown nowhere', async () => {
+  test('a claim is what the Composition beside it makes of it; what only a cluster makes is named', async () => {
     const { code, stdout, stderr } = await run(
       'provider/cli/main.ts',
       [
         'plan',
         '-f',
-        claim,
+        'examples/platform/large.yaml',
+        '-f',
+        'examples/platform/composition.yaml',
+        '-f',
+        'examples/platform/definition.yaml',
         '--server',
-        `postgres://${server.adminUser}@${server.host}:${server.port}/postgres?sslmode=disable`,
+        url,
+        '--json',
       ],
-      { XDB_PASSWORD: 'not-the-password' },
+      { XDB_PASSWORD: server.password },
     );
+    expect({ code, stderr }).toEqual({ code: 2, stderr: '' });
+    const { resources, leftOut } = JSON.parse(stdout) as {
+      resources: { statements: { text: string }[] }[];
+      leftOut: { kind: string }[];
+    };
+    expect(resources.flatMap(({ statements }) => statements.map(({ text }) => text)).join('\n')).toContain(
+      'CREATE ROLE "team_b_ledger_deploy"',
+    );
+    expect(leftOut.map(({ kind }) => kind)).toEqual(['BackupSchedule']);
+  });
+
+  test('a claim of which there is no Composition, though it needs one, is refused with what is missing', async () => {
+    const { code, stderr } = await run('provider/cli/main.ts', [
+      'plan',
+      '-f',
+      'examples/platform/store.yaml',
+      '--server',
+      url,
+    ]);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/password authentication failed.*\(28P01\)/);
+    expect(stderr).toMatch(/Store cart: this kind cannot be planned.*XRD and Composition/);
+  });
+
+  test('a wrong password is told from other failures and shown nowhere', async () => {
+    const { code, stdout, stderr } = await run('provider/cli/main.ts', ['plan', '-f', claim, '--server', url], {
+      XDB_PASSWORD: 'not-the-password',
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /password authentication failed.*\(28P01\); check user name and password in --server and XDB_PASSWORD/,
+    );
     expect(stdout + stderr).not.toContain('not-the-password');
+  });
+});
+
+describe('the state file', () => {
+  let folder: string;
+  let claim: string;
+  const args = (command: string, state: string) => [command, '-f', claim, '--state', state, '--server', url];
+  const env = { XDB_PASSWORD: server.password };
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'xdb-state-'));
+    claim = join(folder, 'claim.yaml');
+    const example = await readFile(join(root, 'examples/claim.yaml'), 'utf8');
+    await writeFile(claim, example.replace('spec:\n', 'spec:\n  databaseName: xdb_state\n'));
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test('has one writer at a time; an apply that is interrupted is ended by the next, with Secrets that log in', async () => {
+    const state = join(folder, 'state.json');
+    const child = spawn(process.execPath, [join(root, 'provider/cli/main.ts'), ...args('apply', state)], {
+      env: { ...process.env, ...env },
+      stdio: 'ignore',
+    });
+    const ended = once(child, 'exit');
+    await waitFor('something was made', async () => (await readFile(state, 'utf8')).includes('"uid"'));
+    child.kill('SIGSTOP');
+    const second = await run('provider/cli/main.ts', args('apply', state), env);
+    child.kill('SIGCONT');
+    child.kill('SIGINT');
+    await ended;
+    expect(second).toMatchObject({ code: 1, stdout: '' });
+    expect(second.stderr).toContain(`process ${child.pid}`);
+
+    const third = await run('provider/cli/main.ts', args('apply', state), env);
+    expect({ code: third.code, stderr: third.stderr }).toEqual({ code: 0, stderr: '' });
+    expect((await run('provider/cli/main.ts', args('plan', state), env)).code).toBe(0);
+    const { secrets } = JSON.parse(await readFile(state, 'utf8')) as {
+      secrets: Record<string, Record<string, string>>;
+    };
+    const logins = Object.values(secrets).map(({ username = '', password = '' }) => ({
+      name: Buffer.from(username, 'base64').toString(),
+      password: Buffer.from(password, 'base64').toString(),
+    }));
+    expect(logins.map(({ name }) => name).toSorted()).toEqual([
+      'xdb_state_app',
+      'xdb_state_migrate',
+      'xdb_state_report',
+    ]);
+    for (const login of logins)
+      expect(await server.queryAs(login, 'xdb_state', 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
+  test.each(['{', '[]', '{"objects":{"Role/a/b":3},"secrets":{}}'])(
+    'that holds %s is refused before anything is sent, and stays as it is',
+    async (text) => {
+      const state = join(folder, 'broken.json');
+      await writeFile(state, text);
+      const { code, stderr } = await run('provider/cli/main.ts', args('apply', state), env);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/broken\.json is not one that xdb has written/);
+      expect(await readFile(state, 'utf8')).toBe(text);
+    },
+  );
+
+  test('in a place where nothing can be written is refused before anything is sent', async () => {
+    const { code, stdout, stderr } = await run('provider/cli/main.ts', args('apply', join(claim, 'state.json')), env);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/state\.json cannot be written: ENOTDIR|EEXIST/);
   });
 });
 
