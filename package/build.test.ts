@@ -3,7 +3,8 @@ import { glob, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { bundle, ENTRIES, NODE_FLAGS } from './build.ts';
+import { NODE_FLAGS } from '../provider/node-flags.ts';
+import { bundle, ENTRIES } from './build.ts';
 
 // A bundle is made anew in each test.
 vi.setConfig({ testTimeout: 120_000 });
@@ -15,9 +16,9 @@ test('every process has a bundle, and every bundle a process', async () => {
   expect(Object.values(ENTRIES).toSorted()).toEqual(found.toSorted());
 });
 
-test('the image starts the provider with the flags that are measured', async () => {
+test.each(['provider', 'runner'])('the image starts the %s with the flags that are measured', async (name) => {
   const text = await readFile(resolve(import.meta.dirname, '../Dockerfile'), 'utf8');
-  expect(text).toContain(JSON.stringify(['node', ...NODE_FLAGS, '/app/provider.js']).replaceAll(',', ', '));
+  expect(text).toContain(JSON.stringify(['node', ...NODE_FLAGS, `/app/${name}.js`]).replaceAll(',', ', '));
 });
 
 test('the provider is one file that runs alone', async () => {

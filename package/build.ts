@@ -13,12 +13,6 @@ const FORBIDDEN: Record<string, readonly string[]> = {
   runner: ['node_modules/@kubernetes/client-node/', 'node_modules/pg/', 'node_modules/mysql2/', 'provider/runtime/'],
 };
 
-/**
- * Flags of Node for the processes that run for long. V8 would rather let its heap grow than collect: at a thousand
- * resources these halve the memory of the provider. They are in the Dockerfile too, which cannot read this.
- */
-export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=2', '--optimize-for-size'];
-
 /** Every process by the name of its bundle. One that is listed and not there is an error of the build. */
 export const ENTRIES: Record<string, string> = {
   function: 'function/main.ts',

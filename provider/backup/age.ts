@@ -4,6 +4,7 @@
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { Decrypter, Encrypter } from 'age-encryption';
+import { disposable, dispose } from './disposable.ts';
 import { RunError } from './errors.ts';
 
 const CHUNK = 64 * 1024;
@@ -23,9 +24,12 @@ function chunkNonce(counter: number, last: boolean): Buffer {
   return nonce;
 }
 
-function seal(key: Buffer, counter: number, last: boolean, plain: Buffer): Buffer {
+/** The sealed chunk, and its tag. */
+function seal(key: Buffer, counter: number, last: boolean, plain: Buffer): [Buffer, Buffer] {
   const cipher = createCipheriv('chacha20-poly1305', key, chunkNonce(counter, last), { authTagLength: TAG });
-  return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+  const sealed = cipher.update(plain);
+  cipher.final();
+  return [sealed, cipher.getAuthTag()];
 }
 
 function unseal(key: Buffer, counter: number, last: boolean, sealed: Buffer): Buffer | undefined {
@@ -41,23 +45,27 @@ function unseal(key: Buffer, counter: number, last: boolean, sealed: Buffer): Bu
   }
 }
 
-/** Cuts a stream into pieces of `size` bytes; the last is shorter, but empty only when there was nothing at all. */
+/**
+ * Cuts a stream into pieces of `size` bytes; the last is shorter, but empty only when there was nothing at all. A piece is
+ * there until the next one is asked for.
+ */
 async function* pieces(body: AsyncIterable<Buffer>, size: number): AsyncIterable<{ piece: Buffer; last: boolean }> {
-  let held: Buffer[] = [];
+  const piece = Buffer.allocUnsafeSlow(size);
   let length = 0;
   for await (const part of body) {
-    held.push(part);
-    length += part.length;
-    if (length <= size) continue;
-    const all = Buffer.concat(held);
-    let offset = 0;
-    // What is exactly full stays here until it is known whether more comes.
-    for (; all.length - offset > size; offset += size)
-      yield { piece: all.subarray(offset, offset + size), last: false };
-    held = [all.subarray(offset)];
-    length = all.length - offset;
+    for (let offset = 0; offset < part.length; ) {
+      // What is exactly full stays here until it is known whether more comes.
+      if (length === size) {
+        yield { piece, last: false };
+        length = 0;
+      }
+      const copied = part.copy(piece, length, offset);
+      offset += copied;
+      length += copied;
+    }
+    dispose(part);
   }
-  yield { piece: Buffer.concat(held), last: true };
+  yield { piece: piece.subarray(0, length), last: true };
 }
 
 async function* after(begin: Buffer, rest: AsyncIterator<Buffer>): AsyncIterable<Buffer> {
@@ -97,7 +105,12 @@ export async function* encrypt(body: AsyncIterable<Buffer>, recipients: readonly
   const key = payloadKey(fileKey, nonce);
   yield Buffer.concat([header, nonce]);
   let counter = 0;
-  for await (const { piece, last } of pieces(body, CHUNK)) yield seal(key, counter++, last, piece);
+  for await (const { piece, last } of pieces(body, CHUNK)) {
+    const [sealed, tag] = seal(key, counter++, last, piece);
+    // A short one may lie in memory that others use.
+    yield sealed.length === CHUNK ? disposable(sealed) : sealed;
+    yield tag;
+  }
 }
 
 /** The header, up to and with the line of its MAC, and what of the payload was read with it. */

@@ -1,6 +1,7 @@
 /** Compression as one gzip member or one zstd frame, and back. */
-import { Readable, type Transform } from 'node:stream';
+import type { Transform } from 'node:stream';
 import { constants, createGunzip, createGzip, createZstdCompress, createZstdDecompress } from 'node:zlib';
+import { disposable, dispose } from './disposable.ts';
 import { RunError } from './errors.ts';
 
 export type Compression = 'zstd' | 'gzip' | 'none';
@@ -21,30 +22,52 @@ function compressor(compression: 'zstd' | 'gzip', level: number | undefined): Tr
 
 /** Runs `body` through a transform; what `body` throws comes out as it was thrown. */
 async function* piped(body: AsyncIterable<Buffer>, transform: Transform): AsyncIterable<Buffer> {
-  const source = Readable.from(body, { objectMode: false });
-  source.on('error', (error) => transform.destroy(error));
-  source.pipe(transform);
+  // What goes wrong in it comes out of the transform.
+  void feed(body, transform);
   try {
-    for await (const part of transform) yield part as Buffer;
+    for await (const part of transform) yield disposable(part as Buffer);
   } finally {
-    source.destroy();
     transform.destroy();
+  }
+}
+
+/** The next piece is made while one is being worked on. */
+async function feed(body: AsyncIterable<Buffer>, transform: Transform): Promise<void> {
+  let isTaken: Promise<boolean> = Promise.resolve(true);
+  try {
+    for await (const piece of body) {
+      if (!(await isTaken)) return;
+      isTaken = new Promise((resolve) => {
+        transform.write(piece, (error) => {
+          dispose(piece);
+          resolve(error === null || error === undefined);
+        });
+      });
+    }
+    if (await isTaken) transform.end();
+  } catch (error) {
+    transform.destroy(error as Error);
   }
 }
 
 /** Joins small pieces: a dump comes in as pipes give it, and every piece costs a turn of the thread pool. */
 async function* gathered(body: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
-  let held: Buffer[] = [];
+  const empty = (): Buffer => disposable(Buffer.allocUnsafeSlow(CHUNK));
+  let joined = empty();
   let length = 0;
-  for await (const part of body) {
-    held.push(part);
-    length += part.length;
-    if (length < CHUNK) continue;
-    yield Buffer.concat(held);
-    held = [];
-    length = 0;
+  for await (const piece of body) {
+    for (let offset = 0; offset < piece.length; ) {
+      const copied = piece.copy(joined, length, offset);
+      offset += copied;
+      length += copied;
+      if (length < CHUNK) continue;
+      yield joined;
+      joined = empty();
+      length = 0;
+    }
+    dispose(piece);
   }
-  if (length > 0) yield Buffer.concat(held);
+  if (length > 0) yield joined.subarray(0, length);
 }
 
 export const compress = (

@@ -4,6 +4,7 @@
  */
 import type { JobSettings, Resources } from '../api/jobs.ts';
 import type { KubeObject, ObjectMeta } from '../api/kind.ts';
+import { NODE_FLAGS } from '../node-flags.ts';
 import type { ToolContainer } from './tools/tool.ts';
 
 /** Where things are in the containers. */
@@ -16,6 +17,15 @@ export const FOLDERS = {
 
 export const RUNNER = 'runner';
 export const REQUEST_FILE = 'request.json';
+
+/**
+ * What the runner is started with; a command of a pod replaces that of its image, flags and all. The C library would keep
+ * memory for each thread that ever compressed something.
+ */
+export const RUNNER_PROCESS = {
+  flags: NODE_FLAGS,
+  env: { NODE_ENV: 'production', MALLOC_ARENA_MAX: '2' },
+} as const;
 
 export const workFolder = (tool: string): string => `${FOLDERS.work}/${tool}`;
 
@@ -101,9 +111,9 @@ function podTemplate(job: string, plan: PodPlan): Json {
     plan.runnerImage,
     plan,
     {
-      command: ['node', '/app/runner.js', '--request', `${FOLDERS.secrets}/${REQUEST_FILE}`],
+      command: ['node', ...RUNNER_PROCESS.flags, '/app/runner.js', '--request', `${FOLDERS.secrets}/${REQUEST_FILE}`],
       // Writes nowhere but here, whatever a library takes for a home.
-      env: envOf({ HOME: '/tmp', NODE_ENV: 'production' }),
+      env: envOf({ HOME: '/tmp', ...RUNNER_PROCESS.env }),
     },
     volume === undefined ? [] : [{ name: 'storage', mountPath: volume.path }],
   );

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { access, type FileHandle, link, mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { FilesystemPlace } from './contract.ts';
+import { dispose } from './disposable.ts';
 import { RunError } from './errors.ts';
 import { isKey, normalPrefix } from './keys.ts';
 import type { Storage, StoredFile, WriteOptions } from './storage.ts';
@@ -54,6 +55,7 @@ export class FilesystemStorage implements Storage {
         signal?.throwIfAborted();
         await writeWhole(file, part);
         size += part.length;
+        dispose(part);
       }
       await file.sync();
       const { size: written } = await file.stat();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -8,12 +8,12 @@ import {
   type PutObjectCommandInput,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { Upload } from '@aws-sdk/lib-storage';
 import type { S3Place } from './contract.ts';
 import { RunError } from './errors.ts';
 import { isKey, normalPrefix } from './keys.ts';
 import { s3Client, secretFile } from './s3-client.ts';
 import { s3Error, statusOf } from './s3-errors.ts';
+import { upload } from './s3-upload.ts';
 import type { Storage, StoredFile, WriteOptions } from './storage.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -22,10 +22,7 @@ const PARTS = 8000;
 /** Of a body of which nothing is known: enough for 160 GB. */
 const USUAL_PART = 16 * MEBIBYTE;
 const SMALLEST_PART = 8 * MEBIBYTE;
-/** One is being sent while the next one fills. */
-const PARTS_AT_ONCE = 2;
-
-/** All parts of an upload are equally long, which some servers demand, and are held in memory. */
+/** Parts are held in memory. */
 const partSize = (expected: number | undefined): number =>
   expected === undefined ? USUAL_PART : Math.max(SMALLEST_PART, Math.ceil(expected / PARTS / MEBIBYTE) * MEBIBYTE);
 /** How often a download is taken up again without having come any further. */
@@ -100,37 +97,25 @@ export class S3Storage implements Storage {
         await parts.return?.();
       }
     };
-    const abort = new AbortController();
-    const upload = new Upload({
-      client: this.#client,
-      params: {
-        ...object,
-        ...this.#write,
-        Body: Readable.from(counted(), { objectMode: false, highWaterMark: 1024 * 1024 }),
-        Metadata: { [UPLOAD_ID]: id },
-        ContentType: key.endsWith('.json') ? 'application/json' : 'application/octet-stream',
-        ...(once ? { IfNoneMatch: '*' } : {}),
-      },
-      partSize: partSize(expectedSize),
-      queueSize: PARTS_AT_ONCE,
-      leavePartsOnError: false,
-      abortController: abort,
-    });
-    const onAbort = (): void => {
-      abort.abort();
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      signal?.throwIfAborted();
-      await upload.done();
+      await upload(this.#client, {
+        object: {
+          ...object,
+          ...this.#write,
+          Metadata: { [UPLOAD_ID]: id },
+          ContentType: key.endsWith('.json') ? 'application/json' : 'application/octet-stream',
+          ...(once ? { IfNoneMatch: '*' } : {}),
+        },
+        body: counted(),
+        partSize: partSize(expectedSize),
+        signal: signal ?? new AbortController().signal,
+      });
     } catch (error) {
       if (broken !== undefined) throw broken.error;
       signal?.throwIfAborted();
       const failure = s3Error(error, this.name, `uploading ${key}`);
       // The answer to an attempt may have been lost: then the object is there, and is our own.
-      if (!ended || !(await this.#isOurs(key, id))) throw failure;
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
+      if (!ended || !(await this.#isOurs(key, id, signal))) throw failure;
     }
     const stored = await this.head(key, signal);
     if (stored?.size !== size)
@@ -141,9 +126,9 @@ export class S3Storage implements Storage {
     return stored;
   }
 
-  async #isOurs(key: string, id: string): Promise<boolean> {
+  async #isOurs(key: string, id: string, signal: AbortSignal | undefined): Promise<boolean> {
     const answer = await this.#client
-      .send(new HeadObjectCommand({ ...this.#object(key), ...this.#customerKey }))
+      .send(new HeadObjectCommand({ ...this.#object(key), ...this.#customerKey }), abortable(signal))
       .catch(() => undefined);
     return answer?.Metadata?.[UPLOAD_ID] === id;
   }
@@ -184,8 +169,10 @@ export class S3Storage implements Storage {
           }),
           abortable(signal),
         );
-        for await (const part of answer.Body as Readable) {
-          signal?.throwIfAborted();
+        const content = answer.Body as Readable;
+        // The client looks at the signal until the answer begins, and no longer.
+        if (signal !== undefined) addAbortSignal(signal, content);
+        for await (const part of content) {
           offset += (part as Buffer).length;
           yield part as Buffer;
         }

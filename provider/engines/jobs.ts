@@ -50,6 +50,8 @@ export interface JobOperations {
   makeReader(login: RunLogin, database: string, signal?: AbortSignal): Promise<void>;
   /** Makes an empty database beside another, and a login that is the only one that may connect to it. */
   makeBeside(login: RunLogin, beside: Beside, signal?: AbortSignal): Promise<LoadTarget>;
+  /** Bytes that a database takes on the server, about: what a dump of it may become. */
+  size(database: string, signal?: AbortSignal): Promise<number>;
   /** What a database holds. */
   contents(database: string, signal?: AbortSignal): Promise<{ empty: boolean; summary: string }>;
   /**

@@ -16,6 +16,8 @@ import type { RunContext } from './progress.ts';
 
 /** So many of the newest manifests are looked at for one of an earlier attempt. */
 const RECENT = 5;
+/** How long it may take to delete a file whose manifest cannot be written: after SIGTERM there is half a minute for all. */
+const REMOVAL_MS = 10_000;
 
 export async function backup(request: RequestOf<'backup'>, context: RunContext): Promise<Outcome> {
   const meeting = new Meeting(request.tool.folder);
@@ -112,7 +114,7 @@ async function dumpTo(
     await writeManifest(storage, manifest, signal);
   } catch (error) {
     // A file without manifest is no backup; if it cannot be deleted either, it is at least never taken for one.
-    await storage.remove(key).catch(() => {});
+    await storage.remove(key, AbortSignal.timeout(REMOVAL_MS)).catch(() => {});
     throw error;
   }
   return manifest;

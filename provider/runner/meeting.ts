@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { disposable } from '../backup/disposable.ts';
 import { RunError } from '../backup/errors.ts';
 import { MEETING, NOT_EMPTY } from '../backup/tools/tool.ts';
 import { lastWords } from './last-words.ts';
@@ -125,7 +126,7 @@ export class Meeting {
     try {
       this.#say('start');
       try {
-        for await (const part of data) yield part as Buffer;
+        for await (const part of data) yield disposable(part as Buffer);
       } catch (error) {
         if (codeOf(error) !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
       }

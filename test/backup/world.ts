@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeResult, type Place, type RunRequestInput, type RunResult } from '../../provider/backup/contract.ts';
+import { RUNNER_PROCESS } from '../../provider/backup/job-spec.ts';
 import type { ToolContainer, ToolFolders } from '../../provider/backup/tools/tool.ts';
 
 /** The runner as Node is given it: flags, then its file. */
@@ -96,6 +97,7 @@ export class World {
     const started = await Promise.all(tools.map(({ container, path }) => this.tool(container, path)));
     const runner = spawn(process.execPath, [...program, '--request', requestFile, '--result', resultFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...RUNNER_PROCESS.env },
     });
     let log = '';
     for (const process of [runner, ...started])

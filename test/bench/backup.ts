@@ -5,11 +5,14 @@ import { readFileSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
-import { bundle, ENTRIES, NODE_FLAGS } from '../../package/build.ts';
+import { bundle, ENTRIES } from '../../package/build.ts';
+import type { Place, RunRequestInput } from '../../provider/backup/contract.ts';
+import { RUNNER_PROCESS } from '../../provider/backup/job-spec.ts';
 import { postgresTools } from '../../provider/backup/tools/postgres.ts';
 import { toolServer } from '../backup/postgres-world.ts';
 import { World } from '../backup/world.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
+import { startS3 } from '../rig/s3.ts';
 import { toolPath } from '../rig/tool-path.ts';
 
 const DATABASE = 'bench';
@@ -72,23 +75,20 @@ async function bare(server: PostgresServer, world: World, path: string): Promise
 async function ours(
   server: PostgresServer,
   world: World,
-  path: string,
-  recipients: string[],
-  runner: readonly string[],
+  { path, runner, ...over }: { path: string; runner: readonly string[]; storage: Place } & Partial<RunRequestInput>,
 ): Promise<{ seconds: number; stored: number; size: number; memory: number }> {
   const folders = world.folders();
   const begun = performance.now();
   const pod = await world.start(
     {
       action: 'backup',
-      storage: world.filesystem(),
       owner: { namespace: 'bench', name: 'bench', database: DATABASE, engine: 'postgres' },
       run: String(begun),
       serverVersion: server.version,
-      recipients,
       tool: { folder: folders.work },
       retention: { keepLast: 1 },
-    },
+      ...over,
+    } as RunRequestInput,
     [{ container: postgresTools.dump(toolServer(server, DATABASE), folders), path }],
     runner,
   );
@@ -109,19 +109,33 @@ export async function compareBackups({
 }): Promise<void> {
   const path = await toolPath('postgresql-18');
   const server = await startPostgres({ major: 18 });
+  const s3 = await startS3();
   const world = await World.make();
   await mkdir(world.folder, { recursive: true });
   try {
     await fill(server, megabytes);
-    // As its image has it.
-    const runner = [...NODE_FLAGS, await bundle('runner', ENTRIES['runner'] ?? '', world.folder)];
-    const recipient = await identityToRecipient(await generateX25519Identity());
+    // As its pod has it.
+    const runner = [...RUNNER_PROCESS.flags, await bundle('runner', ENTRIES['runner'] ?? '', world.folder)];
+    const recipients = [await identityToRecipient(await generateX25519Identity())];
+    const [expected] = await server.query<{ bytes: string }>(`select pg_database_size('${DATABASE}') as bytes`);
+    const common = { path, runner, storage: world.filesystem(), expectedSize: Number(expected?.bytes ?? 0) };
     // The first read of the table warms what the others find warm.
     await bare(server, world, path);
-    const plain = await ours(server, world, path, [], runner);
-    const sealed = await ours(server, world, path, [recipient], runner);
+    const plain = await ours(server, world, common);
+    const sealed = await ours(server, world, { ...common, recipients });
+    const storage = await world.s3(s3, await s3.bucket());
+    const remote = await ours(server, world, { ...common, storage });
+    // What does not become smaller is all stored: the most that memory can be asked for.
+    const whole = await ours(server, world, { ...common, storage, recipients, compression: 'none' });
     const alone = await bare(server, world, path);
     const rate = (seconds: number): number => Math.round(plain.size / 1e6 / seconds);
+    const line = (name: string, { seconds, stored, memory }: Awaited<ReturnType<typeof ours>>): Measured => ({
+      name,
+      seconds,
+      megabytesPerSecond: rate(seconds),
+      storedMegabytes: stored / 1e6,
+      runnerMegabytes: memory,
+    });
     const measured: Measured[] = [
       {
         name: 'pg_dump -Fc --file',
@@ -129,20 +143,10 @@ export async function compareBackups({
         megabytesPerSecond: rate(alone.seconds),
         storedMegabytes: alone.stored / 1e6,
       },
-      {
-        name: 'runner, zstd',
-        seconds: plain.seconds,
-        megabytesPerSecond: rate(plain.seconds),
-        storedMegabytes: plain.stored / 1e6,
-        runnerMegabytes: plain.memory,
-      },
-      {
-        name: 'runner, zstd and age',
-        seconds: sealed.seconds,
-        megabytesPerSecond: rate(sealed.seconds),
-        storedMegabytes: sealed.stored / 1e6,
-        runnerMegabytes: sealed.memory,
-      },
+      line('zstd, to a folder', plain),
+      line('zstd and age, to a folder', sealed),
+      line('zstd, to S3', remote),
+      line('age alone, to S3', whole),
     ];
     const ratio = alone.seconds / plain.seconds;
     if (json) {
@@ -152,11 +156,12 @@ export async function compareBackups({
     process.stdout.write(`A dump of ${Math.round(plain.size / 1e6)} MB:\n`);
     for (const { name, seconds, megabytesPerSecond, storedMegabytes, runnerMegabytes } of measured)
       process.stdout.write(
-        `  ${name.padEnd(22)} ${seconds.toFixed(1).padStart(7)} s ${String(megabytesPerSecond).padStart(6)} MB/s, stored ${storedMegabytes.toFixed(0)} MB${runnerMegabytes === undefined ? '' : `, runner at most ${runnerMegabytes.toFixed(0)} MB`}\n`,
+        `  ${name.padEnd(26)} ${seconds.toFixed(1).padStart(7)} s ${String(megabytesPerSecond).padStart(6)} MB/s, stored ${storedMegabytes.toFixed(0)} MB${runnerMegabytes === undefined ? '' : `, runner at most ${runnerMegabytes.toFixed(0)} MB`}\n`,
       );
     process.stdout.write(`  ${Math.round(ratio * 100)} % of the bare tool's throughput\n`);
   } finally {
     await world.remove();
+    await s3.stop();
     await server.stop();
   }
 }

@@ -115,7 +115,7 @@ export class TocReader {
    * @throws RunError FileBroken
    */
   update(part: Buffer): { toc: Toc; read: Buffer } | undefined {
-    this.#parts.push(part);
+    this.#parts.push(Buffer.from(part));
     this.#length += part.length;
     return this.#length < this.#tryAt ? undefined : this.#attempt();
   }

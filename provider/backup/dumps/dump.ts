@@ -1,7 +1,7 @@
 /** What the runner knows of the inside of a dump. */
 import type { TableRows } from '../manifest.ts';
 
-/** Looks on while a dump passes. */
+/** Looks on while a dump passes, and keeps nothing of it: the memory of a part is soon somebody else's. */
 export interface DumpReader {
   update(part: Buffer): void;
   /**

@@ -46,14 +46,26 @@ trap 'kill "$tool" 2>/dev/null || :' TERM INT
   trap - EXIT TERM INT
   word=
   read -r word || :
-  [ "$word" = done ] || kill "$tool" 2>/dev/null || :
+  if [ "$word" != done ]; then
+    kill "$tool"
+    # Tools say goodbye to their server first, which may not listen: half of what Kubernetes waits is theirs.
+    trap 'kill "$nap"' TERM
+    sleep 15 </dev/null &
+    nap=$!
+    wait "$nap" && kill -KILL "$tool"
+  fi
 } <&4 4<&- 6>&- >/dev/null 2>&1 &
 watch=$!
 exec 4<&-
 `;
 
+/** A signal ends the wait, and not the tool. */
 const WAIT = `code=0
 wait "$tool" || code=$?
+while kill -0 "$tool" 2>/dev/null; do
+  code=0
+  wait "$tool" || code=$?
+done
 trap '' TERM INT
 kill "$watch" 2>/dev/null || :
 `;

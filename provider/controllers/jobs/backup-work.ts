@@ -1,4 +1,5 @@
 /** Runs of Backup and BackupSchedule: a dump into a storage, a test restore of the newest one, and the removal of all. */
+import { IDENTITY_KEY } from '../../api/common.ts';
 import type { BackupParameters } from '../../api/backup.ts';
 import type { BackupScheduleParameters } from '../../api/backup-schedule.ts';
 import type { Managed } from '../../api/kind.ts';
@@ -100,6 +101,7 @@ export class BackupWork extends StorageWork {
       },
       run: job.metadata.uid ?? '',
       serverVersion: side.version,
+      expectedSize: await side.operations.size(this.database, signal),
       recipients: encryption?.recipients ?? [],
       tool: { folder: workFolder(TOOL) },
       ...defined({ fileName: this.fields.fileName, compression, compressionLevel, countRows, retention }),
@@ -156,7 +158,7 @@ export class VerifyWork extends StorageWork {
     if (identity !== undefined)
       files['identity'] = await secretKeyValue(
         identity,
-        'identity',
+        IDENTITY_KEY,
         'verify.identitySecretRef',
         this.namespace,
         this.services.readSecret,

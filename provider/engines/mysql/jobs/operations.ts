@@ -85,6 +85,18 @@ export class MysqlJobs implements JobOperations {
     return { database: beside.name };
   }
 
+  async size(database: string, signal?: AbortSignal): Promise<number> {
+    const rows = await this.#sessions.use(
+      'backup',
+      async (session) =>
+        await session.query(
+          sql`SELECT COALESCE(SUM(DATA_LENGTH), 0) AS bytes FROM information_schema.TABLES WHERE TABLE_SCHEMA = ${literal(database)}`,
+        ),
+      signal,
+    );
+    return Number(rows[0]?.['bytes'] ?? 0);
+  }
+
   async contents(database: string, signal?: AbortSignal): Promise<{ empty: boolean; summary: string }> {
     const info = await this.#sessions.info();
     const read = async (session: Session) => await readDatabaseContents(session, [{ name: database }], info);

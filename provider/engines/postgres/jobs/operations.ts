@@ -93,6 +93,16 @@ export class PostgresJobs implements JobOperations {
     return { database: beside.name, ownerRole: holderOf(shape, login.name) };
   }
 
+  async size(database: string, signal?: AbortSignal): Promise<number> {
+    const rows = await this.#sessions.use(
+      database,
+      'backup',
+      async (session) => await session.query('SELECT pg_database_size(current_database()) AS bytes', []),
+      signal,
+    );
+    return Number(rows[0]?.['bytes'] ?? 0);
+  }
+
   async contents(database: string, signal?: AbortSignal): Promise<{ empty: boolean; summary: string }> {
     return await this.#sessions.use(database, 'restore', readDatabaseContents, signal);
   }
