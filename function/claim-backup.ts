@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import { backupFields } from '../provider/api/backup-fields.ts';
 import { BackupScheduleKind } from '../provider/api/backup-schedule.ts';
+import { identitySecretRef } from '../provider/api/common.ts';
 import { nativeRestore, nativeSchedule } from '../provider/api/native-fields.ts';
 import { cron, timeZone, timestamp } from '../provider/api/text.ts';
-import { identitySecretRef, objectName, serverRef, sqlName } from './claim-fields.ts';
+import { objectName, serverRef, sqlName } from './claim-fields.ts';
 
 const { retention, verify } = BackupScheduleKind.forProvider.shape;
 

@@ -1,6 +1,5 @@
 /** Pieces of schema that the claim, the platform's defaults and its classes share. */
 import { z } from 'zod';
-import { secretKeyRef } from '../provider/api/common.ts';
 import { duration, matching } from '../provider/api/text.ts';
 
 /** What a list is told apart by: the API server then refuses a second entry of the same name. */
@@ -35,7 +34,3 @@ export const passwordRotation = z
     trigger: z.string().min(1).max(253).optional().describe('Any text; a new one replaces the password once.'),
   })
   .optional();
-
-export const identitySecretRef = secretKeyRef(
-  'Secret with the private key (age identity) of encrypted backups.',
-).optional();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { backupFields, compressionLevelFits } from './backup-fields.ts';
-import { defineManaged, requiresReference } from './common.ts';
+import { defineManaged, identitySecretRef, requiresReference } from './common.ts';
 import type { Managed } from './kind.ts';
 import { nativeSchedule } from './native-fields.ts';
 import { ownServerOnly, ownStorageOnly, storedBackup } from './run.ts';
@@ -38,13 +38,7 @@ const forProvider = z.object({
   verify: z
     .object({
       schedule: cron.describe('When the newest backup is restored for a test, in timeZone.'),
-      identitySecretRef: z
-        .object({
-          name: z.string().min(1).max(253).describe('Name of the Secret, in the namespace of this object.'),
-          key: z.string().min(1).max(253).default('identity').describe('Key in the Secret.'),
-        })
-        .optional()
-        .describe('Secret with the private key (age identity) of an encrypted backup.'),
+      identitySecretRef,
     })
     .optional()
     .describe(

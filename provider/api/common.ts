@@ -14,13 +14,21 @@ import { objectName } from './text.ts';
 /** A name on an SQL server; the byte limit of each engine is checked by its driver, which counts bytes. */
 export const sqlName = (what: string) => z.string().min(1).max(128).describe(what);
 
-export const secretKeyRef = (what: string) =>
+export const secretKeyRef = (what: string, preset = 'password') =>
   z
     .object({
       name: objectName('Name of the Secret, in the namespace of this object.'),
-      key: z.string().min(1).default('password').describe('Key in the Secret.'),
+      key: z.string().min(1).max(253).default(preset).describe('Key in the Secret.'),
     })
     .describe(what);
+
+/** The key of an age identity where none is said. */
+export const IDENTITY_KEY = 'identity';
+
+export const identitySecretRef = secretKeyRef(
+  'Secret with the private key (age identity) of an encrypted backup, as age-keygen writes it.',
+  IDENTITY_KEY,
+).optional();
 
 const refPolicy = z
   .object({

@@ -1,6 +1,6 @@
 /** What restores and copies have in common: what happens to the target. */
 import { z } from 'zod';
-import { referable, secretKeyRef } from './common.ts';
+import { identitySecretRef, referable } from './common.ts';
 import type { CelRule } from './kind.ts';
 import { runFields } from './run.ts';
 import { storage } from './storage.ts';
@@ -32,8 +32,6 @@ export const targetFields = {
     .describe('Replace: whether the database that was replaced is kept, renamed, instead of dropped.'),
   ...runFields,
 };
-
-const identitySecretRef = secretKeyRef('Secret with the private key (age identity) of an encrypted backup.').optional();
 
 const sourceFields = {
   verifiedOnly: z.boolean().default(false).describe('Takes only a backup that a test restore has proved good.'),

@@ -5,7 +5,7 @@ import { managedKinds } from '../api/registry.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { KubeClient } from '../runtime/kube/client.ts';
 import { Reflector } from '../runtime/kube/reflector.ts';
-import { NAMESPACES, SECRETS } from '../runtime/kube/resource.ts';
+import { keyOf, NAMESPACES, SECRETS } from '../runtime/kube/resource.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ReconcilerMetrics } from '../runtime/managed/options.ts';
 import type { ControllerObserver } from '../runtime/queue/controller.ts';
@@ -13,6 +13,7 @@ import { TokenBucket } from '../runtime/rate.ts';
 import { Jobs } from './jobs/jobs.ts';
 import type { ScheduleObserver } from './jobs/schedule-metrics.ts';
 import type { WorkServices } from './jobs/work.ts';
+import { configKey, configKeyOf } from './objects/indexes.ts';
 import type { Recorder } from './objects/kube-store.ts';
 import { permitted } from './objects/permitted.ts';
 import { Secrets } from './objects/secrets.ts';
@@ -105,7 +106,11 @@ export class Services {
           }),
         track: async (resource, config) => {
           const definition = managedKinds.find((kind) => kind.kind === resource.kind);
-          if (definition !== undefined) await this.usages.track(resource, definition, config);
+          if (definition === undefined) return;
+          const stored = this.kinds.store(resource.kind)?.get(keyOf(resource.metadata)) as Managed | undefined;
+          // A copy reads from its source in the shape of a resource of that server.
+          const isSource = stored !== undefined && configKey(stored) !== configKeyOf(config);
+          await this.usages.track(resource, definition, config, isSource ? 'source' : undefined);
         },
       },
       factory,

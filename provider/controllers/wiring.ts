@@ -6,7 +6,7 @@ import type { ReadStore } from '../runtime/kube/store.ts';
 import { conditionOf } from '../runtime/managed/conditions.ts';
 import { becameUsable, gotName, needsReconcile } from './objects/changes.ts';
 import { claimOf } from './objects/identity.ts';
-import { claimKey } from './objects/indexes.ts';
+import { claimKey, configRefsOf } from './objects/indexes.ts';
 import type { Secrets } from './objects/secrets.ts';
 import type { Served, ServedKinds } from './served.ts';
 
@@ -41,8 +41,8 @@ export class Wiring {
         else if (gotName(old, object)) this.#wakeReferring(object);
       },
       onDelete: (object) => {
-        const { kind, name } = (object as Managed).spec.providerConfigRef;
-        this.#recount(kind, name, object.metadata.namespace);
+        for (const { kind, name } of configRefsOf(object as Managed))
+          this.#recount(kind, name, object.metadata.namespace);
         this.#wakeRivals(object);
         this.#wakeWaiting(object);
       },

@@ -1,6 +1,10 @@
 /** Copies between servers of different versions, and who may do what in a database that a restore has replaced. */
+import { isDeepStrictEqual } from 'node:util';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { KubeObject, Managed } from '../../provider/api/kind.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
+import { waitFor } from '../rig/process.ts';
 import {
   atProvider,
   type BackupWorld,
@@ -35,6 +39,19 @@ afterAll(async () => {
   await world?.stop();
   await server15?.stop();
 });
+
+/** The configurations that usages of a resource hold. */
+const usages = async (kind: string, name: string): Promise<unknown[]> => {
+  const { items } = await world.cluster.get<{ items: (KubeObject & Record<string, Record<string, string>>)[] }>(
+    'providerconfigusages.m.xdatabase.dev',
+    '-n',
+    namespace,
+  );
+  return items
+    .filter(({ resourceRef }) => resourceRef?.['kind'] === kind && resourceRef['name'] === name)
+    .map(({ providerConfigRef }) => providerConfigRef)
+    .toSorted((a, b) => String(a?.['name']).localeCompare(String(b?.['name'])));
+};
 
 const endOf = async (kind: string, name: string): Promise<Record<string, unknown>> =>
   atProvider(await ended(world, kind, namespace, name));
@@ -96,6 +113,72 @@ describe('a copy', () => {
     expect(copy['failureMessage']).toMatch(/transaction_timeout|unsupported version/);
     expect(await contents(server15, 'to15')).toEqual({});
     expect(await contents(server, 'from18')).toEqual(before);
+  });
+
+  test('holds the configuration that it reads from until it is gone itself', async () => {
+    const { cluster, server } = world;
+    await cluster.apply([
+      ...providerConfig(namespace, server15, 'reading'),
+      ...providerConfig(namespace, server15, 'other'),
+      managed('Database', namespace, 'read18', { owner: 'holder' }),
+    ]);
+    await allReady(cluster, namespace);
+    const reading = { kind: 'ProviderConfig', name: 'reading' };
+    const copy = run('Copy', namespace, 'reading', {
+      sourceProviderConfigRef: reading,
+      sourceDatabase: 'from15',
+      targetDatabaseRef: { name: 'read18' },
+    });
+    const holder = new Client({ connectionString: server15.url('from15') });
+    await holder.connect();
+    await holder.query('BEGIN; LOCK TABLE shop.orders IN ACCESS EXCLUSIVE MODE');
+    await cluster.apply(copy);
+    await waitFor('the copy waits for the lock', async () => {
+      const waiting =
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename LIKE 'xdatabase_run_%'";
+      return (await server15.query(waiting)).length > 0;
+    });
+    await cluster.kubectl(['delete', 'providerconfig.m.xdatabase.dev', 'reading', '-n', namespace, '--wait=false']);
+    await waitFor('the configuration says why it stays', async () => {
+      const { conditions = [] } =
+        (await cluster.get<Managed>('providerconfig.m.xdatabase.dev', 'reading', '-n', namespace)).status ?? {};
+      return conditions.some(({ message }) => message === 'Blocking deletion while usages still exist');
+    });
+    expect(await usages('Copy', 'reading')).toEqual([{ kind: 'ProviderConfig', name: 'default' }, reading]);
+    await holder.end();
+    expect(await endOf('Copy', 'reading')).toMatchObject({ phase: 'Succeeded' });
+    expect(await contents(server, 'read18')).toEqual(await contents(server15, 'from15'));
+    await cluster.kubectl(['delete', 'copy.backup.m.xdatabase.dev', 'reading', '-n', namespace, '--timeout=60s']);
+    await cluster.kubectl([
+      'wait',
+      '--for=delete',
+      'providerconfig.m.xdatabase.dev/reading',
+      '-n',
+      namespace,
+      '--timeout=60s',
+    ]);
+  });
+
+  test('by schedule holds the configuration that it reads from now, and no longer the one before', async () => {
+    const { cluster } = world;
+    const schedule = (source: string) =>
+      run('CopySchedule', namespace, 'moves', {
+        schedule: '0 0 30 2 *',
+        mode: 'Replace',
+        sourceProviderConfigRef: { kind: 'ProviderConfig', name: source },
+        sourceDatabase: 'from15',
+        targetDatabaseRef: { name: 'read18' },
+      });
+    for (const source of ['old', 'other']) {
+      await cluster.apply(schedule(source));
+      await waitFor(`its source is ${source}`, async () =>
+        isDeepStrictEqual(await usages('CopySchedule', 'moves'), [
+          { kind: 'ProviderConfig', name: 'default' },
+          { kind: 'ProviderConfig', name: source },
+        ]),
+      );
+    }
+    await cluster.kubectl(['delete', 'copyschedule.backup.m.xdatabase.dev', 'moves', '-n', namespace, '--timeout=60s']);
   });
 
   test('leaves no login and no database on either server', async () => {

@@ -66,6 +66,8 @@ const recipes = {
   },
   // Its module has another name than the repository that serves it, so go.mod replaces the one by the other.
   'function-auto-ready': { module: 'function-auto-ready', package: 'github.com/crossplane/function-auto-ready' },
+  age: { module: 'age', package: 'filippo.io/age/cmd/age' },
+  'age-keygen': { module: 'age', package: 'filippo.io/age/cmd/age-keygen' },
   versitygw: { module: 'versitygw', package: 'github.com/versity/versitygw/cmd/versitygw' },
 } as const satisfies Record<string, Recipe>;
 

@@ -68,7 +68,12 @@ export const projects: readonly Project[] = [
     include: 'test/backup/**/*.test.ts',
     seconds: 120,
     setup: ['postgres', 'mysql', 's3'],
-    needs: { binaries: ['versitygw'], postgres: usualMajors, mysql: true, backupTools: true },
+    needs: {
+      binaries: ['versitygw', 'age', 'age-keygen'],
+      postgres: usualMajors,
+      mysql: true,
+      backupTools: true,
+    },
   },
   {
     name: 'cockroachdb',
@@ -90,7 +95,7 @@ export const projects: readonly Project[] = [
     seconds: 300,
     setup: ['postgres'],
     needs: {
-      binaries: [...cluster, 'crossplane-core', 'crossplane', 'versitygw'],
+      binaries: [...cluster, 'crossplane-core', 'crossplane', 'versitygw', 'age-keygen'],
       postgres: usualMajors,
       mysql: true,
       backupTools: true,

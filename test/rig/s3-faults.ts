@@ -10,13 +10,14 @@ export interface S3Request {
 
 /**
  * What is done with a request instead of passing it on. `answer` refuses; `forget` says yes and does nothing; `lose` passes it on and then breaks the connection
- * in place of the answer; `cut` passes on so many bytes of the answer's body; `change` gives the answer's body another form.
+ * in place of the answer; `cut` passes on so many bytes of the answer's body and breaks the connection, `stall` keeps it and says nothing more; `change` gives the answer's body another form.
  */
 export type Fault =
   | { answer: number; code: string }
   | { forget: true }
   | { lose: true }
   | { cut: number }
+  | { stall: number }
   | { hang: true }
   | { change: (body: Buffer) => Buffer };
 
@@ -99,5 +100,6 @@ async function passBack(answer: IncomingMessage, response: ServerResponse, fault
   }
   response.writeHead(answer.statusCode ?? 500, answer.headers);
   if ('change' in fault) response.end(fault.change(body));
+  else if ('stall' in fault) response.write(body.subarray(0, fault.stall));
   else if ('cut' in fault) response.write(body.subarray(0, fault.cut), () => response.destroy());
 }

@@ -1,4 +1,5 @@
 /** Runs of Restore and Copy, and of their schedules: data is loaded beside the target and then takes its place. */
+import { IDENTITY_KEY } from '../../api/common.ts';
 import type { CopyParameters } from '../../api/copy.ts';
 import type { Managed } from '../../api/kind.ts';
 import type { ProviderConfig } from '../../api/provider-config.ts';
@@ -156,7 +157,7 @@ export class RestoreWork extends TargetWork<RestoreParameters> {
     if (identitySecretRef !== undefined)
       files['identity'] = await secretKeyValue(
         identitySecretRef,
-        'password',
+        IDENTITY_KEY,
         'identitySecretRef',
         this.namespace,
         this.services.readSecret,

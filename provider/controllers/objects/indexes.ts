@@ -1,5 +1,5 @@
 /** The ways in which managed resources are looked up, besides by name. */
-import type { KubeObject, Managed } from '../../api/kind.ts';
+import type { KubeObject, Managed, ProviderConfigReference } from '../../api/kind.ts';
 import type { ProviderConfig } from '../../api/provider-config.ts';
 import type { Indexer } from '../../runtime/kube/store.ts';
 import { externalNameOf } from '../../runtime/managed/annotations.ts';
@@ -9,10 +9,19 @@ import { type SecretName, secretsOf } from './secret-names.ts';
 export const claimKey = (claim: Claimed): string => `${claim.kind} ${claim.name}`;
 export const secretKeyOf = (secret: SecretName): string => `${secret.namespace}/${secret.name}`;
 
-/** The configuration that a resource refers to, as a key that is unique over kinds and namespaces. */
-export function configKey(resource: Managed): string {
-  const { kind, name } = resource.spec.providerConfigRef;
-  return kind === 'ProviderConfig' ? `${kind}/${resource.metadata.namespace ?? ''}/${name}` : `${kind}/${name}`;
+const keyOfRef = ({ kind, name }: ProviderConfigReference, namespace: string | undefined): string =>
+  kind === 'ProviderConfig' ? `${kind}/${namespace ?? ''}/${name}` : `${kind}/${name}`;
+
+/** The configuration of the server that a resource lives on, as a key that is unique over kinds and namespaces. */
+export const configKey = (resource: Managed): string =>
+  keyOfRef(resource.spec.providerConfigRef, resource.metadata.namespace);
+
+/** Every configuration that a resource names: a copy may read from another server. */
+export function configRefsOf(resource: Managed): ProviderConfigReference[] {
+  const source = resource.spec.forProvider['sourceProviderConfigRef'] as Partial<ProviderConfigReference> | undefined;
+  const own = resource.spec.providerConfigRef;
+  if (source?.name === undefined) return [own];
+  return [own, { kind: source.kind ?? 'ClusterProviderConfig', name: source.name }];
 }
 
 export const configKeyOf = (config: KubeObject): string =>
@@ -50,7 +59,9 @@ export const managedIndexers: Record<string, Indexer<KubeObject>> = {
     return claim === undefined ? [] : [claimKey(claim)];
   },
   roleName: (object) => (object.kind === 'Role' ? [externalNameOf(object)] : []),
-  config: (object) => [configKey(object as Managed)],
+  config: (object) => [
+    ...new Set(configRefsOf(object as Managed).map((ref) => keyOfRef(ref, object.metadata.namespace))),
+  ],
   needs: (object) => [...new Set(needsOf(object as Managed))],
   refers: (object) => [...new Set(referredBy(object as Managed))],
   namespace: (object) => [object.metadata.namespace ?? ''],

@@ -2,6 +2,7 @@
  * ProviderConfigUsages: one per resource and configuration, so that a configuration is not deleted under its users.
  * A resource that is being deleted never gets a new one: in a namespace that is going away that would fail for ever.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { apiVersion, type KindDefinition, type KubeObject, type Managed } from '../../api/kind.ts';
 import { type ProviderConfigUsage, ProviderConfigUsageKind } from '../../api/provider-config-usage.ts';
 import type { ProviderConfig } from '../../api/provider-config.ts';
@@ -33,12 +34,21 @@ export class Usages {
   /**
    * Sees to it that there is a usage. A new one is written behind what the resource itself waits for: until it is there,
    * the provider's own view of its resources holds the configuration. Throws what the API says from the second try on.
+   *
+   * @param part What of the resource uses it, when that is not the resource as such: `source` of a copy.
    */
-  async track(resource: Managed, definition: KindDefinition, config: ProviderConfig): Promise<void> {
-    const usage = usageOf(resource, definition, config);
+  async track(resource: Managed, definition: KindDefinition, config: ProviderConfig, part?: 'source'): Promise<void> {
+    const usage = usageOf(resource, definition, config, part);
     const { namespace, name } = usage.metadata;
-    if (resource.metadata.deletionTimestamp !== undefined || this.#cache.get(`${namespace}/${name}`) !== undefined)
+    if (resource.metadata.deletionTimestamp !== undefined) return;
+    const existing = this.#cache.get(`${namespace}/${name}`) as ProviderConfigUsage | undefined;
+    if (existing !== undefined) {
+      if (isDeepStrictEqual(existing.providerConfigRef, usage.providerConfigRef)) return;
+      // The source of a CopySchedule may be changed: the one before is held no longer.
+      await this.#client.delete(ProviderConfigUsageKind, { namespace, name }, { uid: existing.metadata.uid });
+      await this.#create(usage);
       return;
+    }
     if (this.#failed.delete(name)) {
       await this.#create(usage);
       return;
@@ -81,13 +91,18 @@ export class Usages {
   }
 }
 
-function usageOf(resource: Managed, definition: KindDefinition, config: ProviderConfig): ProviderConfigUsage {
+function usageOf(
+  resource: Managed,
+  definition: KindDefinition,
+  config: ProviderConfig,
+  part: 'source' | undefined,
+): ProviderConfigUsage {
   return {
     apiVersion: apiVersion(ProviderConfigUsageKind),
     kind: 'ProviderConfigUsage',
     metadata: {
       namespace: resource.metadata.namespace ?? '',
-      name: resource.metadata.uid ?? '',
+      name: [resource.metadata.uid ?? '', ...(part === undefined ? [] : [part])].join('-'),
       labels: { [CONFIG_LABEL]: config.metadata.name, [CONFIG_KIND_LABEL]: config.kind },
       ownerReferences: [controllerReference(resource, definition)],
     },
