@@ -69,7 +69,7 @@ const server = (scope: SecretScope) => ({
         .enum(TLS_MODES)
         .default('verify-full')
         .describe(
-          'What the connection must be: disable: never encrypted. prefer: encrypted when the server can. require: encrypted, the certificate is not checked. verify-ca: signed by a trusted CA. verify-full (the default): also made for this host.',
+          'What the connection must be: disable: never encrypted. prefer: encrypted when the server can. require: encrypted, the certificate is not checked. verify-ca: signed by a trusted CA (the dump and load tools of MariaDB know no such mode, and check the host as well). verify-full (the default): also made for this host.',
         ),
       caSecretRef: secretKeyOf(
         scope,
@@ -89,7 +89,9 @@ const server = (scope: SecretScope) => ({
         .min(1)
         .max(253)
         .optional()
-        .describe('Name that verify-full expects in the certificate, when it differs from endpoint.'),
+        .describe(
+          'Name that verify-full expects in the certificate, when it differs from endpoint. The dump and load tools of MySQL and MariaDB cannot be told one: with it, backups, restores and copies are refused there.',
+        ),
     })
     .prefault({})
     .describe('Encryption of the connection.'),

@@ -1,7 +1,7 @@
 /** Which backups a storage holds, and which of them a restore takes. */
 import type { Owner, RestoreSource, RetentionRules } from './contract.ts';
 import { RunError } from './errors.ts';
-import { databaseFolder, isKey, MANIFEST_ENDING, ownerFolder, segment } from './keys.ts';
+import { databaseFolder, isKey, MANIFEST_ENDING, ownerFolder, segment, timeOfName } from './keys.ts';
 import { isVerified, type Manifest, manifestKey, parseManifest, readManifest, verifiedKey } from './manifest.ts';
 import { expired } from './retention.ts';
 import { readAll, type Storage, type StoredFile } from './storage.ts';
@@ -23,7 +23,7 @@ async function manifestsBelow(
   folder: string,
   wanted: (key: string) => boolean,
   signal?: AbortSignal,
-): Promise<{ backups: Backup[]; unreadable: number }> {
+): Promise<{ backups: Backup[]; unreadable: string[] }> {
   const sizes = new Map<string, number>();
   const manifests: StoredFile[] = [];
   for await (const file of storage.list(folder, signal)) {
@@ -31,7 +31,7 @@ async function manifestsBelow(
     if (file.key.endsWith(MANIFEST_ENDING) && wanted(file.key)) manifests.push(file);
   }
   const backups: Backup[] = [];
-  let unreadable = 0;
+  const unreadable: string[] = [];
   const queue = manifests.values();
   const work = async (): Promise<void> => {
     for (const file of queue) {
@@ -43,7 +43,7 @@ async function manifestsBelow(
         backups.push({ manifest: { ...content, key }, time: new Date(content.finishTime), key, whole });
       } catch (error) {
         if (!(error instanceof RunError && ['ManifestInvalid', 'FileMissing'].includes(error.reason))) throw error;
-        unreadable += 1;
+        unreadable.push(key);
       }
     }
   };
@@ -56,20 +56,35 @@ async function manifestsBelow(
  * them: who asks for the newest must not get an older one without a word.
  */
 export async function backupsOf(storage: Storage, source: RestoreSource, signal?: AbortSignal): Promise<Backup[]> {
+  return (await found(storage, source, signal)).backups;
+}
+
+/** @returns Also the keys of those whose manifest cannot be read. */
+async function found(
+  storage: Storage,
+  source: RestoreSource,
+  signal?: AbortSignal,
+): Promise<{ backups: Backup[]; unreadable: string[] }> {
   const { namespace, name, database, engine } = source;
   const folder =
     namespace === undefined ? '' : name === undefined ? `${segment(namespace)}/` : ownerFolder({ namespace, name });
   const inDatabase = (key: string): boolean => key.split('/').at(-2) === segment(database);
-  const { backups } = await manifestsBelow(storage, folder, inDatabase, signal);
+  const { backups, unreadable } = await manifestsBelow(storage, folder, inDatabase, signal);
   const before = source.before === undefined ? Number.POSITIVE_INFINITY : Date.parse(source.before);
-  return backups.filter(
-    ({ manifest, time }) =>
-      manifest.database === database &&
-      manifest.engine === engine &&
-      (name === undefined || manifest.name === name) &&
-      time.getTime() < before,
-  );
+  return {
+    unreadable,
+    backups: backups.filter(
+      ({ manifest, time }) =>
+        manifest.database === database &&
+        manifest.engine === engine &&
+        (name === undefined || manifest.name === name) &&
+        time.getTime() < before,
+    ),
+  };
 }
+
+/** The time in the name of a file; a name that was chosen says none. */
+const timeIn = (key: string): number => Date.parse(timeOfName(key.split('/').at(-1) ?? '') ?? '');
 
 /**
  * The backup that a restore takes.
@@ -90,9 +105,12 @@ export async function chooseBackup(storage: Storage, source: RestoreSource, sign
 }
 
 async function newest(storage: Storage, source: RestoreSource, signal?: AbortSignal): Promise<Manifest> {
-  const backups = await backupsOf(storage, source, signal);
-  for (const { manifest } of backups)
-    if (!source.verifiedOnly || (await isVerified(storage, manifest, signal))) return manifest;
+  const { backups, unreadable } = await found(storage, source, signal);
+  for (const { manifest } of backups) {
+    if (source.verifiedOnly && !(await isVerified(storage, manifest, signal))) continue;
+    if (!source.verifiedOnly) refuseOlder(manifest, unreadable, source);
+    return manifest;
+  }
   const what = source.verifiedOnly && backups.length > 0 ? 'verified backup' : 'backup';
   const when = source.before === undefined ? '' : ` from before ${source.before}`;
   const where = source.namespace === undefined ? '' : ` of namespace ${source.namespace}`;
@@ -100,6 +118,17 @@ async function newest(storage: Storage, source: RestoreSource, signal?: AbortSig
     'BackupNotFound',
     `${storage.name} has no ${what}${where} of ${source.engine} database ${JSON.stringify(source.database)}${when}`,
   );
+}
+
+/** Who asks for the newest must not get an older one because nobody can tell what the newest is. */
+function refuseOlder(chosen: Manifest, unreadable: readonly string[], { before }: RestoreSource): void {
+  const limit = before === undefined ? Number.POSITIVE_INFINITY : Date.parse(before);
+  const newer = unreadable.find((key) => timeIn(key) > Date.parse(chosen.startTime) && timeIn(key) < limit);
+  if (newer !== undefined)
+    throw new RunError(
+      'ManifestInvalid',
+      `${manifestKey(newer)} is not a manifest, and its file is newer than ${chosen.key}; name the one that is meant by its key, or by a time before`,
+    );
 }
 
 async function exact(storage: Storage, source: RestoreSource, signal?: AbortSignal): Promise<Manifest> {
@@ -128,23 +157,30 @@ async function removeBackup(storage: Storage, key: string, signal?: AbortSignal)
 /**
  * Deletes the backups of one owner that its rules do not keep. Only good ones count and only good ones go: what has no
  * manifest, or is not as long as its manifest says, is left for people to look at.
- * @returns Keys that were deleted, and how many files were left because they are not good.
+ * @returns Keys that were deleted, how many files were left because they are not good, and the first that could not be
+ *   deleted.
  */
 export async function prune(
   storage: Storage,
   owner: Owner,
   rules: RetentionRules,
   signal?: AbortSignal,
-): Promise<{ pruned: string[]; bad: number }> {
+): Promise<{ pruned: string[]; bad: number; refused: { key: string; error: Error } | undefined }> {
   const { backups, unreadable } = await manifestsBelow(storage, databaseFolder(owner), () => true, signal);
   const own = backups.filter(({ manifest }) => manifest.engine === owner.engine && manifest.name === owner.name);
   const pruned: string[] = [];
   const good = own.filter(({ whole }) => whole);
-  for (const { key } of expired(good, rules)) {
-    await removeBackup(storage, key, signal);
-    pruned.push(key);
-  }
-  return { pruned, bad: unreadable + own.length - good.length };
+  let refused: { key: string; error: Error } | undefined;
+  // One that is held, e.g. by an object lock, keeps none of the others.
+  for (const { key } of expired(good, rules))
+    try {
+      await removeBackup(storage, key, signal);
+      pruned.push(key);
+    } catch (error) {
+      signal?.throwIfAborted();
+      refused ??= { key, error: error as Error };
+    }
+  return { pruned, bad: unreadable.length + own.length - good.length, refused };
 }
 
 /** Deletes every file of one Backup or BackupSchedule. */

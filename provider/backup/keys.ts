@@ -39,6 +39,14 @@ export const databaseFolder = (owner: Pick<Owner, 'namespace' | 'name' | 'databa
 /** Milliseconds, so that two runs in one minute are two files; sorts by time. */
 export const timeName = (time: Date): string => time.toISOString().replaceAll('-', '').replaceAll(':', '');
 
+/** The time that a name begins with, where `timeName` made it. */
+export function timeOfName(name: string): string | undefined {
+  const parts = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2}\.\d{3}Z)\./.exec(name);
+  if (parts === null) return undefined;
+  const [year, month, day, hour, minute, rest] = parts.slice(1);
+  return `${year}-${month}-${day}T${hour}:${minute}:${rest}`;
+}
+
 /** Endings in the order in which the layers were put on: `dump`, `dump.zst`, `dump.zst.age`. */
 export function ending(extension: string, compression: 'zstd' | 'gzip' | 'none', encrypted: boolean): string {
   const compressed = { zstd: '.zst', gzip: '.gz', none: '' }[compression];

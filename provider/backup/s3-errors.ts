@@ -9,7 +9,7 @@ interface S3Failure {
 export const statusOf = (error: unknown): number | undefined => (error as S3Failure)?.$metadata?.httpStatusCode;
 
 const DENIED =
-  /^(AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|Forbidden|CredentialsProviderError|TokenRefreshRequired|AccountProblem|AllAccessDisabled|XAdminUserNotFound)/;
+  /^(AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|Forbidden|CredentialsProviderError|TokenRefreshRequired|InvalidIdentityToken|IDPRejectedClaim|AccountProblem|AllAccessDisabled|XAdminUserNotFound)/;
 const FULL = /^(QuotaExceeded|XMinioStorageFull|EntityTooLarge|StorageFull|InsufficientStorage|NoSpace|TooManyParts)/;
 
 /** A failure of the S3 client as ours. What `body` threw, and a signal, stay as they are. */

@@ -113,7 +113,7 @@ export class S3Storage implements Storage {
     } catch (error) {
       if (broken !== undefined) throw broken.error;
       signal?.throwIfAborted();
-      const failure = s3Error(error, this.name, `uploading ${key}`);
+      const failure = s3Error(error, this.name, `uploading ${key} (s3:PutObject)`);
       // The answer to an attempt may have been lost: then the object is there, and is our own.
       if (!ended || !(await this.#isOurs(key, id, signal))) throw failure;
     }
@@ -142,7 +142,7 @@ export class S3Storage implements Storage {
       );
       return { key, size: answer.ContentLength ?? 0, version: answer.ETag ?? '' };
     } catch (error) {
-      if (statusOf(error) !== 404) throw s3Error(error, this.name, `looking for ${key}`);
+      if (statusOf(error) !== 404) throw s3Error(error, this.name, `looking for ${key} (s3:GetObject)`);
       return await this.#listed(key, signal);
     }
   }
@@ -183,7 +183,7 @@ export class S3Storage implements Storage {
         signal?.throwIfAborted();
         if (statusOf(error) === 412)
           throw new RunError('ChecksumMismatch', `${this.name}: ${file.key} was changed while it was being read`);
-        const failure = s3Error(error, this.name, `reading ${file.key}`);
+        const failure = s3Error(error, this.name, `reading ${file.key} (s3:GetObject)`);
         left = offset > begin ? RESUMES : left - 1;
         const passing =
           !(failure instanceof RunError) ||
@@ -207,7 +207,7 @@ export class S3Storage implements Storage {
           abortable(signal),
         )
         .catch((error: unknown) => {
-          throw s3Error(error, this.name, 'listing');
+          throw s3Error(error, this.name, 'listing (s3:ListBucket)');
         });
       for (const { Key, Size, ETag } of answer.Contents ?? []) {
         const key = Key?.slice(this.#prefix.length) ?? '';
@@ -223,7 +223,7 @@ export class S3Storage implements Storage {
       await this.#client.send(new DeleteObjectCommand(this.#object(key)), abortable(signal));
     } catch (error) {
       if (statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket') return;
-      throw s3Error(error, this.name, `deleting ${key}`);
+      throw s3Error(error, this.name, `deleting ${key} (s3:DeleteObject)`);
     }
   }
 

@@ -139,10 +139,15 @@ async function pruned(
   onProgress({ phase: 'pruning', bytes: 0 });
   try {
     const result = await prune(storage, owner, retention, signal);
+    const { pruned: keys, bad, refused } = result;
+    const warnings = [
+      ...(refused === undefined ? [] : [`old backups could not be deleted: ${refused.key}: ${refused.error.message}`]),
+      ...(bad === 0 ? [] : [`${bad} files beside it are no whole backups, and were left`]),
+    ];
     return {
-      pruned: result.pruned,
-      prunedCount: result.pruned.length,
-      ...(result.bad === 0 ? {} : { warning: `${result.bad} files beside it are no whole backups, and were left` }),
+      pruned: keys,
+      prunedCount: keys.length,
+      ...(warnings.length === 0 ? {} : { warning: warnings.join('; ') }),
     };
   } catch (error) {
     signal.throwIfAborted();

@@ -24,7 +24,8 @@ async function using<T>(
 
 export const prune = (request: RequestOf<'prune'>, { signal }: RunContext): Promise<Outcome> =>
   using(request, async (storage) => {
-    const { pruned } = await pruneFiles(storage, request.owner, request.retention, signal);
+    const { pruned, refused } = await pruneFiles(storage, request.owner, request.retention, signal);
+    if (refused !== undefined) throw refused.error;
     return { pruned, prunedCount: pruned.length };
   });
 

@@ -183,4 +183,15 @@ describe('S3', () => {
     expect((await backup({ storage: place })).result).toMatchObject({ ok: true });
     expect((await restore(place)).result).toMatchObject({ ok: true });
   });
+
+  test('will not delete one that is held: the others go, and it is said', async () => {
+    const place = await world.s3({ ...s3, endpoint: proxy.endpoint }, await s3.bucket());
+    const keys: string[] = [];
+    for (let made = 0; made < 3; made += 1) keys.push((await backup({ storage: place })).result.backup?.key ?? '');
+    const [held = '', ...others] = keys;
+    proxy.fault = ({ method, path: at }) =>
+      method === 'DELETE' && at.includes(held) ? { answer: 403, code: 'AccessDenied' } : undefined;
+    const { result } = await backup({ storage: place, over: { retention: { keepLast: 1 } } });
+    expect(result).toMatchObject({ ok: true, pruned: others, warning: expect.stringContaining(held) });
+  });
 });

@@ -1,6 +1,6 @@
 /** The actions that only look at files or delete them, on files of several owners in one storage. */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Place, RunRequestInput, RunResult } from '../../provider/backup/contract.ts';
@@ -91,6 +91,27 @@ test('latest is the newest of exactly that database, engine and namespace', asyn
   });
   const { backups } = await run({ action: 'list', storage: place, source });
   expect(backups?.map(({ key }) => key)).toEqual([wanted, older]);
+});
+
+test('latest is never an older one because the manifest of the newest cannot be read', async () => {
+  const oldest = await make({ time: '2026-01-01T00:00:00.000Z' });
+  const good = await make({ time: '2026-01-02T00:00:00.000Z' });
+  const newest = await make({ time: '2026-01-03T00:00:00.000Z' });
+  const manifest = (key: string): string => join(place.path, place.prefix, `${key}.manifest.json`);
+  await truncate(manifest(oldest), 40);
+  const latest = { action: 'latest', storage: place, source } as const;
+  expect(await run(latest)).toMatchObject({ ok: true, backup: { key: newest } });
+  await truncate(manifest(newest), 40);
+  expect(await run(latest)).toMatchObject({
+    ok: false,
+    failureReason: 'ManifestInvalid',
+    failureMessage: expect.stringContaining(newest),
+  });
+  for (const chosen of [{ key: good }, { before: '2026-01-03T00:00:00Z' }])
+    expect(await run({ ...latest, source: { ...source, ...chosen } })).toMatchObject({
+      ok: true,
+      backup: { key: good },
+    });
 });
 
 test('pruning deletes what no rule keeps, of its owner and database only, and nothing that is not good', async () => {

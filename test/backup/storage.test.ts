@@ -109,6 +109,18 @@ describe.each(['s3', 'filesystem'] as const)('%s', (type) => {
     expect(await keysOf(await open('pre'))).toEqual(['fix/x/one']);
   });
 
+  test.each(['ü ä/ö', 'a+b&c=d?e#f', '100%/%2F%41', `'"<>\\`, '日本/😀'])(
+    'the prefix %j is taken as it is',
+    async (prefix) => {
+      const storage = await open(prefix);
+      const file = await storage.write('a b/ü%41.dump', parts(3), { once: true });
+      expect(await keysOf(storage)).toEqual(['a b/ü%41.dump']);
+      expect(await readAll(storage, file)).toHaveLength(3);
+      await storage.remove('a b/ü%41.dump');
+      expect(await keysOf(storage)).toEqual([]);
+    },
+  );
+
   test('a file is never written over when it must be new', async () => {
     const storage = await open();
     const file = await storage.write('k', parts(3), { once: true });
@@ -212,6 +224,75 @@ describe('s3', () => {
     expect(file.size).toBe(40 * MB);
     expect(left).toBeLessThan(0);
     expect((await readAll(storage, file)).length).toBe(40 * MB);
+  });
+
+  const isCompletion = ({ method, query }: { method: string; query: URLSearchParams }): boolean =>
+    method === 'POST' && query.has('uploadId');
+
+  test.each([
+    { answer: 403, code: 'AccessDenied', reason: 'StorageDenied' },
+    // S3 answers 200 before it knows, and says in the body what became of it.
+    { answer: 200, code: 'InternalError', reason: 'StorageUnavailable' },
+    { answer: 400, code: 'InvalidPart', reason: 'StorageUnavailable' },
+  ])(
+    'an upload whose end is answered by $answer $code is none, and its parts are deleted',
+    async ({ reason, ...fault }) => {
+      const storage = openStorage(await s3Place({ prefix: `end-${fault.code}` }));
+      proxy.fault = (request) => (isCompletion(request) ? fault : undefined);
+      expect(await rejection(storage.write('k', parts(40 * MB), { once: true }))).toMatchObject({
+        reason,
+        message: expect.stringContaining(fault.code),
+      });
+      proxy.fault = () => undefined;
+      expect(await keysOf(storage)).toEqual([]);
+      expect(await uploadsLeft()).toBe(0);
+    },
+  );
+
+  test('an upload whose end fails once in the body of a 200 is asked for again', async () => {
+    const storage = openStorage(await s3Place({ prefix: 'end-once' }));
+    let left = 1;
+    proxy.fault = (request) =>
+      isCompletion(request) && left-- > 0 ? { answer: 200, code: 'InternalError' } : undefined;
+    expect((await storage.write('k', parts(40 * MB), { once: true })).size).toBe(40 * MB);
+    expect(left).toBeLessThan(0);
+  });
+
+  test('a part whose connection breaks is sent again', async () => {
+    const storage = openStorage(await s3Place({ prefix: 'reset' }));
+    let left = 2;
+    proxy.fault = (request) => (isPart(2)(request) && left-- > 0 ? { lose: true } : undefined);
+    const file = await storage.write('k', parts(40 * MB), { once: true });
+    expect(left).toBeLessThan(0);
+    expect((await readAll(storage, file)).length).toBe(40 * MB);
+  });
+
+  test('a clock that differs is told from a key that is refused, and set right where the server says how', async () => {
+    const storage = openStorage(await s3Place({ prefix: 'clock' }));
+    let left = 1;
+    proxy.fault = () => (left-- > 0 ? { answer: 403, code: 'RequestTimeTooSkewed' } : undefined);
+    expect((await storage.write('k', parts(1), { once: true })).size).toBe(1);
+    proxy.fault = () => ({ answer: 403, code: 'RequestTimeTooSkewed' });
+    expect(await rejection(storage.write('l', parts(1), { once: true }))).toMatchObject({
+      message: expect.stringContaining('RequestTimeTooSkewed'),
+    });
+  });
+
+  test('a right that the key lacks is named', async () => {
+    const storage = openStorage(await s3Place({ prefix: 'rights' }));
+    const file = await storage.write('k', parts(1), { once: true });
+    proxy.fault = () => ({ answer: 403, code: 'AccessDenied' });
+    for (const [work, right] of [
+      [storage.write('l', parts(1), { once: true }), 's3:PutObject'],
+      [keysOf(storage), 's3:ListBucket'],
+      [storage.head('k'), 's3:GetObject'],
+      [readAll(storage, file), 's3:GetObject'],
+      [storage.remove('k'), 's3:DeleteObject'],
+    ] as const)
+      expect(await rejection(work)).toMatchObject({
+        reason: 'StorageDenied',
+        message: expect.stringContaining(right),
+      });
   });
 
   test('a server that answers 503 for ever is unavailable', async () => {

@@ -91,7 +91,26 @@ describe.each(['postgres', 'mysql', 'mariadb'] satisfies BackupEngine[])('%s', (
       expect(await backup(tls)).toMatchObject({
         ok: false,
         failureReason: 'ToolFailed',
-        failureMessage: /certificate|TLS|SSL/i,
+        failureMessage: expect.stringMatching(/certificate|TLS|SSL/i),
       });
   });
+
+  test.runIf(engine === 'postgres')(
+    'the certificate may be of another name, which is then the one that counts',
+    async () => {
+      expect(await backup({ mode: 'verify-full', ca, serverName: 'localhost' })).toMatchObject({ ok: true });
+      expect(await backup({ mode: 'verify-full', ca, serverName: 'localhost' }, 'localhost')).toMatchObject({
+        ok: true,
+      });
+      for (const [serverName, host, said] of [
+        ['elsewhere.example', server.host, /elsewhere\.example/],
+        ['localhost', 'no-such-host.invalid', /no address of no-such-host\.invalid is known/],
+      ] as const)
+        expect(await backup({ mode: 'verify-full', ca, serverName }, host)).toMatchObject({
+          ok: false,
+          failureReason: 'ToolFailed',
+          failureMessage: expect.stringMatching(said),
+        });
+    },
+  );
 });

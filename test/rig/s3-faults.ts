@@ -1,11 +1,12 @@
 /** A proxy in front of an S3 server that answers instead of it, or breaks the connection, when a test says so. */
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
 
 export interface S3Request {
   method: string;
   path: string;
   query: URLSearchParams;
+  headers: IncomingHttpHeaders;
 }
 
 /**
@@ -35,7 +36,7 @@ export async function startFaultyS3(target: string): Promise<FaultyS3> {
   const requests: S3Request[] = [];
   const server = createServer((incoming, response) => {
     const url = new URL(incoming.url ?? '/', target);
-    const described = { method: incoming.method ?? '', path: url.pathname, query: url.searchParams };
+    const described = { method: incoming.method ?? '', path: url.pathname, query: url.searchParams, headers: incoming.headers };
     requests.push(described);
     const fault = proxy.fault(described);
     if (fault !== undefined && 'hang' in fault) return;

@@ -101,6 +101,7 @@ export function familyTools(family: Family): EngineTools {
   });
   return {
     extension: 'sql',
+    knowsServerName: false,
     dump: (server, folders) => container(dump, server, folders, family, {}),
     load: (server, folders, options = {}) => container(load, server, folders, family, options),
   };

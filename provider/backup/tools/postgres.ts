@@ -11,7 +11,12 @@ const PREPARE = `for file in pgpass client.key; do
   fi
 done
 [ ! -f "$private/pgpass" ] || export PGPASSFILE="$private/pgpass"
-[ ! -f "$private/client.key" ] || export PGSSLKEY="$private/client.key"`;
+[ ! -f "$private/client.key" ] || export PGSSLKEY="$private/client.key"
+# The certificate is of another name than the host: libpq takes the name as host, and the address of the host beside it.
+if [ -n "\${XDB_HOST:-}" ]; then
+  addresses=$(getent ahosts "$XDB_HOST" 2>>log) || { echo "no address of $XDB_HOST is known" >>log; exit 1; }
+  XDB_CONNINFO="$XDB_CONNINFO hostaddr=\${addresses%% *}"
+fi`;
 
 const DUMP = dumpScript(
   PREPARE,
@@ -69,7 +74,7 @@ function environment(server: ToolServer, folders: ToolFolders): Record<string, s
   const { tls } = server;
   // All in one string: a database whose name looks like a connection string is not taken for one.
   const conninfo = Object.entries({
-    host: server.host,
+    host: tls.serverName ?? server.host,
     port: String(server.port),
     user: server.username,
     dbname: server.database,
@@ -82,7 +87,13 @@ function environment(server: ToolServer, folders: ToolFolders): Record<string, s
   })
     .map(([name, value]) => `${name}=${quoted(value)}`)
     .join(' ');
-  return { XDB_WORK: folders.work, XDB_SECRETS: folders.secrets, XDB_CONNINFO: conninfo, PGCLIENTENCODING: 'UTF8' };
+  return {
+    XDB_WORK: folders.work,
+    XDB_SECRETS: folders.secrets,
+    XDB_CONNINFO: conninfo,
+    ...(tls.serverName === undefined ? {} : { XDB_HOST: server.host }),
+    PGCLIENTENCODING: 'UTF8',
+  };
 }
 
 function files(server: ToolServer): Record<string, string> {
@@ -101,6 +112,7 @@ const image = (version: string): string => `postgres:${/^\d+(\.\d+)*/.exec(versi
 
 export const postgresTools: EngineTools = {
   extension: 'dump',
+  knowsServerName: true,
   dump: (server, folders) => ({
     image: image(server.version),
     command: ['/bin/sh', '-c', DUMP],

@@ -16,6 +16,8 @@ export interface ToolServer {
     ca?: string;
     cert?: string;
     key?: string;
+    /** Name that the certificate has, when it is not `host`. Only for tools that say `knowsServerName`. */
+    serverName?: string;
   };
 }
 
@@ -51,6 +53,8 @@ export interface ToolContainer {
 export interface EngineTools {
   /** Without dot, e.g. "dump". */
   extension: string;
+  /** Whether the tools can reach one host and expect the certificate of another name. */
+  knowsServerName: boolean;
   dump(server: ToolServer, folders: ToolFolders): ToolContainer;
   load(server: ToolServer, folders: ToolFolders, options?: LoadOptions): ToolContainer;
 }

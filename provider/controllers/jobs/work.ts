@@ -105,6 +105,13 @@ export class Side {
 
   #server(login: { name: string; password?: Secret }, database: string): ToolServer {
     const { host, port, tls } = this.#connection.settings;
+    const isNamed = tls.serverName !== undefined && tls.mode === 'verify-full';
+    if (isNamed && !tools[this.engine].knowsServerName)
+      throw new ResourceError(
+        'NotSupported',
+        `tls.serverName: the dump and load tools of ${this.engine} expect the certificate of the endpoint; let the endpoint be the name that the certificate has`,
+        { retryable: false },
+      );
     return {
       host,
       port,
@@ -113,7 +120,11 @@ export class Side {
       database,
       version: this.version,
       // The certificate of the administrator stays here: it would prove the administrator, not the login of the run.
-      tls: { mode: tls.mode, ...(tls.ca === undefined ? {} : { ca: tls.ca }) },
+      tls: {
+        mode: tls.mode,
+        ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+        ...(tls.serverName === undefined || !isNamed ? {} : { serverName: tls.serverName }),
+      },
     };
   }
 }
