@@ -1,12 +1,22 @@
 /** Schedules with the real CronJob controller: runs by the clock and by hand, edits, retention and test restores. */
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { KubeObject } from '../../provider/api/kind.ts';
+import { jitterOf } from '../../provider/controllers/jobs/names.ts';
+import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
 import { waitFor } from '../rig/process.ts';
 import { atProvider, type BackupWorld, contents, s3Secret, s3Storage, startBackupWorld } from './backup-world.ts';
 import { allReady, conditionOf, get, managed, namespaceOf, providerConfig, resourceName, run } from './objects.ts';
 
 let world: BackupWorld;
 let bucket: string;
+/** A server of its own, whose runs by the clock go on beside all that is done here by hand. */
+let busy: PostgresServer;
+/** Keeps the first of them from ending. */
+let holder: Client;
+const BUSY = { kind: 'ProviderConfig', name: 'busy' };
+const JITTER_MS = 20_000;
 const namespace = 'nightly';
 /** The 30th of February. */
 const NEVER = '0 0 30 2 *';
@@ -27,10 +37,35 @@ beforeAll(async () => {
     [],
     'ledger',
   );
+  busy = await startPostgres({ major: 18 });
+  await cluster.apply(providerConfig(namespace, busy, BUSY.name));
+  await cluster.apply(managed('Database', namespace, 'busy', {}, { config: BUSY }));
+  await allReady(cluster, namespace);
+  await busy.query('CREATE TABLE entries AS SELECT 1 AS id', [], 'busy');
+  holder = new Client({ connectionString: busy.url('busy') });
+  holder.on('error', () => {});
+  await holder.connect();
+  await holder.query('BEGIN; LOCK TABLE entries IN ACCESS EXCLUSIVE MODE');
+  await cluster.apply(
+    run(
+      'BackupSchedule',
+      namespace,
+      'busy',
+      {
+        schedule: '* * * * *',
+        jitter: `${JITTER_MS / 1000}s`,
+        databaseRef: { name: 'busy' },
+        storage: s3Storage(world, await world.s3.bucket()),
+      },
+      BUSY,
+    ),
+  );
 });
 afterAll(async () => {
   if (process.env['XDB_TEST_SHOW_LOG']) process.stderr.write(world?.provider.log() ?? '');
+  await holder?.end().catch(() => {});
   await world?.stop();
+  await busy?.stop();
 });
 
 const status = async (kind: string, name: string): Promise<Record<string, unknown>> =>
@@ -41,6 +76,7 @@ const until = async (
   name: string,
   what: string,
   is: (status: Record<string, unknown>) => boolean,
+  timeout = 120_000,
 ): Promise<Record<string, unknown>> =>
   await waitFor(
     `${kind} ${name}: ${what}`,
@@ -49,7 +85,7 @@ const until = async (
       if (is(atProvider(object))) return atProvider(object);
       throw new Error(JSON.stringify(object.status));
     },
-    { timeout: 120_000, interval: 250 },
+    { timeout, interval: 250 },
   );
 
 /** Starts a run by hand and waits until the status tells of a success that it did not tell of before. */
@@ -237,6 +273,59 @@ test('a failure is told with its reason, and the last good backup stays', async 
     reason: 'BucketNotFound',
   });
   expect(await files()).toEqual(before);
+});
+
+test('a run that is due while the one before goes on is missed, which is told, and the next one makes it good', async () => {
+  const { cluster } = world;
+  const missed = await until(
+    'BackupSchedule',
+    'busy',
+    'missed a run',
+    (s) => s['lastMissedTime'] !== undefined,
+    280_000,
+  );
+  expect(missed).not.toHaveProperty('lastSuccessTime');
+  const schedule = await get(cluster, 'BackupSchedule', namespace, 'busy');
+  expect(conditionOf(schedule, 'LastRunSucceeded')).toMatchObject({ status: 'False', reason: 'RunMissed' });
+  const { items } = await cluster.get<{ items: { reason: string; note?: string; message?: string }[] }>(
+    'events',
+    '-n',
+    namespace,
+    '--field-selector',
+    'involvedObject.name=busy,reason=RunMissed',
+  );
+  expect(items.length).toBeGreaterThan(0);
+  await holder.end();
+  await until(
+    'BackupSchedule',
+    'busy',
+    'a run succeeded that was due after the one that was missed',
+    (s) => Date.parse(String(s['lastSuccessTime'])) > Date.parse(String(s['lastMissedTime'])),
+    200_000,
+  );
+  await expect
+    .poll(async () => conditionOf(await get(cluster, 'BackupSchedule', namespace, 'busy'), 'LastRunSucceeded'))
+    .toMatchObject({ status: 'True' });
+});
+
+test('a run by the clock waits for the jitter of its schedule, always as long', async () => {
+  const { cluster } = world;
+  const schedule = await get(cluster, 'BackupSchedule', namespace, 'busy');
+  const { items } = await cluster.get<{ items: (KubeObject & { status?: { startTime?: string } })[] }>(
+    'jobs',
+    '-n',
+    namespace,
+    '-l',
+    `xdatabase.dev/owner-uid=${schedule.metadata.uid}`,
+  );
+  const waits = items.flatMap(({ metadata, status: { startTime } = {} }) => {
+    const due = metadata.annotations?.['batch.kubernetes.io/cronjob-scheduled-timestamp'];
+    // One that still waits has not started.
+    return due === undefined || startTime === undefined ? [] : [Date.parse(startTime) - Date.parse(due)];
+  });
+  expect(waits.length).toBeGreaterThan(1);
+  // Times of Kubernetes are whole seconds.
+  for (const wait of waits) expect(wait).toBeGreaterThan(jitterOf(schedule, JITTER_MS) - 1000);
 });
 
 test('a schedule that goes takes everything with it', async () => {

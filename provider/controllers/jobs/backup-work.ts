@@ -1,93 +1,37 @@
 /** Runs of Backup and BackupSchedule: a dump into a storage, a test restore of the newest one, and the removal of all. */
-import { IDENTITY_KEY } from '../../api/common.ts';
 import type { BackupParameters } from '../../api/backup.ts';
 import type { BackupScheduleParameters } from '../../api/backup-schedule.ts';
 import type { Managed } from '../../api/kind.ts';
-import type { ProviderConfig } from '../../api/provider-config.ts';
 import { RUNNER, workFolder } from '../../backup/job-spec.ts';
 import { defined } from '../../resources/creation.ts';
-import { serverNames } from './names.ts';
-import { type ResolvedPlace, resolvePlace, secretKeyValue } from './places.ts';
+import { type ResolvedPlace, resolvePlace } from './places.ts';
+import { layoutOf, ResourceWork, TOOL } from './resource-work.ts';
 import type { Job } from './store.ts';
-import {
-  configOf,
-  type Files,
-  fixedParts,
-  type Layout,
-  newLogin,
-  runnerFiles,
-  Side,
-  type Work,
-  type WorkServices,
-} from './work.ts';
-
-/** The name of the only tool of a backup or a restore. */
-export const TOOL = 'tool';
+import { configOf, type Files, type Layout, newLogin, runnerFiles, type WorkServices } from './work.ts';
 
 type Fields = BackupParameters & Pick<BackupScheduleParameters, 'retention' | 'verify'>;
 
-abstract class StorageWork implements Work {
-  readonly containers: readonly string[] = [TOOL];
-  protected readonly resource: Managed;
-  protected readonly services: WorkServices;
-
-  constructor(resource: Managed, services: WorkServices) {
-    this.resource = resource;
-    this.services = services;
-  }
-
-  protected get fields(): Fields {
-    return this.resource.spec.forProvider as unknown as Fields;
-  }
-
-  protected get namespace(): string {
-    return this.resource.metadata.namespace ?? '';
-  }
-
+abstract class StorageWork extends ResourceWork<Fields> {
   protected get database(): string {
     return this.fields.database ?? '';
   }
 
-  protected get deadline(): number {
-    return this.fields.activeDeadlineSeconds ?? 86_400;
-  }
-
-  configs(): ProviderConfig[] {
-    return [configOf(this.resource, this.services)];
-  }
-
   protected async place(): Promise<ResolvedPlace> {
-    return await resolvePlace(
-      this.fields.storage,
-      this.namespace,
-      configOf(this.resource, this.services),
-      this.services.readSecret,
-    );
+    const config = configOf(this.resource, this.services);
+    return await resolvePlace(this.fields.storage, this.namespace, config, this.services.readSecret);
   }
-
-  protected async side(signal: AbortSignal): Promise<Side> {
-    return await Side.connect(this.resource, this.services, signal);
-  }
-
-  abstract layout(signal: AbortSignal): Promise<Layout>;
-  abstract prepare(job: Job, signal: AbortSignal): Promise<Files>;
-  abstract cleanUp(signal: AbortSignal): Promise<void>;
 }
 
 export class BackupWork extends StorageWork {
-  readonly #names = serverNames(this.resource, 'run');
-
   async layout(signal: AbortSignal): Promise<Layout> {
     const [side, place] = [await this.side(signal), await this.place()];
-    const { volume } = place;
-    const tool = fixedParts(side.dump(TOOL, { name: this.#names.login }, this.database));
-    return { tools: { [TOOL]: tool }, ...(volume === undefined ? {} : { volume }) };
+    return layoutOf(side.dump(TOOL, { name: this.names.login }, this.database), place);
   }
 
   async prepare(job: Job, signal: AbortSignal): Promise<Files> {
     this.services.guard.check(this.resource);
     const [side, place] = [await this.side(signal), await this.place()];
-    const login = newLogin(this.#names.login, this.deadline, this.services.now());
+    const login = newLogin(this.names.login, this.deadline, this.services.now());
     await side.operations.makeReader(login, this.database, signal);
     const { compression, compressionLevel, encryption, countRows, retention } = this.fields;
     const request = {
@@ -111,65 +55,47 @@ export class BackupWork extends StorageWork {
 
   async cleanUp(signal: AbortSignal): Promise<void> {
     const side = await this.side(signal);
-    await side.operations.dropLogin(this.#names.login, signal);
+    await side.operations.dropLogin(this.names.login, signal);
   }
 }
 
 /** Restores the newest backup of a schedule into a database that nobody else can use, and drops it. */
 export class VerifyWork extends StorageWork {
-  readonly #names = serverNames(this.resource, 'verify');
+  constructor(resource: Managed, services: WorkServices) {
+    super(resource, services, 'verify');
+  }
 
   async layout(signal: AbortSignal): Promise<Layout> {
     const [side, place] = [await this.side(signal), await this.place()];
-    const { volume } = place;
-    const tool = fixedParts(side.load(TOOL, { name: this.#names.login }, this.#names.beside, { countRows: true }));
-    return { tools: { [TOOL]: tool }, ...(volume === undefined ? {} : { volume }) };
+    const tool = side.load(TOOL, { name: this.names.login }, this.names.beside, { countRows: true });
+    return layoutOf(tool, place);
   }
 
   async prepare(_job: Job, signal: AbortSignal): Promise<Files> {
     this.services.guard.check(this.resource);
     const [side, place] = [await this.side(signal), await this.place()];
-    const login = newLogin(this.#names.login, this.deadline, this.services.now());
+    const login = newLogin(this.names.login, this.deadline, this.services.now());
     // Nothing of a test restore stays.
     const beside = {
       like: this.database,
-      name: this.#names.beside,
-      run: this.#names.run,
+      name: this.names.beside,
+      run: this.names.run,
       mayBeAdministrators: true,
     };
     const target = await side.operations.makeBeside(login, beside, signal);
-    const identity = this.fields.verify?.identitySecretRef;
-    const files = runnerFiles(
-      {
-        action: 'restore',
-        storage: place.place,
-        source: {
-          namespace: this.namespace,
-          name: this.resource.metadata.name,
-          database: this.database,
-          engine: side.engine,
-        },
-        tool: { folder: workFolder(TOOL) },
-        verify: true,
-        ...(identity === undefined ? {} : { identityFile: '/xdatabase/secrets/identity' }),
-      },
+    const { namespace, database, resource } = this;
+    const files = await this.restoreFiles(
+      { source: { namespace, name: resource.metadata.name, database, engine: side.engine }, verify: true },
       place,
+      { field: 'verify.identitySecretRef', ref: this.fields.verify?.identitySecretRef },
     );
-    if (identity !== undefined)
-      files['identity'] = await secretKeyValue(
-        identity,
-        IDENTITY_KEY,
-        'verify.identitySecretRef',
-        this.namespace,
-        this.services.readSecret,
-      );
     return { [RUNNER]: files, [TOOL]: side.load(TOOL, login, target.database, { countRows: true }).files };
   }
 
   async cleanUp(signal: AbortSignal): Promise<void> {
     const { operations } = await this.side(signal);
-    await operations.dropBeside({ name: this.#names.beside, run: this.#names.run }, signal);
-    await operations.dropLogin(this.#names.login, signal);
+    await operations.dropBeside({ name: this.names.beside, run: this.names.run }, signal);
+    await operations.dropLogin(this.names.login, signal);
   }
 }
 

@@ -5,13 +5,14 @@ import type { KubeClient } from '../../runtime/kube/client.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { ExternalConnector } from '../../runtime/managed/external.ts';
 import { BackupWork, VerifyWork } from './backup-work.ts';
+import { CopyWork } from './copy-work.ts';
 import { RunDriver } from './driver.ts';
 import { LABEL, NOTE, type RunRole } from './names.ts';
+import { RestoreWork } from './restore-work.ts';
 import { RunConnector } from './run-external.ts';
 import { ScheduleConnector } from './schedule-external.ts';
 import type { ScheduleObserver } from './schedule-metrics.ts';
 import { type CronJob, isHeld, isReleased, isRunning, type Job, JobStore } from './store.ts';
-import { CopyWork, RestoreWork } from './target-work.ts';
 import type { Work, WorkServices } from './work.ts';
 
 export interface JobsOptions {

@@ -1,0 +1,92 @@
+/** What the work of every kind of run begins with: the resource, its server, and the files that it reads or writes. */
+import { IDENTITY_KEY } from '../../api/common.ts';
+import type { Managed } from '../../api/kind.ts';
+import type { ProviderConfig } from '../../api/provider-config.ts';
+import { FOLDERS, workFolder } from '../../backup/job-spec.ts';
+import type { RunRequestInput } from '../../backup/contract.ts';
+import type { ToolContainer } from '../../backup/tools/tool.ts';
+import { type RunRole, type ServerNames, serverNames } from './names.ts';
+import { type ResolvedPlace, secretKeyValue } from './places.ts';
+import type { Job } from './store.ts';
+import {
+  configOf,
+  type Files,
+  fixedParts,
+  type Layout,
+  runnerFiles,
+  Side,
+  type Work,
+  type WorkServices,
+} from './work.ts';
+
+/** The name of the only tool of a backup or a restore. */
+export const TOOL = 'tool';
+
+const IDENTITY_FILE = 'identity';
+
+type RestoreRequest = Extract<RunRequestInput, { action: 'restore' }>;
+
+export abstract class ResourceWork<F extends { activeDeadlineSeconds?: number }> implements Work {
+  readonly containers: readonly string[] = [TOOL];
+  protected readonly resource: Managed;
+  protected readonly services: WorkServices;
+  protected readonly names: ServerNames;
+
+  constructor(resource: Managed, services: WorkServices, role: RunRole = 'run') {
+    this.resource = resource;
+    this.services = services;
+    this.names = serverNames(resource, role);
+  }
+
+  protected get fields(): F {
+    return this.resource.spec.forProvider as unknown as F;
+  }
+
+  protected get namespace(): string {
+    return this.resource.metadata.namespace ?? '';
+  }
+
+  protected get deadline(): number {
+    return this.fields.activeDeadlineSeconds ?? 86_400;
+  }
+
+  configs(): ProviderConfig[] {
+    return [configOf(this.resource, this.services)];
+  }
+
+  protected async side(signal: AbortSignal): Promise<Side> {
+    return await Side.connect(this.resource, this.services, signal);
+  }
+
+  /** What the runner of a restore is told, and the private key that it reads an encrypted backup with. */
+  protected async restoreFiles(
+    request: Pick<RestoreRequest, 'source' | 'verify'>,
+    place: ResolvedPlace,
+    identity: { field: string; ref: { name: string; key?: string } | undefined },
+  ): Promise<Record<string, string>> {
+    const { field, ref } = identity;
+    const files = runnerFiles(
+      {
+        action: 'restore',
+        storage: place.place,
+        tool: { folder: workFolder(TOOL) },
+        ...request,
+        ...(ref === undefined ? {} : { identityFile: `${FOLDERS.secrets}/${IDENTITY_FILE}` }),
+      },
+      place,
+    );
+    if (ref === undefined) return files;
+    const key = await secretKeyValue(ref, IDENTITY_KEY, field, this.namespace, this.services.readSecret);
+    return { ...files, [IDENTITY_FILE]: key };
+  }
+
+  abstract layout(signal: AbortSignal): Promise<Layout>;
+  abstract prepare(job: Job, signal: AbortSignal): Promise<Files>;
+  abstract cleanUp(signal: AbortSignal): Promise<void>;
+}
+
+/** Pods with one tool beside the runner, and the volume of the storage where it is one. */
+export const layoutOf = (tool: ToolContainer, { volume }: Pick<ResolvedPlace, 'volume'>): Layout => ({
+  tools: { [TOOL]: fixedParts(tool) },
+  ...(volume === undefined ? {} : { volume }),
+});
