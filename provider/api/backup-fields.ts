@@ -1,7 +1,7 @@
 /** What Backup and BackupSchedule have in common: what is backed up, and how the file is made. */
 import { z } from 'zod';
-import { referable } from './common.ts';
-import { backoffLimit, runFields } from './run.ts';
+import { referable, requiresReference } from './common.ts';
+import { backoffLimit, ownServerOnly, ownStorageOnly, runFields } from './run.ts';
 import { storage } from './storage.ts';
 import { matching } from './text.ts';
 
@@ -45,7 +45,19 @@ export const backupFields = {
   ...runFields,
 };
 
-export const compressionLevelFits = {
+const compressionLevelFits = {
   rule: "!has(self.forProvider.compressionLevel) || self.forProvider.compression == 'zstd' || (self.forProvider.compression == 'gzip' && self.forProvider.compressionLevel <= 9)",
   message: 'forProvider.compressionLevel is 1 to 19 for zstd and 1 to 9 for gzip; none has no level',
+};
+
+/** What Backup and BackupSchedule are beside their fields. */
+export const backupKind = {
+  group: 'backup' as const,
+  references: [{ field: 'database', kind: 'Database' }],
+  rules: [
+    requiresReference('database'),
+    compressionLevelFits,
+    ownServerOnly('serviceAccountName'),
+    ...ownStorageOnly('storage'),
+  ],
 };

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { backupFields, compressionLevelFits } from './backup-fields.ts';
-import { defineManaged, identitySecretRef, requiresReference } from './common.ts';
+import { backupFields, backupKind } from './backup-fields.ts';
+import { defineManaged, identitySecretRef } from './common.ts';
 import type { Managed } from './kind.ts';
 import { nativeSchedule } from './native-fields.ts';
-import { ownServerOnly, ownStorageOnly, storedBackup } from './run.ts';
+import { storedBackup } from './run.ts';
 import { scheduleColumns, scheduleFields, scheduleStatus } from './schedule.ts';
 import { cron, timestamp } from './text.ts';
 
@@ -57,24 +57,20 @@ const atProvider = z.object({
 });
 
 export const BackupScheduleKind = defineManaged({
-  group: 'backup',
+  ...backupKind,
   kind: 'BackupSchedule',
   plural: 'backupschedules',
   description:
     'BackupSchedule dumps one database into a storage at the times of a cron expression, and prunes old backups.',
   forProvider,
   atProvider,
-  references: [{ field: 'database', kind: 'Database' }],
   immutable: ['database'],
   rules: [
-    requiresReference('database'),
-    compressionLevelFits,
+    ...backupKind.rules,
     {
       rule: '!has(self.forProvider.verify) || !has(self.forProvider.encryption) || has(self.forProvider.verify.identitySecretRef)',
       message: 'forProvider.verify.identitySecretRef is required when backups are encrypted',
     },
-    ownServerOnly('serviceAccountName'),
-    ...ownStorageOnly('storage'),
   ],
   columns: scheduleColumns,
 });

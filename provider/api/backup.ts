@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { backupFields, compressionLevelFits } from './backup-fields.ts';
-import { defineManaged, requiresReference } from './common.ts';
+import { backupFields, backupKind } from './backup-fields.ts';
+import { defineManaged } from './common.ts';
 import type { Managed } from './kind.ts';
 import { nativeBackup } from './native-fields.ts';
-import { ownServerOnly, ownStorageOnly, runColumns, runStatus, storedBackup } from './run.ts';
+import { runColumns, runStatus, storedBackup } from './run.ts';
 import { matching } from './text.ts';
 
 const forProvider = z.object({
@@ -19,20 +19,13 @@ const forProvider = z.object({
 const atProvider = z.object({ ...runStatus, ...storedBackup });
 
 export const BackupKind = defineManaged({
-  group: 'backup',
+  ...backupKind,
   kind: 'Backup',
   plural: 'backups',
   description: 'Backup dumps one database into a storage, once. After it succeeded it never runs again.',
   forProvider,
   atProvider,
-  references: [{ field: 'database', kind: 'Database' }],
   immutable: ['database', 'fileName'],
-  rules: [
-    requiresReference('database'),
-    compressionLevelFits,
-    ownServerOnly('serviceAccountName'),
-    ...ownStorageOnly('storage'),
-  ],
   columns: [
     ...runColumns,
     { name: 'SIZE', type: 'integer', jsonPath: '.status.atProvider.storedSize', priority: 1 },

@@ -1,8 +1,8 @@
 /** What Copy and CopySchedule have in common. */
 import { z } from 'zod';
-import { referable } from './common.ts';
+import { referable, requiresReference } from './common.ts';
 import type { CelRule } from './kind.ts';
-import { targetFields } from './restore-fields.ts';
+import { differentDatabases, targetFields } from './restore-fields.ts';
 import { ownServerOnly } from './run.ts';
 import { objectName } from './text.ts';
 
@@ -30,7 +30,7 @@ export const copyFields = {
 };
 
 /** A job that reads from a server of the platform runs beside its credentials, whatever the target is. */
-export const ownIdentityOnly: CelRule[] = [
+const ownIdentityOnly: CelRule[] = [
   ownServerOnly('serviceAccountName'),
   {
     rule: "!has(self.forProvider.serviceAccountName) || !has(self.forProvider.sourceProviderConfigRef) || self.forProvider.sourceProviderConfigRef.kind == 'ProviderConfig'",
@@ -38,3 +38,19 @@ export const ownIdentityOnly: CelRule[] = [
       'forProvider.serviceAccountName can be used with a ProviderConfig only: sourceProviderConfigRef is a ClusterProviderConfig',
   },
 ];
+
+/** What Copy and CopySchedule are beside their fields. */
+export const copyKind = {
+  group: 'backup' as const,
+  references: [
+    { field: 'sourceDatabase', kind: 'Database' },
+    { field: 'targetDatabase', kind: 'Database' },
+  ],
+  immutable: ['sourceDatabase', 'targetDatabase'],
+  rules: [
+    requiresReference('sourceDatabase'),
+    requiresReference('targetDatabase'),
+    differentDatabases,
+    ...ownIdentityOnly,
+  ],
+};

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { defineManaged, requiresReference } from './common.ts';
-import { copyFields, ownIdentityOnly } from './copy-fields.ts';
+import { defineManaged } from './common.ts';
+import { copyFields, copyKind } from './copy-fields.ts';
 import type { Managed } from './kind.ts';
-import { differentDatabases, scheduledMode } from './restore-fields.ts';
+import { scheduledMode } from './restore-fields.ts';
 import { scheduleColumns, scheduleFields, scheduleStatus } from './schedule.ts';
 
 const forProvider = z.object({ ...scheduleFields, ...copyFields, mode: scheduledMode });
@@ -13,23 +13,12 @@ const atProvider = z.object({
 });
 
 export const CopyScheduleKind = defineManaged({
-  group: 'backup',
+  ...copyKind,
   kind: 'CopySchedule',
   plural: 'copyschedules',
   description: 'CopySchedule copies one database into another at the times of a cron expression.',
   forProvider,
   atProvider,
-  references: [
-    { field: 'sourceDatabase', kind: 'Database' },
-    { field: 'targetDatabase', kind: 'Database' },
-  ],
-  immutable: ['sourceDatabase', 'targetDatabase'],
-  rules: [
-    requiresReference('sourceDatabase'),
-    requiresReference('targetDatabase'),
-    differentDatabases,
-    ...ownIdentityOnly,
-  ],
   columns: scheduleColumns,
 });
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { defineManaged, requiresReference } from './common.ts';
-import { copyFields, ownIdentityOnly } from './copy-fields.ts';
+import { defineManaged } from './common.ts';
+import { copyFields, copyKind } from './copy-fields.ts';
 import type { Managed } from './kind.ts';
-import { differentDatabases, mode } from './restore-fields.ts';
+import { mode } from './restore-fields.ts';
 import { runColumns, runStatus } from './run.ts';
 
 const forProvider = z.object({ ...copyFields, mode });
@@ -15,24 +15,13 @@ const atProvider = z.object({
 });
 
 export const CopyKind = defineManaged({
-  group: 'backup',
+  ...copyKind,
   kind: 'Copy',
   plural: 'copies',
   description:
     'Copy copies one database into another, on the same server or to another of its engine, once. After it succeeded it never runs again.',
   forProvider,
   atProvider,
-  references: [
-    { field: 'sourceDatabase', kind: 'Database' },
-    { field: 'targetDatabase', kind: 'Database' },
-  ],
-  immutable: ['sourceDatabase', 'targetDatabase'],
-  rules: [
-    requiresReference('sourceDatabase'),
-    requiresReference('targetDatabase'),
-    differentDatabases,
-    ...ownIdentityOnly,
-  ],
   columns: runColumns,
 });
 

@@ -1,8 +1,8 @@
 /** What restores and copies have in common: what happens to the target. */
 import { z } from 'zod';
-import { identitySecretRef, referable } from './common.ts';
+import { identitySecretRef, referable, requiresReference } from './common.ts';
 import type { CelRule } from './kind.ts';
-import { runFields } from './run.ts';
+import { ownServerOnly, ownStorageOnly, runFields } from './run.ts';
 import { storage } from './storage.ts';
 import { timestamp } from './text.ts';
 
@@ -87,4 +87,18 @@ export const restoreFields = {
 export const differentDatabases: CelRule = {
   rule: '!has(self.forProvider.sourceDatabase) || !has(self.forProvider.targetDatabase) || has(self.forProvider.sourceProviderConfigRef) || self.forProvider.sourceDatabase != self.forProvider.targetDatabase',
   message: 'forProvider.targetDatabase must be another database than sourceDatabase',
+};
+
+/** What Restore and RestoreSchedule are beside their fields. */
+export const restoreKind = {
+  group: 'backup' as const,
+  references: [
+    { field: 'sourceDatabase', kind: 'Database' },
+    { field: 'targetDatabase', kind: 'Database' },
+  ],
+  rules: [
+    requiresReference('targetDatabase'),
+    ownServerOnly('serviceAccountName'),
+    ...ownStorageOnly('source.storage'),
+  ],
 };

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { defineManaged, requiresReference } from './common.ts';
+import { defineManaged } from './common.ts';
 import type { Managed } from './kind.ts';
-import { latestSource, restoreFields, scheduledMode } from './restore-fields.ts';
-import { ownServerOnly, ownStorageOnly, storedBackup } from './run.ts';
+import { latestSource, restoreFields, restoreKind, scheduledMode } from './restore-fields.ts';
+import { storedBackup } from './run.ts';
 import { scheduleColumns, scheduleFields, scheduleStatus } from './schedule.ts';
 
 const forProvider = z.object({
@@ -18,22 +18,13 @@ const atProvider = z.object({
 });
 
 export const RestoreScheduleKind = defineManaged({
-  group: 'backup',
+  ...restoreKind,
   kind: 'RestoreSchedule',
   plural: 'restoreschedules',
   description: 'RestoreSchedule loads the newest backup of a database into another at the times of a cron expression.',
   forProvider,
   atProvider,
-  references: [
-    { field: 'sourceDatabase', kind: 'Database' },
-    { field: 'targetDatabase', kind: 'Database' },
-  ],
   immutable: ['targetDatabase'],
-  rules: [
-    requiresReference('targetDatabase'),
-    ownServerOnly('serviceAccountName'),
-    ...ownStorageOnly('source.storage'),
-  ],
   columns: scheduleColumns,
 });
 

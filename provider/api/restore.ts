@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { defineManaged, requiresReference } from './common.ts';
+import { defineManaged } from './common.ts';
 import type { Managed } from './kind.ts';
-import { mode, restoreFields, source } from './restore-fields.ts';
+import { mode, restoreFields, restoreKind, source } from './restore-fields.ts';
 import { nativeRestore } from './native-fields.ts';
-import { ownServerOnly, ownStorageOnly, runColumns, runStatus, storedBackup } from './run.ts';
+import { runColumns, runStatus, storedBackup } from './run.ts';
 
 const forProvider = z.object({ source, ...restoreFields, mode, cockroachdb: nativeRestore });
 
@@ -14,22 +14,13 @@ const atProvider = z.object({
 });
 
 export const RestoreKind = defineManaged({
-  group: 'backup',
+  ...restoreKind,
   kind: 'Restore',
   plural: 'restores',
   description: 'Restore loads one backup into a database, once. After it succeeded it never runs again.',
   forProvider,
   atProvider,
-  references: [
-    { field: 'sourceDatabase', kind: 'Database' },
-    { field: 'targetDatabase', kind: 'Database' },
-  ],
   immutable: ['sourceDatabase', 'targetDatabase'],
-  rules: [
-    requiresReference('targetDatabase'),
-    ownServerOnly('serviceAccountName'),
-    ...ownStorageOnly('source.storage'),
-  ],
   columns: [
     ...runColumns,
     { name: 'TARGET', type: 'string', jsonPath: '.spec.forProvider.targetDatabase', priority: 1 },

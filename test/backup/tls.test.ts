@@ -95,9 +95,9 @@ describe.each(['postgres', 'mysql', 'mariadb'] satisfies BackupEngine[])('%s', (
       });
   });
 
-  test.runIf(engine === 'postgres')(
-    'the certificate may be of another name, which is then the one that counts',
-    async () => {
+  // The tools of the others cannot be told one, and runs are refused there.
+  if (engine === 'postgres')
+    test('the certificate may be of another name, which is then the one that counts', async () => {
       expect(await backup({ mode: 'verify-full', ca, serverName: 'localhost' })).toMatchObject({ ok: true });
       expect(await backup({ mode: 'verify-full', ca, serverName: 'localhost' }, 'localhost')).toMatchObject({
         ok: true,
@@ -111,6 +111,5 @@ describe.each(['postgres', 'mysql', 'mariadb'] satisfies BackupEngine[])('%s', (
           failureReason: 'ToolFailed',
           failureMessage: expect.stringMatching(said),
         });
-    },
-  );
+    });
 });
