@@ -1,6 +1,12 @@
 /** A proxy in front of an S3 server that answers instead of it, or breaks the connection, when a test says so. */
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as httpRequest,
+  type ServerResponse,
+} from 'node:http';
 
 export interface S3Request {
   method: string;
@@ -14,7 +20,7 @@ export interface S3Request {
  * in place of the answer; `cut` passes on so many bytes of the answer's body and breaks the connection, `stall` keeps it and says nothing more; `change` gives the answer's body another form.
  */
 export type Fault =
-  | { answer: number; code: string }
+  | { answer: number; code: string; date?: Date }
   | { forget: true }
   | { lose: true }
   | { cut: number }
@@ -36,7 +42,12 @@ export async function startFaultyS3(target: string): Promise<FaultyS3> {
   const requests: S3Request[] = [];
   const server = createServer((incoming, response) => {
     const url = new URL(incoming.url ?? '/', target);
-    const described = { method: incoming.method ?? '', path: url.pathname, query: url.searchParams, headers: incoming.headers };
+    const described = {
+      method: incoming.method ?? '',
+      path: url.pathname,
+      query: url.searchParams,
+      headers: incoming.headers,
+    };
     requests.push(described);
     const fault = proxy.fault(described);
     if (fault !== undefined && 'hang' in fault) return;
@@ -77,11 +88,15 @@ export async function startFaultyS3(target: string): Promise<FaultyS3> {
 function refuse(
   incoming: IncomingMessage,
   response: ServerResponse,
-  { answer, code }: { answer: number; code: string },
+  { answer, code, date }: { answer: number; code: string; date?: Date },
 ) {
   incoming.resume();
   incoming.once('end', () => {
-    response.writeHead(answer, { 'content-type': 'application/xml', connection: 'close' });
+    response.writeHead(answer, {
+      'content-type': 'application/xml',
+      connection: 'close',
+      ...(date === undefined ? {} : { date: date.toUTCString() }),
+    });
     response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>as the test wants it</Message></Error>`);
   });
 }
