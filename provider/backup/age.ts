@@ -32,6 +32,9 @@ function seal(key: Buffer, counter: number, last: boolean, plain: Buffer): [Buff
   return [sealed, cipher.getAuthTag()];
 }
 
+/** A short chunk may lie in memory that others use. */
+const wholly = (chunk: Buffer): Buffer => (chunk.length === CHUNK ? disposable(chunk) : chunk);
+
 function unseal(key: Buffer, counter: number, last: boolean, sealed: Buffer): Buffer | undefined {
   if (sealed.length < TAG) return undefined;
   const decipher = createDecipheriv('chacha20-poly1305', key, chunkNonce(counter, last), { authTagLength: TAG });
@@ -107,8 +110,7 @@ export async function* encrypt(body: AsyncIterable<Buffer>, recipients: readonly
   let counter = 0;
   for await (const { piece, last } of pieces(body, CHUNK)) {
     const [sealed, tag] = seal(key, counter++, last, piece);
-    // A short one may lie in memory that others use.
-    yield sealed.length === CHUNK ? disposable(sealed) : sealed;
+    yield wholly(sealed);
     yield tag;
   }
 }
@@ -176,7 +178,7 @@ export async function* decrypt(body: AsyncIterable<Buffer>, identities: readonly
       if (plain === undefined)
         throw new RunError('FileBroken', `the encrypted file is broken or cut off in the chunk at ${counter * CHUNK}`);
       counter += 1;
-      yield plain;
+      yield wholly(plain);
     }
   } finally {
     await iterator.return?.();

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { disposable } from '../backup/disposable.ts';
+import { disposable, dispose } from '../backup/disposable.ts';
 import { RunError } from '../backup/errors.ts';
 import { MEETING, NOT_EMPTY } from '../backup/tools/tool.ts';
 import { lastWords } from './last-words.ts';
@@ -161,7 +161,10 @@ export class Meeting {
     try {
       for await (const part of body) {
         if (data.destroyed) break;
-        if (!data.write(part)) await drained(data);
+        const hasRoom = data.write(part, () => {
+          dispose(part);
+        });
+        if (!hasRoom) await drained(data);
       }
       signal.throwIfAborted();
       if (!data.destroyed) {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 import { decrypt } from '../backup/age.ts';
 import { decompress } from '../backup/compress.ts';
+import { dispose } from '../backup/disposable.ts';
 import { formats } from '../backup/dumps/formats.ts';
 import { RunError } from '../backup/errors.ts';
 import type { Manifest, TableRows } from '../backup/manifest.ts';
@@ -45,7 +46,10 @@ export class StoredDump {
     const source = this.#stored(stored, 'checking', context);
     const reader = formats[engine].reader(true);
     try {
-      for await (const part of this.#decoded(unreturned(source), new Measure(), stored)) reader.update(part);
+      for await (const part of this.#decoded(unreturned(source), new Measure(), stored)) {
+        reader.update(part);
+        dispose(part);
+      }
       const rows = reader.end();
       this.#spooled = this.#spool !== undefined;
       return rows;

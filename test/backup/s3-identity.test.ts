@@ -92,7 +92,7 @@ const keys = async (accessKeyId: string, secretAccessKey: string, token?: string
 let at = 0;
 const placeOf = (over: Partial<S3Place>): S3Place => {
   at += 1;
-  return { type: 's3', bucket, region: 'eu-west-1', endpoint: proxy.endpoint, prefix: `identity-${at}`, ...over };
+  return { type: 's3', bucket, region: s3.region, endpoint: proxy.endpoint, prefix: `identity-${at}`, ...over };
 };
 
 async function* body(size: number): AsyncIterable<Buffer> {
