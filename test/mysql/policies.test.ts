@@ -1,7 +1,8 @@
 /** Servers with rules of their own about passwords, sessions and writes. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { generatePassword } from '../../provider/controllers/sql/credentials.ts';
-import { type MariadbVersion, type MysqlServer, startMariadb, startMysql } from '../rig/mysql.ts';
+import type { MariadbVersion } from '../rig/mysql-flavours.ts';
+import { type MysqlServer, startMariadb, startMysql } from '../rig/mysql.ts';
 import { name, Place, text } from './planned.ts';
 
 describe.each<MariadbVersion>(['10.11', '11.8'])('MariaDB %s that looks at passwords', (version) => {

@@ -1,12 +1,13 @@
 /** Real Crossplane core on a cluster of the rig, with functions that run as local processes. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { binary, crossplaneCrds } from './binaries.ts';
+import { writeServerCertificate } from './certificate-files.ts';
 import { existingAuthority } from './certificates.ts';
 import type { Kubectl } from './kubectl.ts';
+import { OwnServer, startInFolder } from './own-server.ts';
 import { freePorts, type ServerProcess, startProcess, waitFor } from './process.ts';
 
 const run = promisify(execFile);
@@ -48,11 +49,8 @@ export class CrossplaneClient {
   /** Writes tls.crt, tls.key (for 127.0.0.1 and localhost) and ca.crt: the folder that a function takes as TLS_SERVER_CERTS_DIR. */
   async functionCertificates(folder: string): Promise<void> {
     const { certificate, key } = this.address.authority;
-    const server = existingAuthority(certificate, key).issue({ commonName: 'function', usage: 'server' });
     await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, 'ca.crt'), certificate);
-    await writeFile(join(folder, 'tls.crt'), server.certificate);
-    await writeFile(join(folder, 'tls.key'), server.key, { mode: 0o600 });
+    await writeServerCertificate(folder, existingAuthority(certificate, key), { commonName: 'function' });
   }
 
   /**
@@ -85,19 +83,25 @@ export interface Crossplane extends CrossplaneClient {
 
 class LocalCrossplane extends CrossplaneClient implements Crossplane {
   readonly packages: string;
-  readonly #folder: string;
-  readonly #processes: readonly ServerProcess[];
+  readonly #core: OwnServer;
+  readonly #rbacManager: ServerProcess | undefined;
 
-  constructor(cluster: Kubectl, address: CrossplaneAddress, folder: string, processes: readonly ServerProcess[]) {
+  constructor(
+    cluster: Kubectl,
+    address: CrossplaneAddress,
+    packages: string,
+    core: OwnServer,
+    rbacManager: ServerProcess | undefined,
+  ) {
     super(cluster, address);
-    this.packages = join(folder, 'packages');
-    this.#folder = folder;
-    this.#processes = processes;
+    this.packages = packages;
+    this.#core = core;
+    this.#rbacManager = rbacManager;
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#processes.map(async (process) => await process.stop()));
-    await rm(this.#folder, { recursive: true, force: true });
+    await this.#rbacManager?.stop();
+    await this.#core.stop();
   }
 }
 
@@ -155,9 +159,7 @@ export async function startCrossplane(cluster: Kubectl, options: CrossplaneOptio
   const command = await binary('crossplane-core');
   const env = coreEnvironment(cluster, await crossplaneCrds(), options.proxy);
   await initialise(cluster, command, env);
-  const folder = await mkdtemp(join(tmpdir(), 'xdatabase-crossplane-'));
-  const started: ServerProcess[] = [];
-  try {
+  return await startInFolder('crossplane', async (folder) => {
     const clientCertificates = join(folder, 'client');
     const packages = join(folder, 'packages');
     await Promise.all([mkdir(clientCertificates), mkdir(packages)]);
@@ -170,7 +172,8 @@ export async function startCrossplane(cluster: Kubectl, options: CrossplaneOptio
       authority: { certificate: root['tls.crt'] ?? '', key: root['tls.key'] ?? '' },
       logFile: join(folder, 'core.log'),
     };
-    const core = await startProcess({
+    const rbacManager = options.rbacManager === true ? await startRbacManager(command, env, folder) : undefined;
+    const core = await OwnServer.start({
       name: 'Crossplane core',
       command,
       args: [
@@ -191,15 +194,11 @@ export async function startCrossplane(cluster: Kubectl, options: CrossplaneOptio
       env,
       logFile: address.logFile,
       folder,
+      ready: async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok,
+    }).catch(async (error: unknown) => {
+      await rbacManager?.stop();
+      throw error;
     });
-    started.push(core);
-    if (options.rbacManager === true) started.push(await startRbacManager(command, env, folder));
-    const ready = async (): Promise<boolean> => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok;
-    await waitFor('Crossplane core is ready', ready, { server: core });
-    return new LocalCrossplane(cluster, address, folder, started);
-  } catch (error) {
-    await Promise.all(started.map(async (process) => await process.stop()));
-    await rm(folder, { recursive: true, force: true });
-    throw error;
-  }
+    return new LocalCrossplane(cluster, address, packages, core, rbacManager);
+  });
 }

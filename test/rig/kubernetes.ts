@@ -1,12 +1,13 @@
 /** A real Kubernetes API: etcd, kube-apiserver and the controllers that need no node. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { binary } from './binaries.ts';
+import { writeServerCertificate } from './certificate-files.ts';
 import { createAuthority } from './certificates.ts';
 import { Kubectl, kubeconfig } from './kubectl.ts';
+import { notOurs, OwnServer, startInFolder } from './own-server.ts';
 import { freePorts, type ServerProcess, startProcess, waitFor } from './process.ts';
 
 export interface Cluster extends Kubectl {
@@ -35,32 +36,22 @@ const controllers = [
 
 class LocalCluster extends Kubectl implements Cluster {
   readonly #folder: string;
-  readonly #startApiServer: () => Promise<ServerProcess>;
-  #apiServer: ServerProcess;
+  readonly #apiServer: OwnServer;
   readonly #others: readonly ServerProcess[];
 
-  constructor(
-    kubectl: string,
-    folder: string,
-    startApiServer: () => Promise<ServerProcess>,
-    apiServer: ServerProcess,
-    others: readonly ServerProcess[],
-  ) {
+  constructor(kubectl: string, folder: string, apiServer: OwnServer, others: readonly ServerProcess[]) {
     super(kubectl, join(folder, 'kubeconfig'));
     this.#folder = folder;
-    this.#startApiServer = startApiServer;
     this.#apiServer = apiServer;
     this.#others = others;
   }
 
   down(): Promise<void> {
-    return this.#apiServer.stop('SIGKILL');
+    return this.#apiServer.down();
   }
 
-  async up(): Promise<void> {
-    if (!this.#apiServer.running) {
-      this.#apiServer = await this.#startApiServer();
-    }
+  up(): Promise<void> {
+    return this.#apiServer.up();
   }
 
   async stop(): Promise<void> {
@@ -73,6 +64,7 @@ class LocalCluster extends Kubectl implements Cluster {
 /** A cluster that somebody else runs: the current context of KUBECONFIG, copied, as that may be a list of files. */
 class ForeignCluster extends Kubectl implements Cluster {
   readonly #folder: string;
+  readonly #life = notOurs('the cluster of KUBECONFIG');
 
   constructor(command: string, folder: string) {
     super(command, join(folder, 'kubeconfig'));
@@ -80,11 +72,11 @@ class ForeignCluster extends Kubectl implements Cluster {
   }
 
   down(): Promise<void> {
-    return Promise.reject(new Error('the cluster of KUBECONFIG is not ours to stop'));
+    return this.#life.down();
   }
 
   up(): Promise<void> {
-    return this.down();
+    return this.#life.up();
   }
 
   stop(): Promise<void> {
@@ -94,10 +86,11 @@ class ForeignCluster extends Kubectl implements Cluster {
 
 async function foreignCluster(path: string): Promise<Cluster> {
   const command = await binary('kubectl');
-  const folder = await mkdtemp(join(tmpdir(), 'xdatabase-kubernetes-'));
-  const view = ['config', 'view', '--raw', '--minify', '--flatten'];
-  await writeFile(join(folder, 'kubeconfig'), await new Kubectl(command, path).kubectl(view), { mode: 0o600 });
-  return new ForeignCluster(command, folder);
+  return await startInFolder('kubernetes', async (folder) => {
+    const view = ['config', 'view', '--raw', '--minify', '--flatten'];
+    await writeFile(join(folder, 'kubeconfig'), await new Kubectl(command, path).kubectl(view), { mode: 0o600 });
+    return new ForeignCluster(command, folder);
+  });
 }
 
 /** Whether a path of the API server answers 200. */
@@ -120,16 +113,12 @@ interface Settings {
 }
 
 async function writeFiles({ folder, ports, authority, token }: Settings): Promise<void> {
-  const server = authority.issue({
+  await writeServerCertificate(folder, authority, {
     commonName: 'kube-apiserver',
-    usage: 'server',
     hosts: ['127.0.0.1', 'localhost', '10.0.0.1', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'],
   });
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const files: Record<string, string | Buffer> = {
-    'ca.crt': authority.certificate,
-    'server.crt': server.certificate,
-    'server.key': server.key,
     'service-account.key': privateKey.export({ type: 'sec1', format: 'pem' }),
     'tokens.csv': `${token},admin,admin,system:masters\n`,
     kubeconfig: kubeconfig(`https://127.0.0.1:${ports.api}`, authority.certificate, token),
@@ -161,18 +150,19 @@ function startEtcd({ folder, ports }: Settings, command: string): Promise<Server
   });
 }
 
-async function startApiServer(settings: Settings, command: string): Promise<ServerProcess> {
+async function startApiServer(settings: Settings, command: string): Promise<OwnServer> {
+  const url = `https://127.0.0.1:${settings.ports.api}/readyz`;
   const { folder, ports, authority, token } = settings;
   const file = (name: string): string => join(folder, name);
-  const server = await startProcess({
+  return await OwnServer.start({
     name: 'kube-apiserver',
     command,
     args: [
       `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
       '--bind-address=127.0.0.1',
       `--secure-port=${ports.api}`,
-      `--tls-cert-file=${file('server.crt')}`,
-      `--tls-private-key-file=${file('server.key')}`,
+      `--tls-cert-file=${file('tls.crt')}`,
+      `--tls-private-key-file=${file('tls.key')}`,
       `--client-ca-file=${file('ca.crt')}`,
       `--token-auth-file=${file('tokens.csv')}`,
       '--authorization-mode=RBAC',
@@ -184,10 +174,8 @@ async function startApiServer(settings: Settings, command: string): Promise<Serv
     ],
     logFile: file('kube-apiserver.log'),
     stopSignal: 'SIGKILL',
+    ready: async () => await answers(url, authority.certificate, token),
   });
-  const url = `https://127.0.0.1:${ports.api}/readyz`;
-  await waitFor('kube-apiserver is ready', () => answers(url, authority.certificate, token), { server });
-  return server;
 }
 
 function startControllers({ folder }: Settings, command: string): Promise<ServerProcess> {
@@ -212,12 +200,9 @@ function startControllers({ folder }: Settings, command: string): Promise<Server
   });
 }
 
-async function startOnce(): Promise<Cluster> {
-  const etcdBinary = await binary('etcd');
-  const apiServerBinary = await binary('kube-apiserver');
-  const controllersBinary = await binary('kube-controller-manager');
-  const kubectlBinary = await binary('kubectl');
-  const folder = await mkdtemp(join(tmpdir(), 'xdatabase-kubernetes-'));
+async function startIn(folder: string): Promise<Cluster> {
+  const [etcdBinary, apiServerBinary] = [await binary('etcd'), await binary('kube-apiserver')];
+  const [controllersBinary, kubectlBinary] = [await binary('kube-controller-manager'), await binary('kubectl')];
   const [etcd = 0, peer = 0, api = 0] = await freePorts(3);
   const settings: Settings = {
     folder,
@@ -225,22 +210,21 @@ async function startOnce(): Promise<Cluster> {
     authority: createAuthority('xdatabase test cluster'),
     token: randomBytes(18).toString('base64url'),
   };
-  const started: ServerProcess[] = [];
+  const started: (OwnServer | ServerProcess)[] = [];
   try {
     await writeFiles(settings);
-    started.push(await startEtcd(settings, etcdBinary));
-    const start = (): Promise<ServerProcess> => startApiServer(settings, apiServerBinary);
-    const apiServer = await start();
-    started.push(await startControllers(settings, controllersBinary));
-    const cluster = new LocalCluster(kubectlBinary, folder, start, apiServer, started);
-    await waitFor('the controllers work', () => cluster.kubectl(['get', 'serviceaccount', 'default']), {
-      interval: 100,
-      ...(started[1] ? { server: started[1] } : {}),
-    });
+    const store = await startEtcd(settings, etcdBinary);
+    started.push(store);
+    const apiServer = await startApiServer(settings, apiServerBinary);
+    started.push(apiServer);
+    const server = await startControllers(settings, controllersBinary);
+    started.push(server);
+    const cluster = new LocalCluster(kubectlBinary, folder, apiServer, [store, server]);
+    const account = ['get', 'serviceaccount', 'default'];
+    await waitFor('the controllers work', () => cluster.kubectl(account), { interval: 100, server });
     return cluster;
   } catch (error) {
     await Promise.all(started.map((server) => server.stop('SIGKILL')));
-    await rm(folder, { recursive: true, force: true });
     throw error;
   }
 }
@@ -257,14 +241,5 @@ export async function startKubernetes(): Promise<Cluster> {
   if (own && process.env['XDB_TEST_USE_CLUSTER'] === '1') {
     return foreignCluster(own);
   }
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await startOnce();
-    } catch (error) {
-      // A port was free when we looked, and is not any more.
-      if (attempt === 3 || !String(error).includes('address already in use')) {
-        throw error;
-      }
-    }
-  }
+  return await startInFolder('kubernetes', startIn);
 }

@@ -1,56 +1,27 @@
 /** The administrator's way into a MySQL or MariaDB server of the rig, for a test to prepare and to look. */
-import { readFileSync } from 'node:fs';
 import { type Connection, type ConnectionOptions, createConnection, createPool, type Pool } from 'mysql2/promise';
+import { type Login, type ServerAddress, ServerClient } from './server-client.ts';
 
-/** Everything that is needed to log in; plain data, so that it can be handed from a set-up to the tests. */
-export interface MysqlAddress {
+export interface MysqlAddress extends ServerAddress {
   flavour: 'mysql' | 'mariadb';
-  /** As the server says it, e.g. "9.7.4" or "11.8.9-MariaDB-4". */
-  version: string;
-  host: string;
-  port: number;
-  adminUser: string;
-  password: string;
-  /** PEM file of the authority that the server's certificate comes from, where the server has one of ours. */
-  caFile?: string;
 }
 
-export interface MysqlLogin {
-  name: string;
-  password: string;
-}
-
-export class MysqlClient implements MysqlAddress {
-  readonly address: MysqlAddress;
+export class MysqlClient extends ServerClient<MysqlAddress> implements MysqlAddress {
   readonly flavour: 'mysql' | 'mariadb';
-  readonly version: string;
-  readonly host: string;
-  readonly port: number;
-  readonly adminUser: string;
-  readonly password: string;
-  readonly caFile?: string;
   #pool: Pool | undefined;
 
   constructor(address: MysqlAddress) {
-    this.address = address;
+    super(address);
     this.flavour = address.flavour;
-    this.version = address.version;
-    this.host = address.host;
-    this.port = address.port;
-    this.adminUser = address.adminUser;
-    this.password = address.password;
-    if (address.caFile !== undefined) this.caFile = address.caFile;
   }
 
   /** `mysql://…` or `mariadb://…` of the administrator, or of `user`. It holds the password. */
-  url(database = '', user: MysqlLogin = { name: this.adminUser, password: this.password }): string {
-    const login = `${encodeURIComponent(user.name)}:${encodeURIComponent(user.password)}`;
-    const tls = this.caFile === undefined ? '' : `?sslmode=verify-full&sslrootcert=${encodeURIComponent(this.caFile)}`;
-    return `${this.flavour}://${login}@${this.host}:${this.port}/${encodeURIComponent(database)}${tls}`;
+  url(database = '', user: Login = this.admin): string {
+    return this.urlOf(this.flavour, database, user);
   }
 
   /** How the driver logs in; for tests that keep a session of their own. */
-  options(user: MysqlLogin = { name: this.adminUser, password: this.password }, database?: string): ConnectionOptions {
+  options(user: Login = this.admin, database?: string): ConnectionOptions {
     return {
       host: this.host,
       port: this.port,
@@ -58,7 +29,7 @@ export class MysqlClient implements MysqlAddress {
       password: user.password,
       connectTimeout: 10_000,
       ...(database === undefined ? {} : { database }),
-      ...(this.caFile === undefined ? {} : { ssl: { ca: readFileSync(this.caFile, 'utf8'), verifyIdentity: false } }),
+      ...(this.ca === undefined ? {} : { ssl: { ca: this.ca, verifyIdentity: false } }),
     };
   }
 
@@ -73,7 +44,7 @@ export class MysqlClient implements MysqlAddress {
 
   /** As `query`, but logged in as somebody else, in a session of its own. */
   async queryAs<Row extends object = Record<string, unknown>>(
-    user: MysqlLogin,
+    user: Login,
     sql: string,
     database?: string,
   ): Promise<Row[]> {
@@ -85,13 +56,13 @@ export class MysqlClient implements MysqlAddress {
     }
   }
 
-  async login(user: MysqlLogin, database?: string): Promise<Connection> {
+  async login(user: Login, database?: string): Promise<Connection> {
     return await createConnection(this.options(user, database));
   }
 
   /** Whether the server takes a login just now. */
   async ping(): Promise<true> {
-    await this.queryAs({ name: this.adminUser, password: this.password }, 'SELECT 1');
+    await this.queryAs(this.admin, 'SELECT 1');
     return true;
   }
 

@@ -1,53 +1,24 @@
 /** The administrator's way into a PostgreSQL server of the rig, for a test to prepare and to look. */
-import { readFileSync } from 'node:fs';
 import { Client, type ClientConfig, Pool, type QueryResult } from 'pg';
+import { type Login, type ServerAddress, ServerClient } from './server-client.ts';
 
-/** Everything that is needed to log in; plain data, so that it can be handed from a set-up to the tests. */
-export interface PostgresAddress {
+export interface PostgresAddress extends ServerAddress {
   /** 15, 18, … */
   major: number;
-  /** e.g. "18.4". */
-  version: string;
-  host: string;
-  port: number;
-  adminUser: string;
-  password: string;
-  /** PEM file of the authority that the server's certificate comes from, where the server speaks TLS. */
-  caFile?: string;
 }
 
-export class PostgresClient implements PostgresAddress {
-  readonly address: PostgresAddress;
+export class PostgresClient extends ServerClient<PostgresAddress> implements PostgresAddress {
   readonly major: number;
-  readonly version: string;
-  readonly host: string;
-  readonly port: number;
-  readonly adminUser: string;
-  readonly password: string;
-  readonly caFile?: string;
   #pool: Pool | undefined;
 
   constructor(address: PostgresAddress) {
-    this.address = address;
+    super(address);
     this.major = address.major;
-    this.version = address.version;
-    this.host = address.host;
-    this.port = address.port;
-    this.adminUser = address.adminUser;
-    this.password = address.password;
-    if (address.caFile !== undefined) {
-      this.caFile = address.caFile;
-    }
   }
 
   /** `postgres://…` of the administrator, or of `user`. It holds the password. */
-  url(
-    database = 'postgres',
-    user: { name: string; password: string } = { name: this.adminUser, password: this.password },
-  ): string {
-    const login = `${encodeURIComponent(user.name)}:${encodeURIComponent(user.password)}`;
-    const tls = this.caFile === undefined ? '' : `?sslmode=verify-full&sslrootcert=${encodeURIComponent(this.caFile)}`;
-    return `postgres://${login}@${this.host}:${this.port}/${encodeURIComponent(database)}${tls}`;
+  url(database = 'postgres', user: Login = this.admin): string {
+    return this.urlOf('postgres', database, user);
   }
 
   #config(database: string): ClientConfig {
@@ -59,7 +30,7 @@ export class PostgresClient implements PostgresAddress {
       database,
       application_name: 'rig',
       connectionTimeoutMillis: 10_000,
-      ...(this.caFile === undefined ? {} : { ssl: { ca: readFileSync(this.caFile, 'utf8') } }),
+      ...(this.ca === undefined ? {} : { ssl: { ca: this.ca } }),
     };
   }
 
@@ -82,7 +53,7 @@ export class PostgresClient implements PostgresAddress {
 
   /** As `query`, but logged in as somebody else, in a session of its own. */
   queryAs<Row extends object = Record<string, unknown>>(
-    user: { name: string; password: string },
+    user: Login,
     database: string,
     sql: string,
     params: readonly unknown[] = [],

@@ -1,14 +1,17 @@
 /** Real PostgreSQL servers, one data folder each, thrown away afterwards. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { platform, tmpdir } from 'node:os';
+import { chown, rm, writeFile } from 'node:fs/promises';
+import { platform } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { writeServerCertificate } from './certificate-files.ts';
 import { type CertificateAuthority, createAuthority } from './certificates.ts';
+import { type Lifecycle, notOurs, OwnServer, startInFolder } from './own-server.ts';
 import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts';
 import { type PostgresAddress, PostgresClient } from './postgres-client.ts';
-import { freePort, type ServerProcess, startProcess, waitFor } from './process.ts';
+import { freePort } from './process.ts';
+import { addressOf } from './server-client.ts';
 
 export interface PostgresOptions {
   major: number;
@@ -20,18 +23,14 @@ export interface PostgresOptions {
   hba?: readonly string[];
 }
 
-export interface PostgresServer extends PostgresClient {
+export interface PostgresServer extends PostgresClient, Lifecycle {
   /** Only with `tls`: to issue client certificates, which the server trusts. */
   readonly authority: CertificateAuthority | undefined;
   /** What the server logged; undefined for a server of your own. */
   readonly logFile: string | undefined;
-  /** Takes the server away, without warning to its clients, and keeps its data. */
+  /** Without warning to its clients. */
   down(): Promise<void>;
-  /** Brings it back at the same address. */
-  up(): Promise<void>;
   restart(): Promise<void>;
-  /** Stops it for good and deletes its data. Happens by itself when this process ends. */
-  stop(): Promise<void>;
 }
 
 /** Fast, as its data need not outlive anything; few sessions, as a test that leaks them should be seen. */
@@ -95,22 +94,13 @@ async function configure(
   let authority: CertificateAuthority | undefined;
   if (options.tls) {
     authority = createAuthority();
-    const server = authority.issue({ commonName: 'localhost', usage: 'server' });
-    for (const [file, content] of [
-      ['ca.crt', authority.certificate],
-      ['server.crt', server.certificate],
-      ['server.key', server.key],
-    ] as const) {
-      await writeFile(join(data, file), content, { mode: 0o600 });
-      if (user) {
-        await chown(join(data, file), user.uid, user.gid);
-      }
-    }
+    const files = await writeServerCertificate(data, authority);
+    if (user) for (const file of Object.values(files)) await chown(file, user.uid, user.gid);
     Object.assign(settings, {
       ssl: 'on',
-      ssl_ca_file: 'ca.crt',
-      ssl_cert_file: 'server.crt',
-      ssl_key_file: 'server.key',
+      ssl_ca_file: files.ca,
+      ssl_cert_file: files.certificate,
+      ssl_key_file: files.key,
     });
   }
   Object.assign(settings, options.settings);
@@ -125,48 +115,25 @@ async function configure(
   return authority;
 }
 
-class EmbeddedServer extends PostgresClient implements PostgresServer {
+class Server extends PostgresClient implements PostgresServer {
   readonly authority: CertificateAuthority | undefined;
-  readonly logFile: string;
-  readonly #binaries: PostgresBinaries;
-  readonly #folder: string;
-  #process: ServerProcess | undefined;
+  readonly logFile: string | undefined;
+  readonly #life: Lifecycle;
 
-  constructor(
-    address: PostgresAddress,
-    authority: CertificateAuthority | undefined,
-    binaries: PostgresBinaries,
-    folder: string,
-  ) {
+  constructor(address: PostgresAddress, life: Lifecycle, authority?: CertificateAuthority, logFile?: string) {
     super(address);
     this.authority = authority;
-    this.logFile = join(folder, 'server.log');
-    this.#binaries = binaries;
-    this.#folder = folder;
+    this.logFile = logFile;
+    this.#life = life;
   }
 
-  async up(): Promise<void> {
-    if (this.#process?.running) {
-      return;
-    }
-    const server = await startProcess({
-      name: `PostgreSQL ${this.major}`,
-      command: this.#binaries.postgres,
-      args: ['-D', join(this.#folder, 'data')],
-      logFile: this.logFile,
-      cwd: this.#folder,
-      env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
-      ...this.#binaries.user,
-      stopSignal: 'SIGQUIT',
-      folder: this.#folder,
-    });
-    this.#process = server;
-    await waitFor(`PostgreSQL ${this.major} answers on port ${this.port}`, () => this.ping(), { server });
+  up(): Promise<void> {
+    return this.#life.up();
   }
 
   async down(): Promise<void> {
     await this.disconnect();
-    await this.#process?.stop('SIGINT');
+    await this.#life.down('SIGINT');
   }
 
   async restart(): Promise<void> {
@@ -176,83 +143,57 @@ class EmbeddedServer extends PostgresClient implements PostgresServer {
 
   async stop(): Promise<void> {
     await this.disconnect();
-    await this.#process?.stop();
-    await rm(this.#folder, { recursive: true, force: true });
+    await this.#life.stop();
   }
 }
 
-/** A server that somebody else runs. It is used as it is, and left as it is. */
-class ForeignServer extends PostgresClient implements PostgresServer {
-  readonly authority = undefined;
-  readonly logFile = undefined;
-
-  down(): Promise<void> {
-    return Promise.reject(new Error('the server of XDB_TEST_POSTGRES_URL is not ours to stop'));
-  }
-
-  up(): Promise<void> {
-    return this.down();
-  }
-
-  restart(): Promise<void> {
-    return this.down();
-  }
-
-  stop(): Promise<void> {
-    return this.disconnect();
-  }
-}
-
-async function foreignServer(url: string): Promise<ForeignServer> {
-  const parsed = new URL(url);
-  const caFile = parsed.searchParams.get('sslrootcert') ?? undefined;
-  const address: PostgresAddress = {
-    major: 0,
-    version: '',
-    host: parsed.hostname,
-    port: Number(parsed.port || '5432'),
-    adminUser: decodeURIComponent(parsed.username) || 'postgres',
-    password: decodeURIComponent(parsed.password),
-    ...(caFile === undefined ? {} : { caFile }),
-  };
+async function foreignServer(url: string): Promise<PostgresServer> {
+  const address = { major: 0, ...addressOf(url, { port: 5432, adminUser: 'postgres' }) };
   const probe = new PostgresClient(address);
   try {
     const [row] = await probe.query<{ number: number; version: string }>(
       `select current_setting('server_version_num')::int as number, current_setting('server_version') as version`,
     );
-    const number = row?.number ?? 0;
-    return new ForeignServer({ ...address, major: Math.floor(number / 10_000), version: row?.version ?? '' });
+    const major = Math.floor((row?.number ?? 0) / 10_000);
+    return new Server(
+      { ...address, major, version: row?.version ?? '' },
+      notOurs('the server of XDB_TEST_POSTGRES_URL'),
+    );
   } finally {
     await probe.disconnect();
   }
 }
 
-async function startOnce(options: PostgresOptions, binaries: PostgresBinaries): Promise<PostgresServer> {
-  const folder = await mkdtemp(join(tmpdir(), `xdatabase-pg${options.major}-`));
-  let server: EmbeddedServer | undefined;
-  try {
-    const password = randomBytes(18).toString('base64url');
-    const port = await freePort();
-    const data = await initialise(binaries, folder, password);
-    const authority = await configure(data, options, port, binaries.user);
-    const address: PostgresAddress = {
-      major: options.major,
-      version: binaries.version.replace(/\.0-.*$/, ''),
-      host: '127.0.0.1',
-      port,
-      adminUser: 'postgres',
-      password,
-      ...(authority ? { caFile: join(data, 'ca.crt') } : {}),
-    };
-    server = new EmbeddedServer(address, authority, binaries, folder);
-    await server.up();
-    await server.query('create extension if not exists pg_stat_statements');
-    return server;
-  } catch (error) {
-    await server?.stop();
-    await rm(folder, { recursive: true, force: true });
-    throw error;
-  }
+async function startIn(folder: string, options: PostgresOptions, binaries: PostgresBinaries): Promise<PostgresServer> {
+  const password = randomBytes(18).toString('base64url');
+  const port = await freePort();
+  const data = await initialise(binaries, folder, password);
+  const authority = await configure(data, options, port, binaries.user);
+  const address: PostgresAddress = {
+    major: options.major,
+    version: binaries.version.replace(/\.0-.*$/, ''),
+    host: '127.0.0.1',
+    port,
+    adminUser: 'postgres',
+    password,
+    ...(authority ? { caFile: join(data, 'ca.crt') } : {}),
+  };
+  const logFile = join(folder, 'server.log');
+  const life = await OwnServer.start({
+    name: `PostgreSQL ${options.major}`,
+    command: binaries.postgres,
+    args: ['-D', data],
+    logFile,
+    cwd: folder,
+    env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
+    ...binaries.user,
+    stopSignal: 'SIGQUIT',
+    folder,
+    ready: async () => await new PostgresClient(address).ping(),
+  });
+  const server = new Server(address, life, authority, logFile);
+  await server.query('create extension if not exists pg_stat_statements');
+  return server;
 }
 
 /**
@@ -268,14 +209,5 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     return foreignServer(url);
   }
   const binaries = await postgresBinaries(options.major);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await startOnce(options, binaries);
-    } catch (error) {
-      // The port was free when we looked, and is not any more.
-      if (attempt === 3 || !String(error).includes('could not bind')) {
-        throw error;
-      }
-    }
-  }
+  return await startInFolder(`pg${options.major}`, async (folder) => await startIn(folder, options, binaries));
 }

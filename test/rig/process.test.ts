@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -86,8 +87,16 @@ test('waiting ends with the last error when time runs out', async () => {
   );
 });
 
-test('free ports are all different', async () => {
-  expect(new Set(await freePorts(20)).size).toBe(20);
+test('free ports are all different, and none that a connection going out may be given meanwhile', async () => {
+  const ports = await freePorts(20);
+  expect(new Set(ports).size).toBe(20);
+  const server = createServer().listen(ports[0], '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect(ports[0]!, '127.0.0.1');
+  await once(client, 'connect');
+  expect(Math.max(...ports)).toBeLessThan(client.localPort!);
+  client.destroy();
+  server.close();
 });
 
 describe('a lock', () => {

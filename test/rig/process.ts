@@ -1,5 +1,6 @@
 /** Starting, watching and stopping the server programs of the rig. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -158,30 +159,39 @@ export async function waitFor<T>(
   }
 }
 
-/** Ports that were free a moment ago, all different. Another program may still take one before its use: be ready to retry. */
+/**
+ * Below those that this and other systems give to connections that go out. A port that such a connection may have at any
+ * moment would be gone before a server that takes seconds to start has come to listen.
+ */
+const FIRST_PORT = 12_000;
+const LAST_PORT = 32_000;
+
+/** Whether nobody listens there; it is held until `release`. */
+async function tryPort(port: number): Promise<(() => Promise<void>) | undefined> {
+  const server = createServer();
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return undefined;
+    throw error;
+  }
+  return async () => {
+    server.close();
+    await once(server, 'close');
+  };
+}
+
+/** Ports that were free a moment ago, all different. Another server may still take one before its use: be ready to retry. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') {
-      throw new Error('no TCP address');
-    }
-    return address.port;
-  });
-  await Promise.all(
-    servers.map(async (server) => {
-      server.close();
-      await once(server, 'close');
-    }),
-  );
-  return ports;
+  const held = new Map<number, () => Promise<void>>();
+  while (held.size < count) {
+    const port = randomInt(FIRST_PORT, LAST_PORT);
+    const release = held.has(port) ? undefined : await tryPort(port);
+    if (release) held.set(port, release);
+  }
+  for (const release of held.values()) await release();
+  return [...held.keys()];
 }
 
 export async function freePort(): Promise<number> {

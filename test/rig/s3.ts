@@ -1,12 +1,13 @@
 /** A real S3 server (versitygw, in a folder of its own), or the one that XDB_TEST_S3_URL names. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { binary } from './binaries.ts';
+import { writeServerCertificate } from './certificate-files.ts';
 import { createAuthority } from './certificates.ts';
-import { freePort, startProcess, waitFor } from './process.ts';
+import { OwnServer, startInFolder } from './own-server.ts';
+import { freePort } from './process.ts';
 
 export interface S3Address {
   /** e.g. "http://127.0.0.1:7070". */
@@ -77,34 +78,26 @@ export async function startS3({ tls = false }: { tls?: boolean } = {}): Promise<
   const own = process.env['XDB_TEST_S3_URL'];
   if (own !== undefined && own !== '' && !tls) return ownServer(own);
   const command = await binary('versitygw');
-  const folder = await mkdtemp(join(tmpdir(), 'xdatabase-s3-'));
-  try {
+  return await startInFolder('s3', async (folder) => {
     const port = await freePort();
+    const files = tls ? await writeServerCertificate(folder, createAuthority()) : undefined;
     const address: S3Address = {
       endpoint: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`,
       region: 'us-east-1',
       accessKeyId: randomBytes(10).toString('hex').toUpperCase(),
       secretAccessKey: randomBytes(20).toString('hex'),
+      ...(files && { caFile: files.ca }),
     };
-    const certificate: string[] = [];
-    if (tls) {
-      const authority = createAuthority();
-      const pair = authority.issue({ commonName: '127.0.0.1', usage: 'server' });
-      const files = { 'ca.crt': authority.certificate, 'tls.crt': pair.certificate, 'tls.key': pair.key };
-      for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text, { mode: 0o600 });
-      certificate.push('--cert', join(folder, 'tls.crt'), '--key', join(folder, 'tls.key'));
-      address.caFile = join(folder, 'ca.crt');
-    }
     // Metadata beside the data: not every filesystem has extended attributes.
     await Promise.all(['data', 'meta'].map((name) => mkdir(join(folder, name))));
-    const child = await startProcess({
+    const life = await OwnServer.start({
       name: 'versitygw',
       command,
       args: [
         '--port',
         `127.0.0.1:${port}`,
         '--quiet',
-        ...certificate,
+        ...(files ? ['--cert', files.certificate, '--key', files.key] : []),
         'posix',
         '--sidecar',
         join(folder, 'meta'),
@@ -113,26 +106,13 @@ export async function startS3({ tls = false }: { tls?: boolean } = {}): Promise<
       env: { ...process.env, ROOT_ACCESS_KEY: address.accessKeyId, ROOT_SECRET_KEY: address.secretAccessKey },
       logFile: join(folder, 'versitygw.log'),
       folder,
-    });
-    const probe = clientOf({ ...address });
-    await waitFor(
-      'versitygw is ready',
-      async () => {
-        const answer = await fetch(address.endpoint).catch((error: unknown) => {
+      ready: async () =>
+        await fetch(address.endpoint).catch((error: unknown) => {
           // It speaks TLS, which is all that can be known without its authority.
           if (tls && /certificate|self-signed/i.test(String((error as Error).cause))) return true;
           throw error;
-        });
-        return answer !== undefined;
-      },
-      { server: child },
-    );
-    return server(address, probe, async () => {
-      await child.stop();
-      await rm(folder, { recursive: true, force: true });
+        }),
     });
-  } catch (error) {
-    await rm(folder, { recursive: true, force: true });
-    throw error;
-  }
+    return server(address, clientOf(address), async () => await life.stop());
+  });
 }
