@@ -6,6 +6,7 @@ import { planners } from '../../provider/controllers/sql/planners.ts';
 import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
 import { BatchingReader } from '../../provider/engines/reader.ts';
 import type { Plan, Reader } from '../../provider/resources/planner.ts';
+import { settingsOf } from '../planning/settings.ts';
 import { type MysqlServer, startMariadb, startMysql } from '../rig/mysql.ts';
 
 const DATABASES = 300;
@@ -34,19 +35,7 @@ describe.each([
 
   beforeAll(async () => {
     server = await start({ settings: { 'log-output': 'TABLE' } });
-    engine = new MysqlEngine(
-      {
-        engine: server.flavour,
-        host: server.host,
-        port: server.port,
-        username: server.adminUser,
-        password: new Secret(server.password),
-        database: '',
-        tls: { mode: 'disable' },
-        connectionLimit: 4,
-      },
-      server.flavour,
-    );
+    engine = new MysqlEngine(settingsOf(server), server.flavour);
     batching = new BatchingReader(engine, { sweepMs: SWEEP_MS, now: () => clock });
     await batching.prepare();
     const plain = (kind: string, name: string, spec: object): Resource => ({ kind, name, spec, owned: false });

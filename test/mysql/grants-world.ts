@@ -1,8 +1,6 @@
 /** Databases and accounts of a test's own on a shared server, and Grants there that are reconciled as they would be. */
 import { randomBytes } from 'node:crypto';
-import { expect } from 'vitest';
 import type { GrantParameters } from '../../provider/api/grant.ts';
-import type { Managed } from '../../provider/api/kind.ts';
 import { Secret } from '../../provider/common/secret.ts';
 import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
 import { MARIADB_PRIVILEGES, MYSQL_PRIVILEGES } from '../../provider/engines/mysql/privileges.ts';
@@ -10,8 +8,11 @@ import { GrantPlanner } from '../../provider/resources/grant.ts';
 import type { ReadKind, Reads } from '../../provider/resources/model/reads.ts';
 import type { ServerInfo } from '../../provider/resources/model/server.ts';
 import type { Step } from '../../provider/resources/model/steps.ts';
-import type { Plan, PlanContext, Reader } from '../../provider/resources/planner.ts';
-import type { MysqlClient, MysqlLogin } from '../rig/mysql-client.ts';
+import type { Reader } from '../../provider/resources/planner.ts';
+import { GrantStory } from '../planning/grant-story.ts';
+import { settingsOf } from '../planning/settings.ts';
+import type { MysqlClient } from '../rig/mysql-client.ts';
+import type { Login } from '../rig/server-client.ts';
 
 const quotedName = (name: string): string => `\`${name.replaceAll('`', '``')}\``;
 const quotedText = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
@@ -32,18 +33,9 @@ export class World {
     this.info = info;
   }
 
-  static async create(client: MysqlClient, login?: MysqlLogin): Promise<World> {
-    const settings = {
-      engine: client.flavour,
-      host: client.host,
-      port: client.port,
-      username: login?.name ?? client.adminUser,
-      password: new Secret(login?.password ?? client.password),
-      database: '',
-      tls: { mode: 'disable' as const },
-      connectionLimit: 3,
-    };
-    const engine = new MysqlEngine(settings, client.flavour);
+  static async create(client: MysqlClient, login?: Login): Promise<World> {
+    const as = login && { username: login.name, password: new Secret(login.password) };
+    const engine = new MysqlEngine(settingsOf(client, { ...as, connectionLimit: 3 }), client.flavour);
     return new World(client, engine, await engine.info());
   }
 
@@ -110,7 +102,7 @@ export class World {
     this.#made.push(`DROP DATABASE IF EXISTS ${quotedName(name)}`);
   }
 
-  login(of: string): MysqlLogin {
+  login(of: string): Login {
     return { name: this.name(of), password: `Pw-1-${this.id}` };
   }
 
@@ -136,8 +128,9 @@ export class World {
     return { server: this.info, read } as unknown as Reader;
   }
 
-  grant(spec: GrantParameters): Story {
-    return new Story(this, spec);
+  grant(spec: GrantParameters): GrantStory<GrantParameters> {
+    const planner = new GrantPlanner({ mysql: MYSQL_PRIVILEGES, mariadb: MARIADB_PRIVILEGES });
+    return new GrantStory(this, planner, spec);
   }
 
   /** Takes everything from an account. */
@@ -185,72 +178,4 @@ export async function openShop(client: MysqlClient): Promise<World> {
     `CREATE TABLE shopX${world.id}.items (id int)`,
   );
   return world;
-}
-
-/** One Grant over its life. */
-export class Story {
-  readonly #world: World;
-  readonly #planner = new GrantPlanner({ mysql: MYSQL_PRIVILEGES, mariadb: MARIADB_PRIVILEGES });
-  spec: GrantParameters;
-  owned = false;
-  applied: unknown;
-  /** Other Grants to the same role. */
-  siblings: Story[] = [];
-
-  constructor(world: World, spec: GrantParameters) {
-    this.#world = world;
-    this.spec = spec;
-  }
-
-  #context(): PlanContext {
-    return {
-      reader: this.#world.reader(),
-      externalName: '',
-      mark: { uid: 'u', resource: 'ns/name' },
-      owned: this.owned,
-      applied: this.applied,
-      siblings: () => this.siblings.filter(({ owned }) => owned).map(({ spec }) => spec),
-      now: new Date(),
-    };
-  }
-
-  #resource(): never {
-    return { spec: { forProvider: this.spec } } as unknown as Managed as never;
-  }
-
-  async plan(): Promise<Plan> {
-    return await this.#planner.plan(this.#resource(), this.#context());
-  }
-
-  async planDelete(): Promise<Plan> {
-    return await this.#planner.planDelete(this.#resource(), this.#context());
-  }
-
-  /** One pass; gives the statements it sent. The pass after it sends nothing. */
-  async reconcile(): Promise<string[]> {
-    const plan = await this.plan();
-    const already = this.#world.sent.length;
-    await this.#world.run(plan.steps);
-    this.owned = true;
-    this.applied = plan.applied === undefined ? undefined : JSON.parse(JSON.stringify(plan.applied));
-    const again = await this.plan();
-    expect(again.steps).toEqual([]);
-    expect(again.exists).toBe(true);
-    expect(again.applied).toEqual(plan.applied);
-    return this.#world.sent.slice(already);
-  }
-
-  async edit(change: Partial<GrantParameters>): Promise<string[]> {
-    this.spec = { ...this.spec, ...change };
-    return await this.reconcile();
-  }
-
-  async delete(): Promise<string[]> {
-    const plan = await this.planDelete();
-    const already = this.#world.sent.length;
-    await this.#world.run(plan.steps);
-    const again = await this.planDelete();
-    expect(again).toMatchObject({ exists: false, steps: [] });
-    return this.#world.sent.slice(already);
-  }
 }

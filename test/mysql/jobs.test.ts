@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../../provider/common/secret.ts';
 import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
+import { settingsOf } from '../planning/settings.ts';
 import { mysqlServers, sharedMysql } from '../rig/servers.ts';
 
 describe.each(mysqlServers)('a run on %s', (label) => {
@@ -18,19 +19,7 @@ describe.each(mysqlServers)('a run on %s', (label) => {
     await server.queryAs({ name, password }, text, database);
 
   beforeAll(async () => {
-    engine = new MysqlEngine(
-      {
-        engine: server.flavour,
-        host: server.host,
-        port: server.port,
-        username: server.adminUser,
-        password: new Secret(server.password),
-        database: '',
-        tls: { mode: 'disable' },
-        connectionLimit: 3,
-      },
-      server.flavour,
-    );
+    engine = new MysqlEngine(settingsOf(server, { connectionLimit: 3 }), server.flavour);
     for (const database of [source, target, stranger])
       await server.query(`CREATE DATABASE ${database} CHARACTER SET utf8mb4`);
     for (const statement of [

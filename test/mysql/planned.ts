@@ -7,6 +7,7 @@ import { DatabasePlanner } from '../../provider/resources/database.ts';
 import type { PlanContext, Reader } from '../../provider/resources/planner.ts';
 import { RolePlanner } from '../../provider/resources/role.ts';
 import { readerOf, Story } from '../planning/story.ts';
+import { settingsOf } from '../planning/settings.ts';
 import type { MysqlClient } from '../rig/mysql-client.ts';
 import { type MysqlServerName, mysqlServers, sharedMysql } from '../rig/servers.ts';
 
@@ -29,21 +30,8 @@ export class Place {
 
   /** Another administrator's engine, for the test to close. */
   engineAs(username: string, password: string): MysqlEngine {
-    const { host, port, flavour } = this.server;
-    const secret = new Secret(password);
-    return new MysqlEngine(
-      {
-        engine: flavour,
-        host,
-        port,
-        username,
-        password: secret,
-        database: '',
-        tls: { mode: 'disable' },
-        connectionLimit: 3,
-      },
-      flavour,
-    );
+    const login = { username, password: new Secret(password) };
+    return new MysqlEngine(settingsOf(this.server, { ...login, connectionLimit: 3 }), this.server.flavour);
   }
 
   get isMariadb(): boolean {

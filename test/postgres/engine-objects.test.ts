@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../../provider/common/secret.ts';
 import { PostgresEngine } from '../../provider/engines/postgres/engine.ts';
 import type { Step } from '../../provider/resources/model/steps.ts';
+import { settingsOf } from '../planning/settings.ts';
 import { postgresMajors, sharedPostgres } from '../rig/servers.ts';
 
 /** Characters that mean something to SQL, to a shell or to a terminal, and such as take several bytes. */
@@ -16,16 +17,7 @@ describe.each(postgresMajors)('PostgreSQL %i', (label) => {
   const { major } = server;
   let engine: PostgresEngine;
   beforeAll(() => {
-    engine = new PostgresEngine({
-      engine: 'postgres',
-      host: server.host,
-      port: server.port,
-      username: server.adminUser,
-      password: new Secret(server.password),
-      database: 'postgres',
-      tls: { mode: 'disable' },
-      connectionLimit: 4,
-    });
+    engine = new PostgresEngine(settingsOf(server));
   });
   afterAll(async () => {
     await engine.close();

@@ -6,22 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../../provider/common/secret.ts';
 import type { ConnectionSettings } from '../../provider/engines/engine.ts';
 import { PostgresEngine } from '../../provider/engines/postgres/engine.ts';
+import { settingsOf } from '../planning/settings.ts';
 import { createAuthority } from '../rig/certificates.ts';
-import type { PostgresClient } from '../rig/postgres-client.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
 import { newestPostgres, postgresMajors, sharedPostgres } from '../rig/servers.ts';
-
-const settingsOf = (server: PostgresClient, change: Partial<ConnectionSettings> = {}): ConnectionSettings => ({
-  engine: 'postgres',
-  host: server.host,
-  port: server.port,
-  username: server.adminUser,
-  password: new Secret(server.password),
-  database: 'postgres',
-  tls: { mode: 'disable' },
-  connectionLimit: 4,
-  ...change,
-});
 
 const names = [
   'plain',

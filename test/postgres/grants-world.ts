@@ -4,7 +4,6 @@ import { Client } from 'pg';
 import { expect } from 'vitest';
 import type { DefaultPrivilegesParameters } from '../../provider/api/default-privileges.ts';
 import type { GrantParameters } from '../../provider/api/grant.ts';
-import type { Managed } from '../../provider/api/kind.ts';
 import { compileGrantSteps, isGrantStep } from '../../provider/engines/postgres/compile/grants.ts';
 import { POSTGRES_PRIVILEGES } from '../../provider/engines/postgres/privileges.ts';
 import { readDefaultPrivileges, readGrants, readMemberships } from '../../provider/engines/postgres/reads/grants.ts';
@@ -13,7 +12,8 @@ import { GrantPlanner } from '../../provider/resources/grant.ts';
 import type { DefaultPrivilegesQuery, GrantQuery, MembershipQuery } from '../../provider/resources/model/privileges.ts';
 import type { ServerInfo } from '../../provider/resources/model/server.ts';
 import type { Step } from '../../provider/resources/model/steps.ts';
-import type { Plan, PlanContext, Planner, Reader } from '../../provider/resources/planner.ts';
+import type { Reader } from '../../provider/resources/planner.ts';
+import { GrantStory } from '../planning/grant-story.ts';
 import type { PostgresMajor } from '../rig/majors.ts';
 import { sharedPostgres } from '../rig/servers.ts';
 
@@ -161,14 +161,14 @@ export class World {
     return { server: this.info, read } as unknown as Reader;
   }
 
-  grant(spec: GrantParameters): Story<GrantParameters> {
+  grant(spec: GrantParameters): GrantStory<GrantParameters> {
     const planner = new GrantPlanner({ postgres: POSTGRES_PRIVILEGES });
-    return new Story(this, planner, spec);
+    return new GrantStory(this, planner, spec);
   }
 
-  defaults(spec: DefaultPrivilegesParameters): Story<DefaultPrivilegesParameters> {
+  defaults(spec: DefaultPrivilegesParameters): GrantStory<DefaultPrivilegesParameters> {
     const planner = new DefaultPrivilegesPlanner({ postgres: POSTGRES_PRIVILEGES });
-    return new Story(this, planner, spec);
+    return new GrantStory(this, planner, spec);
   }
 
   /** What a role holds directly on something, as `privilege`, or `privilege*` with the grant option. */
@@ -207,75 +207,5 @@ export class World {
       await this.#server.query(`DROP ROLE IF EXISTS ${quoted(role)}`);
     }
     await this.#server.disconnect();
-  }
-}
-
-/** One resource over its life. */
-export class Story<Spec> {
-  readonly #world: World;
-  readonly #planner: Planner<never>;
-  spec: Spec;
-  owned = false;
-  applied: unknown;
-  /** Other Grants to the same role. */
-  siblings: Story<Spec>[] = [];
-
-  constructor(world: World, planner: Planner<never>, spec: Spec) {
-    this.#world = world;
-    this.#planner = planner;
-    this.spec = spec;
-  }
-
-  #context(): PlanContext {
-    const mark = { uid: 'u', resource: 'ns/name' };
-    return {
-      reader: this.#world.reader(),
-      externalName: '',
-      mark,
-      owned: this.owned,
-      applied: this.applied,
-      siblings: () => this.siblings.filter(({ owned }) => owned).map(({ spec }) => spec),
-      now: new Date(),
-    };
-  }
-
-  #resource(): never {
-    return { spec: { forProvider: this.spec } } as unknown as Managed as never;
-  }
-
-  plan(): Promise<Plan> {
-    return this.#planner.plan(this.#resource(), this.#context());
-  }
-
-  planDelete(): Promise<Plan> {
-    return this.#planner.planDelete(this.#resource(), this.#context());
-  }
-
-  /** One pass; gives the statements it sent. The pass after it sends nothing. */
-  async reconcile(): Promise<string[]> {
-    const plan = await this.plan();
-    const already = this.#world.sent.length;
-    await this.#world.run(plan.steps);
-    this.owned = true;
-    this.applied = plan.applied === undefined ? undefined : JSON.parse(JSON.stringify(plan.applied));
-    const again = await this.plan();
-    expect(again.steps).toEqual([]);
-    expect(again.exists).toBe(true);
-    expect(again.applied).toEqual(plan.applied);
-    return this.#world.sent.slice(already);
-  }
-
-  async edit(change: Partial<Spec>): Promise<string[]> {
-    this.spec = { ...this.spec, ...change };
-    return await this.reconcile();
-  }
-
-  async delete(): Promise<string[]> {
-    const plan = await this.planDelete();
-    const already = this.#world.sent.length;
-    await this.#world.run(plan.steps);
-    const again = await this.planDelete();
-    expect(again).toMatchObject({ exists: false, steps: [] });
-    return this.#world.sent.slice(already);
   }
 }
