@@ -1,8 +1,5 @@
 /** Everything that backups take: a cluster with a kubelet, a PostgreSQL, an S3, and a provider that knows them. */
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { bundle, ENTRIES } from '../../package/build.ts';
+import { dirname } from 'node:path';
 import type { KubeObject, Managed } from '../../provider/api/kind.ts';
 import { debianTools, type ToolSetName } from '../rig/debian.ts';
 import type { Image } from '../rig/kubelet-sandbox.ts';
@@ -13,6 +10,7 @@ import type { PostgresClient } from '../rig/postgres-client.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
 import { waitFor } from '../rig/process.ts';
 import { type S3Server, startS3 } from '../rig/s3.ts';
+import { builtProgram } from '../rig/servers.ts';
 import { toolPath } from '../rig/tool-path.ts';
 import { get, secret } from './objects.ts';
 import { type ProviderProcess, startProvider } from './provider-process.ts';
@@ -31,12 +29,9 @@ export interface BackupWorld {
   stop(): Promise<void>;
 }
 
-async function runnerImage(folder: string): Promise<Image> {
-  await bundle('runner', ENTRIES['runner'] ?? '', folder);
-  await writeFile(join(folder, 'package.json'), '{"type":"module"}');
-  await chmod(folder, 0o755);
+function runnerImage(): Image {
   const node = dirname(process.execPath);
-  return { folders: [node], path: [node], mounts: { '/app': folder } };
+  return { folders: [node], path: [node], mounts: { '/app': dirname(builtProgram('runner')) } };
 }
 
 /** Client programs of 18 for every server. */
@@ -55,8 +50,7 @@ export async function startBackupWorld(
   claims: Record<string, string> = {},
   own?: OwnCluster,
 ): Promise<BackupWorld> {
-  const folder = await mkdtemp(join(tmpdir(), 'xdatabase-runner-'));
-  const ends: (() => Promise<void>)[] = [async () => await rm(folder, { recursive: true, force: true })];
+  const ends: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const end of ends.toReversed()) await end();
   };
@@ -68,7 +62,7 @@ export async function startBackupWorld(
     const s3 = await startS3();
     ends.push(async () => await s3.stop());
     const images = {
-      [RUNNER_IMAGE]: await runnerImage(folder),
+      [RUNNER_IMAGE]: runnerImage(),
       [`postgres:${server.version}`]: await toolImage(),
       ...more,
     };
@@ -144,3 +138,9 @@ export async function contents(server: PostgresClient, database: string): Promis
   }
   return sums;
 }
+
+/** Roles and databases that a run made for itself and that are still there. */
+export const leftOvers = async (server: PostgresClient): Promise<object[]> =>
+  await server.query(
+    "SELECT rolname AS name FROM pg_roles WHERE rolname LIKE 'xdatabase%' UNION ALL SELECT datname FROM pg_database WHERE datname LIKE 'xdatabase%'",
+  );

@@ -1,11 +1,10 @@
 /** A claim and a namespaced XR under real Crossplane core: from the file that an app team writes to rows in a table. */
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KubeObject, Managed } from '../../provider/api/kind.ts';
 import { waitFor } from '../rig/process.ts';
 import { ownCrossplane } from '../rig/own-cluster.ts';
-import { sharedPostgres } from '../rig/servers.ts';
+import { builtProgram, sharedPostgres } from '../rig/servers.ts';
 import { conditionOf, connectionSecret, namespaceOf } from './objects.ts';
 import { CLAIMS, composedOf, installPlatform, unreadyOf } from './platform.ts';
 import { type ProviderProcess, startProvider } from './provider-process.ts';
@@ -32,7 +31,7 @@ afterAll(async () => {
 const xdb = async (...args: string[]): Promise<{ code: number; stdout: string }> =>
   await new Promise((resolve) => {
     const { kubeconfig } = cluster;
-    const command = [join(import.meta.dirname, '../../provider/cli/main.ts'), ...args, '--kubeconfig', kubeconfig];
+    const command = [builtProgram('xdb'), ...args, '--kubeconfig', kubeconfig];
     execFile(process.execPath, command, (error, stdout) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout });
     });

@@ -2,6 +2,8 @@
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { KubeObject } from '../../provider/api/kind.ts';
+import { Api } from './api.ts';
 
 export interface KubectlOptions {
   /** Given to standard input, e.g. manifests for `apply -f -`. */
@@ -12,6 +14,7 @@ export class Kubectl {
   /** Path of a kubeconfig file; it holds a token. */
   readonly kubeconfig: string;
   readonly command: string;
+  #opened: Promise<Api> | undefined;
 
   constructor(command: string, path: string) {
     this.command = command;
@@ -50,26 +53,35 @@ export class Kubectl {
     });
   }
 
-  /** `get … -o json`, parsed. */
-  async get<T = unknown>(...args: string[]): Promise<T> {
-    return JSON.parse(await this.kubectl(['get', ...args, '-o', 'json'])) as T;
+  async #api(): Promise<Api> {
+    this.#opened ??= Api.open(this.kubeconfig);
+    return await this.#opened;
   }
 
-  /** Server-side apply of a file, of all manifests below a folder, or of objects. Waits until CRDs among them are served. */
-  async apply(what: string | object | readonly object[]): Promise<void> {
-    const common = ['apply', '--server-side', '--force-conflicts', '-o', 'name'];
-    let names: string;
+  /** `get … -o json`, parsed; without a process of its own. */
+  async get<T = unknown>(...args: string[]): Promise<T> {
+    const api = await this.#api();
+    return (await api.get(args)) as T;
+  }
+
+  /**
+   * Server-side apply of objects, without a process of its own; or of a file, or of all manifests below a folder. Waits until
+   * CRDs among them are served.
+   */
+  async apply(what: string | KubeObject | readonly KubeObject[]): Promise<void> {
+    const crds: string[] = [];
     if (typeof what === 'string') {
-      names = await this.kubectl([...common, '--recursive', '-f', what]);
+      const args = ['apply', '--server-side', '--force-conflicts', '-o', 'name', '--recursive', '-f', what];
+      const names = (await this.kubectl(args)).split('\n');
+      crds.push(...names.filter((name) => name.startsWith('customresourcedefinition.')));
     } else {
-      const items = Array.isArray(what) ? what : [what];
-      const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
-      names = await this.kubectl([...common, '-f', '-'], { input });
+      const objects = Array.isArray(what) ? (what as readonly KubeObject[]) : [what as KubeObject];
+      const api = await this.#api();
+      await api.apply(objects);
+      const made = objects.filter(({ kind }) => kind === 'CustomResourceDefinition');
+      crds.push(...made.map(({ metadata }) => `crd/${metadata.name}`));
     }
-    const crds = names.split('\n').filter((name) => name.startsWith('customresourcedefinition.'));
-    if (crds.length > 0) {
-      await this.kubectl(['wait', '--for=condition=Established', '--timeout=60s', ...crds]);
-    }
+    if (crds.length > 0) await this.kubectl(['wait', '--for=condition=Established', '--timeout=60s', ...crds]);
   }
 
   /** Waits with `kubectl wait`, e.g. `wait('condition=Ready', 'databases.sql.m.xdatabase.dev/app', '-n', 'team')`. */

@@ -36,7 +36,7 @@ const container = (name: string, script: string, more: Spec = {}): Spec => ({
   ...more,
 });
 
-const job = (name: string, pod: Spec, more: Spec = {}): object => ({
+const job = (name: string, pod: Spec, more: Spec = {}): KubeObject => ({
   apiVersion: 'batch/v1',
   kind: 'Job',
   metadata: { name, namespace: 'default' },

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { KubeObject } from '../../provider/api/kind.ts';
 import { type Cluster, startKubernetes } from './kubernetes.ts';
 import { waitFor } from './process.ts';
 
@@ -38,10 +39,10 @@ const crd = {
   },
 };
 
-const thing = (size: number): object => ({
+const thing = (size: number, name = 'one'): KubeObject => ({
   apiVersion: 'rig.test/v1',
   kind: 'Thing',
-  metadata: { name: 'one', namespace: 'default' },
+  metadata: { name, namespace: 'default' },
   spec: { size },
 });
 
@@ -50,6 +51,35 @@ test('new kinds are served, and their schema is enforced', async () => {
   await cluster.apply(thing(3));
   await expect(cluster.apply(thing(4))).rejects.toThrow(/should be less than or equal to 3/);
   expect(await cluster.get('things', 'one')).toMatchObject({ spec: { size: 3 } });
+});
+
+test('what is applied together is applied as far as it is right, and each refusal is told', async () => {
+  const typo = { ...thing(1, 'typo'), spec: { sise: 1 } };
+  const applying = cluster.apply([thing(4, 'large'), thing(2, 'two'), typo]);
+  await expect(applying).rejects.toThrow(/large[^]*should be less than or equal to 3[^]*spec.sise: field not declared/);
+  const { items } = await cluster.get<{ items: KubeObject[] }>('things');
+  expect(items.map(({ metadata }) => metadata.name)).toEqual(['one', 'two']);
+});
+
+test.each([
+  ['one object', 'thing', 'one'],
+  ['a kind in a namespace', 'configmaps', '-n', 'kube-system'],
+  ['a kind in all namespaces, with its group', 'things.rig.test', '-A'],
+  ['several kinds, by short names', 'cm,sa', '-n', 'kube-system'],
+  ['a kind without namespaces', 'crd'],
+  ['what has a label', 'clusterroles', '-l', 'kubernetes.io/bootstrapping=rbac-defaults'],
+])('what is read without kubectl is what kubectl reads: %s', async (_, ...args) => {
+  const read = await cluster.get<Record<string, unknown>>(...args);
+  expect(read).toEqual(JSON.parse(await cluster.kubectl(['get', ...args, '-o', 'json'])));
+  expect(read['items'] ?? [read]).not.toEqual([]);
+});
+
+test('what is not there is told as kubectl tells it', async () => {
+  await expect(cluster.get('things', 'none')).rejects.toThrow(
+    'Error from server (NotFound): things.rig.test "none" not found',
+  );
+  await expect(cluster.get('nothings')).rejects.toThrow('the server doesn\'t have a resource type "nothings"');
+  await expect(cluster.get('things', '--watch')).rejects.toThrow('--watch is not understood here');
 });
 
 test('what an owner leaves behind is collected', async () => {

@@ -12,6 +12,8 @@ export interface Project {
   needs: { binaries: readonly BinaryName[]; postgres: readonly PostgresMajor[]; mysql?: true; backupTools?: true };
   /** Left out of `npm test`, unless it is asked for or CI=true. */
   onRequest?: boolean;
+  /** Its tests wait most of the time, so the others run beside it. */
+  waits?: true;
 }
 
 const cluster = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'] as const;
@@ -20,7 +22,7 @@ export const projects: readonly Project[] = [
   {
     name: 'unit',
     include: '{function,provider,package,test/tenancy,test/structure}/**/*.test.ts',
-    seconds: 20,
+    seconds: 60,
     setup: [],
     needs: { binaries: [], postgres: [] },
   },
@@ -93,7 +95,8 @@ export const projects: readonly Project[] = [
     name: 'e2e',
     include: 'test/e2e/**/*.test.ts',
     seconds: 300,
-    setup: ['postgres'],
+    waits: true,
+    setup: ['postgres', 'programs'],
     needs: {
       binaries: [...cluster, 'crossplane-core', 'crossplane', 'versitygw', 'age-keygen'],
       postgres: usualMajors,

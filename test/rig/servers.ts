@@ -1,4 +1,8 @@
-/** The servers that the project's set-up started, for the tests to use. Other test files use them at the same time. */
+/**
+ * The servers that the project's set-up started, for the tests to use, and the programs that it built. Other test files use
+ * them at the same time.
+ */
+import { join } from 'node:path';
 import { inject } from 'vitest';
 import { Kubectl } from './kubectl.ts';
 import { MAJORS_VARIABLE, majorsOfProject, type PostgresMajor } from './majors.ts';
@@ -20,6 +24,7 @@ declare module 'vitest' {
     mysql: Record<MysqlServerName, MysqlAddress>;
     s3: S3Address;
     kubernetes: { command: string; kubeconfig: string };
+    programs: string;
   }
 }
 
@@ -51,4 +56,9 @@ export function sharedCluster(): Kubectl {
 /** In the project `backup`. Make buckets of your own. */
 export function sharedS3(): S3Server {
   return s3At(inject('s3'));
+}
+
+/** In projects with the set-up `programs`: one of our programs as it is shipped, alone in its folder. */
+export function builtProgram(name: 'function' | 'provider' | 'runner' | 'xdb'): string {
+  return join(inject('programs'), name, `${name}.js`);
 }
