@@ -1,56 +1,29 @@
 /** A network that breaks at one statement: before the server has it, or before its answer arrives. */
-import { connect, createServer, type Server } from 'node:net';
-import type { AddressInfo } from 'node:net';
-
-export interface CuttingProxy {
-  port: number;
-  close(): Promise<void>;
-}
+import { TcpProxy } from '../rig/tcp-proxy.ts';
 
 /** `text` is looked for in what the client sends; the connection that sends it is cut, once. */
 export async function cutAt(
   target: { host: string; port: number },
   text: string,
   when: 'before' | 'after',
-): Promise<CuttingProxy> {
+): Promise<TcpProxy> {
   let isDone = false;
-  const server: Server = createServer((client) => {
-    const upstream = connect(target.port, target.host);
-    const cut = (): void => {
-      client.destroy();
-      upstream.destroy();
-    };
+  return await TcpProxy.start(target, () => {
     let isDoomed = false;
-    client.on('data', (chunk: Buffer) => {
+    return (chunk, from) => {
+      // The server answers when it is done with it; nobody hears of that.
+      if (from === 'server') return isDoomed ? 'cut' : 'pass';
       const isIt = !isDone && chunk.includes(text);
       if (isIt) isDone = true;
-      if (isIt && when === 'before') return cut();
+      if (isIt && when === 'before') return 'cut';
       isDoomed ||= isIt;
-      upstream.write(chunk);
-    });
-    // The server answers when it is done with it; nobody hears of that.
-    upstream.on('data', (chunk: Buffer) => (isDoomed ? cut() : client.write(chunk)));
-    for (const socket of [client, upstream]) {
-      socket.on('error', cut);
-      socket.on('close', cut);
-    }
+      return 'pass';
+    };
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: async () => {
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }
 
 /** Types of messages with which a client waits for an answer: a query, and Sync. */
 const ASKS: ReadonlySet<number> = new Set(Buffer.from('QS'));
-
-export interface Counter extends CuttingProxy {
-  /** Whether it came to the cut. */
-  readonly isCut: boolean;
-}
 
 /**
  * Cuts everything off at the n-th message that waits for an answer (from 0), of all sessions together, and lets nobody
@@ -60,54 +33,21 @@ export async function killAt(
   target: { host: string; port: number },
   n: number,
   when: 'before' | 'after',
-): Promise<Counter> {
+): Promise<TcpProxy> {
   let count = 0;
-  let isCut = false;
-  const sockets = new Set<{ destroy(): unknown }>();
-  const end = (): void => {
-    for (const socket of sockets) socket.destroy();
-  };
-  const cut = (): void => {
-    isCut = true;
-    end();
-  };
-  const server: Server = createServer((client) => {
-    if (isCut) return void client.destroy();
-    const upstream = connect(target.port, target.host);
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => {
-        client.destroy();
-        upstream.destroy();
-      });
-    }
+  return await TcpProxy.start(target, () => {
     let isDoomed = false;
     const asks = new Asks();
-    client.on('data', (chunk: Buffer) => {
+    return (chunk, from) => {
+      if (from === 'server') return isDoomed ? 'cutAll' : 'pass';
       const asked = asks.in(chunk);
       const isIt = asked > 0 && count <= n && n < count + asked;
       count += asked;
-      if (isIt && when === 'before') return cut();
+      if (isIt && when === 'before') return 'cutAll';
       isDoomed ||= isIt;
-      upstream.write(chunk);
-    });
-    upstream.on('data', (chunk: Buffer) => {
-      if (isDoomed) cut();
-      else client.write(chunk);
-    });
+      return 'pass';
+    };
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    get isCut() {
-      return isCut;
-    },
-    close: async () => {
-      end();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }
 
 /** Counts the messages of one client that wait for an answer. */
