@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../../provider/common/secret.ts';
 import type { ConnectionSettings } from '../../provider/engines/engine.ts';
 import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
+import { settingsOf } from '../planning/settings.ts';
 import { createAuthority } from '../rig/certificates.ts';
 import { type MysqlServer, startMariadb, startMysql } from '../rig/mysql.ts';
 import { freePort, waitFor } from '../rig/process.ts';
@@ -20,7 +21,7 @@ describe.each(rows)('a session on %s', (_, start) => {
   const engines: MysqlEngine[] = [];
 
   beforeAll(async () => {
-    server = await start({ tls: true, settings: { 'max-connections': '12' } });
+    server = await start({ tls: true });
   });
   afterEach(async () => {
     for (const engine of engines.splice(0)) await engine.close();
@@ -31,20 +32,9 @@ describe.each(rows)('a session on %s', (_, start) => {
 
   const open = (change: Change = {}): MysqlEngine => {
     const { tls, ...rest } = change;
-    const engine = new MysqlEngine(
-      {
-        engine: server.flavour,
-        host: server.host,
-        port: server.port,
-        username: server.adminUser,
-        password: new Secret(server.password),
-        database: '',
-        connectionLimit: 2,
-        ...rest,
-        tls: { mode: 'verify-full', ca: server.authority?.certificate ?? '', ...tls },
-      },
-      server.flavour,
-    );
+    const secure = { mode: 'verify-full' as const, ca: server.authority?.certificate ?? '', ...tls };
+    const settings = settingsOf(server, { connectionLimit: 2, ...rest, tls: secure });
+    const engine = new MysqlEngine(settings, server.flavour);
     engines.push(engine);
     return engine;
   };
@@ -155,19 +145,7 @@ describe.each(rows)('a session on %s', (_, start) => {
 
   test('of the other engine says which one it is', async () => {
     const other = server.flavour === 'mysql' ? 'mariadb' : 'mysql';
-    const engine = new MysqlEngine(
-      {
-        engine: other,
-        host: server.host,
-        port: server.port,
-        username: server.adminUser,
-        password: new Secret(server.password),
-        database: '',
-        tls: { mode: 'disable' },
-        connectionLimit: 1,
-      },
-      other,
-    );
+    const engine = new MysqlEngine(settingsOf(server, { engine: other }), other);
     await expect(engine.info()).rejects.toMatchObject({
       reason: 'WrongEngine',
       message: expect.stringContaining(`set engine: ${server.flavour}`) as string,
@@ -187,17 +165,28 @@ describe.each(rows)('a session on %s', (_, start) => {
   const connections = async (): Promise<number> => (await server.query('SHOW PROCESSLIST')).length;
 
   test('that the server has no room for is told apart, and the sessions that there are go on', async () => {
-    const held = await Promise.all(
-      Array.from({ length: 7 }, async () => await server.login({ name: 'root', password: server.password })),
-    ).catch(() => []);
-    const more: Awaited<ReturnType<typeof server.login>>[] = [];
-    try {
-      for (;;) more.push(await server.login({ name: 'root', password: server.password }));
-    } catch (error) {
-      expect(String(error)).toMatch(/Too many connections/);
-    }
-    await expect(open().info()).rejects.toMatchObject({ reason: 'TooManyConnections', code: '1040' });
-    for (const connection of [...held, ...more]) connection.destroy();
+    const [before] = await server.query<{ room: number }>('SELECT @@GLOBAL.max_connections AS room');
+    await server.query('SET GLOBAL max_connections = 12');
+    const early = open({ connectionLimit: 1 });
+    await early.info();
+    const held: Awaited<ReturnType<typeof server.login>>[] = [];
+    const fill = async (): Promise<never> => {
+      for (;;) held.push(await server.login({ name: 'root', password: server.password }));
+    };
+    // A session that ended a moment ago takes up room for another moment.
+    const refusal = await waitFor('there is no room', async () => {
+      await expect(fill()).rejects.toThrow(/Too many connections/);
+      return await open()
+        .info()
+        .then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+    });
+    expect(refusal).toMatchObject({ reason: 'TooManyConnections', code: '1040' });
+    expect(await early.read('role', [{ name: 'x' }])).toEqual([undefined]);
+    for (const connection of held) connection.destroy();
+    await server.query('SET GLOBAL max_connections = ?', [before?.room]);
   });
 
   test('that was killed while idle is replaced without anybody noticing', async () => {
@@ -231,9 +220,12 @@ describe.each(rows)('a session on %s', (_, start) => {
     await blocker.query('LOCK TABLES locked.t READ');
     const controller = new AbortController();
     const dropping = engine.run([{ kind: 'dropDatabase', name: 'locked' }], controller.signal);
-    setTimeout(() => {
-      controller.abort(new Error('enough'));
-    }, 200);
+    await waitFor('it waits for the lock', async () => {
+      const list = await server.query<{ Info: string | null; State: string | null }>('SHOW PROCESSLIST');
+      return list.some(({ Info, State }) => Info?.startsWith('DROP DATABASE') === true && /lock/i.test(State ?? ''));
+    });
+    controller.abort(new Error('enough'));
+    // It is locked all the while: whoever waited for the server would not come back.
     await expect(dropping).rejects.toThrow('enough');
     blocker.destroy();
     expect(await engine.read('role', [{ name: 'x' }])).toEqual([undefined]);
@@ -256,19 +248,8 @@ describe.each([
       await server.query(
         `GRANT CREATE USER, CREATE, DROP, ALTER, SELECT ON *.* TO 'admin'@'%'${server.flavour === 'mysql' ? '' : ' WITH GRANT OPTION'}`,
       );
-      const engine = new MysqlEngine(
-        {
-          engine: server.flavour,
-          host: server.host,
-          port: server.port,
-          username: 'admin',
-          password: new Secret('x'),
-          database: '',
-          tls: { mode: 'disable' },
-          connectionLimit: 1,
-        },
-        server.flavour,
-      );
+      const login = { username: 'admin', password: new Secret('x'), connectionLimit: 1 };
+      const engine = new MysqlEngine(settingsOf(server, login), server.flavour);
       const hostile = `a\\'b"c`;
       await engine.run([
         { kind: 'createDatabase', name: hostile },
