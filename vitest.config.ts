@@ -1,11 +1,12 @@
 import { defineConfig } from 'vitest/config';
 import { MAJORS_VARIABLE } from './test/rig/majors.ts';
+import { WORKERS_VARIABLE, workersOf } from './test/rig/lanes.ts';
 import { projects } from './test/rig/projects.ts';
 import { LongFirst } from './test/rig/sequencer.ts';
 
 /**
  * Each project's set-up starts the servers that it needs once, on ports of its own; tests ask test/rig/servers.ts for them.
- * `npm test` runs the projects one after another.
+ * `npm test` says which run beside which others.
  */
 export default defineConfig({
   test: {
@@ -18,8 +19,9 @@ export default defineConfig({
         globalSetup: setup.map((file) => `./test/rig/setup/${file}.ts`),
         testTimeout: seconds * 1000,
         hookTimeout: seconds * 1000,
-        // Two cores are what a small build machine has, and the servers need theirs.
-        maxWorkers: 2,
+        // What is waited for comes at once, or, on a machine that is busy, later than in the second that vitest waits.
+        expect: { poll: { timeout: 20_000 } },
+        maxWorkers: workersOf(process.env[WORKERS_VARIABLE]),
       },
     })),
   },

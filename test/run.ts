@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { binary, NotAvailableError } from './rig/binaries.ts';
 import { format, lint, programFile, runChecks, runNode, types } from './rig/checks.ts';
 import { debianTools } from './rig/debian.ts';
+import { inLanes, WORKERS_VARIABLE } from './rig/lanes.ts';
 import { toolPath } from './rig/tool-path.ts';
 import { postgresBinaries } from './rig/postgres-binaries.ts';
 import { type Project, projects } from './rig/projects.ts';
@@ -37,13 +38,39 @@ async function prepare({ needs }: Project): Promise<void> {
   }
 }
 
-async function runProject(project: Project, args: readonly string[], folder: string): Promise<Count> {
+async function runProject(
+  project: Project,
+  args: readonly string[],
+  folder: string,
+  workers: number,
+  isHeld: boolean,
+): Promise<Count> {
   const file = join(folder, `${project.name}.json`);
   const vitest = ['run', '--project', project.name, '--passWithNoTests'];
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-  const code = await runNode(programFile('vitest', 'vitest'), [...vitest, ...reporters, ...args]);
+  const env = {
+    [WORKERS_VARIABLE]: process.env[WORKERS_VARIABLE] ?? String(workers),
+    // Every test file and every program that one starts would compile the same packages again.
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(folder, 'compiled'),
+  };
+  const code = await runNode(programFile('vitest', 'vitest'), [...vitest, ...reporters, ...args], { env, isHeld });
   const text = await readFile(file, 'utf8').catch(() => undefined);
   return count(text === undefined ? undefined : (JSON.parse(text) as Report), code);
+}
+
+/** Why it cannot be run, if so: a count of its own. */
+async function whyNot(project: Project): Promise<{ count: Count; why: string } | undefined> {
+  try {
+    await prepare(project);
+    return undefined;
+  } catch (error) {
+    const isMissing = error instanceof NotAvailableError;
+    const none = { passed: 0, failed: 0, skipped: 0 };
+    return {
+      count: isMissing ? { ...none, skipped: 1 } : { ...none, failed: 1 },
+      why: `${isMissing ? 'skipped' : 'failed'}: ${messageOf(error)}`,
+    };
+  }
 }
 
 async function main(args: readonly string[]): Promise<Count> {
@@ -70,21 +97,26 @@ async function main(args: readonly string[]): Promise<Count> {
   const summary: string[] = [];
   const folder = await mkdtemp(join(tmpdir(), 'xdatabase-test-'));
   try {
+    // First all that is missing: what is built takes every core.
+    const missing = new Map<Project, { count: Count; why: string }>();
     for (const project of wanted) {
-      try {
-        await prepare(project);
-      } catch (error) {
-        const missing = error instanceof NotAvailableError;
-        total[missing ? 'skipped' : 'failed']++;
-        summary.push(`  ${project.name.padEnd(12)} ${missing ? 'skipped' : 'failed'}: ${messageOf(error)}`);
-        continue;
-      }
-      const result = await runProject(project, rest, folder);
+      const reason = await whyNot(project);
+      if (reason !== undefined) missing.set(project, reason);
+    }
+    const ready = wanted.filter((project) => !missing.has(project));
+    const counts = await inLanes(
+      ready,
+      async (project, workers, isBeside) => await runProject(project, rest, folder, workers, isBeside),
+    );
+    for (const project of wanted) {
+      const reason = missing.get(project);
+      const result = reason?.count ?? counts[ready.indexOf(project)]!;
       total.passed += result.passed;
       total.failed += result.failed;
       total.skipped += result.skipped;
       const skipped = result.skipped > 0 ? `, ${result.skipped} skipped` : '';
-      summary.push(`  ${project.name.padEnd(12)} ${result.passed} passed, ${result.failed} failed${skipped}`);
+      const text = reason?.why ?? `${result.passed} passed, ${result.failed} failed${skipped}`;
+      summary.push(`  ${project.name.padEnd(12)} ${text}`);
     }
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -38,22 +38,38 @@ export function programFile(packageName: string, program: string): string {
   return join(dirname(file), path);
 }
 
+export interface RunOptions {
+  env?: NodeJS.ProcessEnv;
+  /** Shows what it says when it has ended, in one piece, so that it does not mix with what runs beside it. */
+  isHeld?: boolean;
+}
+
 /** Runs a Node program in the repository's root, its output going where ours goes. Its exit code, or 128 and more for a signal. */
-export function runNode(file: string, args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, [file, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+export async function runNode(file: string, args: readonly string[], options: RunOptions = {}): Promise<number> {
+  const { env = {}, isHeld = false } = options;
+  const output = isHeld ? 'pipe' : 'inherit';
+  const child = spawn(process.execPath, [file, ...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', output, output],
+  });
+  const held: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => held.push(chunk));
   const forward = (signal: NodeJS.Signals): void => {
     child.kill(signal);
   };
   process.once('SIGTERM', forward);
   process.once('SIGINT', forward);
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => {
-      process.off('SIGTERM', forward);
-      process.off('SIGINT', forward);
-      resolve(code ?? 129);
+  try {
+    return await new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code) => resolve(code ?? 129));
     });
-  });
+  } finally {
+    process.off('SIGTERM', forward);
+    process.off('SIGINT', forward);
+    process.stdout.write(Buffer.concat(held));
+  }
 }
 
 /** Runs the checks one after another, all of them whatever the result; gives the names of those that failed. */

@@ -2,11 +2,20 @@
 import { basename } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-const LONG: ReadonlySet<string> = new Set(['killed.test.ts', 'names-fuzz.test.ts', 'import.test.ts']);
+/** Those that take minutes, the longest first. */
+const LONG: readonly string[] = [
+  'killed.test.ts',
+  'backup-faults.test.ts',
+  'names-fuzz.test.ts',
+  'import.test.ts',
+  // Waits for a minute to begin.
+  'backup-schedule.test.ts',
+];
 
 export class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isLong = ({ moduleId }: TestSpecification): number => (LONG.has(basename(moduleId)) ? 1 : 0);
-    return (await super.sort(files)).toSorted((a, b) => isLong(b) - isLong(a));
+    const rank = ({ moduleId }: TestSpecification): number =>
+      LONG.includes(basename(moduleId)) ? LONG.indexOf(basename(moduleId)) : LONG.length;
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
   }
 }

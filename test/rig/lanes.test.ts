@@ -1,0 +1,56 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { inLanes, workersOf } from './lanes.ts';
+
+interface Work {
+  name: string;
+  turns: number;
+  waits?: boolean;
+}
+
+/** Notes what runs when; each takes so many turns of the event loop. */
+async function noted(projects: readonly Work[]): Promise<{ lines: string[]; results: string[] }> {
+  const lines: string[] = [];
+  const running = new Set<string>();
+  const results = await inLanes(projects, async ({ name, turns }, workers) => {
+    running.add(name);
+    lines.push(`${[...running].join('+')} ${workers}`);
+    for (let i = 0; i < turns; i += 1) await turn();
+    running.delete(name);
+    return name;
+  });
+  return { lines, results };
+}
+
+test('projects run one after another, beside one that waits, and in the end by all workers', async () => {
+  const { lines, results } = await noted([
+    { name: 'a', turns: 5 },
+    { name: 'b', turns: 20 },
+    { name: 'c', turns: 5 },
+    { name: 'waits', turns: 12, waits: true },
+  ]);
+  expect(lines).toEqual(['waits 2', 'waits+a 1', 'waits+b 1', 'c 2']);
+  expect(results).toEqual(['a', 'b', 'c', 'waits']);
+});
+
+test('those that are alone have all workers', async () => {
+  expect((await noted([{ name: 'a', turns: 1 }])).lines).toEqual(['a 2']);
+  expect((await noted([{ name: 'waits', turns: 1, waits: true }])).lines).toEqual(['waits 2']);
+});
+
+test('a failure of the run itself is not lost', async () => {
+  const failing = inLanes([{ waits: true }, {}], async () => await Promise.reject(new Error('no room')));
+  await expect(failing).rejects.toThrow('no room');
+});
+
+test.each([
+  [undefined, 2],
+  ['1', 1],
+  ['8', 8],
+])('XDB_TEST_WORKERS=%s is %i workers', (value, workers) => {
+  expect(workersOf(value)).toBe(workers);
+});
+
+test.each(['0', '-1', '1.5', 'many', ''])('XDB_TEST_WORKERS=%s is refused', (value) => {
+  expect(() => workersOf(value)).toThrow('XDB_TEST_WORKERS');
+});

@@ -1,0 +1,40 @@
+/** Which projects of a whole run are tested beside which others, and by how many workers. */
+
+/** Two cores are what a small build machine has, and the servers need theirs. */
+const WORKERS = 2;
+
+/** Tells vitest.config.ts how many test files of a project may run at one time. */
+export const WORKERS_VARIABLE = 'XDB_TEST_WORKERS';
+
+export function workersOf(value: string | undefined): number {
+  const number = Number(value ?? WORKERS);
+  if (!Number.isInteger(number) || number < 1)
+    throw new Error(`${WORKERS_VARIABLE} is ${value}: give a whole number from 1`);
+  return number;
+}
+
+/**
+ * Runs the projects that wait one after another, and the others one after another beside them. Those have one worker
+ * fewer for as long as another lane is at work, so that the machine has no more to do than the tests can bear.
+ *
+ * @returns What `run` gave, in the order of `projects`.
+ */
+export async function inLanes<P extends { waits?: boolean }, R>(
+  projects: readonly P[],
+  run: (project: P, workers: number, isBeside: boolean) => Promise<R>,
+): Promise<R[]> {
+  const results = new Map<P, R>();
+  const waiting = projects.filter(({ waits }) => waits === true);
+  const working = projects.filter(({ waits }) => waits !== true);
+  let isWaiting = waiting.length > 0;
+  const first = async (): Promise<void> => {
+    for (const project of waiting) results.set(project, await run(project, WORKERS, false));
+    isWaiting = false;
+  };
+  const second = async (): Promise<void> => {
+    for (const project of working)
+      results.set(project, await run(project, isWaiting ? WORKERS - 1 : WORKERS, waiting.length > 0));
+  };
+  await Promise.all([first(), second()]);
+  return projects.map((project) => results.get(project)!);
+}
