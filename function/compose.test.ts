@@ -194,11 +194,14 @@ describe('what is refused', () => {
     expect(fatal(call({}, { observed }))).toBe(message);
   });
 
-  test('a changed engine', () => {
-    const composite = xr({ engine: 'mysql' }, { status: { engine: 'postgres' } });
-    const message = fatal(compose(request({ observed: { composite: { resource: composite } } })));
-    expect(message).toBe('spec.engine: cannot be changed: the database is on postgres');
-  });
+  test.each(ENGINES.flatMap((from) => ENGINES.filter((to) => to !== from).map((to) => [from, to] as const)))(
+    'an engine that was %s and is %s',
+    (from, to) => {
+      const composite = xr({ engine: to }, { status: { engine: from } });
+      const message = fatal(compose(request({ observed: { composite: { resource: composite } } })));
+      expect(message).toBe(`spec.engine: cannot be changed: the database is on ${from}`);
+    },
+  );
 
   test('an input that is not understood', () => {
     expect(fatal(call({}, { input: { clases: [] } }))).toContain('input.clases: is not a field; allowed: classes, ');
