@@ -79,7 +79,7 @@ export async function buildPackages(
       if (inside !== undefined) built.push(await xpkg(inside, folder, { file: archive, architecture }));
     }
     // Those of packages are joined by `crossplane xpkg push`.
-    if (inside === undefined)
+    if (inside === undefined && images.length > 1)
       built.push(await written(join(folder, `${name}.oci.tar`), indexArchive(images, version).archive));
   }
   built.push(await xpkg('configuration', folder));
