@@ -9,7 +9,10 @@ import { LocalStore } from '../../provider/local/store.ts';
 import { Workspace } from '../../provider/local/workspace.ts';
 import { circumstances, Place } from './planned.ts';
 
-describe.each(circumstances.filter(([, admin]) => admin === 'cloud'))('on PostgreSQL %i as %s', (major, admin) => {
+/** Up to 14 the schema public is the first superuser's, whose rights no administrator has: that is said, and no more can be done. */
+const able = circumstances.filter(([major, admin]) => admin === 'cloud' && major >= 15);
+
+describe.each(able)('on PostgreSQL %i as %s', (major, admin) => {
   let place: Place;
   let store: LocalStore;
   beforeAll(async () => {
