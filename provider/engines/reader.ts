@@ -25,10 +25,11 @@ export interface BatchingOptions {
 }
 
 /**
- * How long a read waits for others to go with it, in ms, when the last batch of its group began within `CROWD_MS`. Resources
- * that are made by the hundred come one by one from the API server, more slowly than the server answers.
+ * How long a read waits for others to go with it, in ms, when the last batch of its group was answered within `CROWD_MS`.
+ * Resources that are made by the hundred come one by one from the API server, more slowly than the server answers. What an
+ * answer costs hardly depends on the size of the batch, so a server is asked in at most a fifth of the time.
  */
-const GATHER_MS = 8;
+const GATHER_MS = { least: 8, most: 50, perAnswer: 4 };
 const CROWD_MS = 50;
 /** Queries in one statement; more make another. */
 const BATCH_LIMIT = 5_000;
@@ -60,8 +61,9 @@ interface Group {
   /** When each query was last asked. */
   asked: Map<string, { query: unknown; at: number }>;
   sweptAt: number;
-  /** When the last batch began. */
-  batchedAt: number;
+  /** When the last batch was answered, and how long that took. */
+  answeredAt: number;
+  tookMs: number;
   usedAt: number;
 }
 
@@ -161,7 +163,8 @@ export class BatchingReader {
         results: new Map(),
         asked: new Map(),
         sweptAt: Number.NEGATIVE_INFINITY,
-        batchedAt: Number.NEGATIVE_INFINITY,
+        answeredAt: Number.NEGATIVE_INFINITY,
+        tookMs: 0,
         usedAt: 0,
       };
       this.#groups.set(name, group);
@@ -183,7 +186,8 @@ export class BatchingReader {
       group.isScheduled = false;
       void this.#flush(group);
     };
-    if (this.#now() - group.batchedAt < CROWD_MS) setTimeout(flush, GATHER_MS);
+    if (this.#now() - group.answeredAt < CROWD_MS)
+      setTimeout(flush, Math.min(GATHER_MS.most, Math.max(GATHER_MS.least, group.tookMs * GATHER_MS.perAnswer)));
     else setImmediate(flush);
   }
 
@@ -197,7 +201,6 @@ export class BatchingReader {
       waiters.set(key, own);
     }
     group.pending.clear();
-    group.batchedAt = start.at;
     if (group.sweep) this.#takeAlong(group, queries, waiters, start.at);
     group.sweep = false;
     group.running = { start, waiters };
@@ -217,6 +220,8 @@ export class BatchingReader {
       for (const own of waiters.values()) for (const { reject } of own) reject(error);
     } finally {
       group.running = undefined;
+      group.answeredAt = this.#now();
+      group.tookMs = group.answeredAt - start.at;
       if (group.pending.size > 0) this.#schedule(group);
     }
   }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { apiWrites, sumOf, writesBetween } from './api-counters.ts';
 import { type Contestant, ours, peer } from './contestants.ts';
 import { createUntilReady } from './load.ts';
-import { processUsage } from './process-usage.ts';
+import { cpuBetween, cpuByProgram, processUsage } from './process-usage.ts';
 import { callsBetween, isWrite, type StatementCount } from './server-counters.ts';
 import { say } from './say.ts';
 import { NAMESPACE, onStage, type Stage } from './stage.ts';
@@ -16,6 +16,8 @@ export interface Measured {
   /** Writes to the Kubernetes API by the provider, the creation of the resources not counted. */
   apiWrites: number;
   cpuSeconds: number;
+  /** Of everything together: API server, etcd, controllers, PostgreSQL, provider and this program. */
+  allCpuSeconds: number;
   rssMB: number;
   peakRssMB: number;
   restLoginsPerMinute: number;
@@ -46,18 +48,22 @@ async function measure(contestant: Contestant, count: number, stage: Stage): Pro
     process: processUsage(provider.pid),
     api: await apiWrites(cluster),
   });
+  const cpu = () => cpuByProgram(new Map([[provider.pid, 'provider']]));
   const names = Array.from({ length: count }, (_, at) => `app-${at}`);
   say(`${label}: creating ${count} Roles and ${count} Grants`);
   const apiBefore = await apiWrites(cluster);
+  const cpuBefore = cpu();
   const { createSeconds, readySeconds } = await createUntilReady(client, NAMESPACE, [
     { resource: contestant.role, objects: names.map((name) => contestant.newRole(NAMESPACE, name)) },
     { resource: contestant.grant, objects: names.map((name) => contestant.newGrant(NAMESPACE, name)) },
   ]);
+  const cpuUsed = cpuBetween(cpuBefore, cpu());
   const loaded = await look();
   say(`${label}: all Ready after ${readySeconds.toFixed(1)} s; settling, then ${REST_MINUTES} minutes at rest`);
   explain(label, 'until Ready', callsBetween(before, loaded.server));
   const creation = writesBetween(apiBefore, loaded.api);
   explainWrites(label, 'until Ready', creation);
+  explainCpu(label, 'until Ready', cpuUsed);
   await delay(SETTLE_MS);
   const settled = await look();
   await delay(REST_MINUTES * 60_000);
@@ -74,6 +80,7 @@ async function measure(contestant: Contestant, count: number, stage: Stage): Pro
     statements: loaded.server.statements - before.statements,
     apiWrites: sumOf(creation) - 2 * count,
     cpuSeconds: loaded.process.cpuSeconds,
+    allCpuSeconds: cpuUsed.reduce((sum, [, seconds]) => sum + seconds, 0),
     rssMB: rested.process.rssMB,
     peakRssMB: rested.process.peakRssMB,
     restLoginsPerMinute: perMinute(settled.server.logins, rested.server.logins),
@@ -104,6 +111,11 @@ function explainWrites(label: string, when: string, writes: readonly [string, nu
   say([`${label}: writes to the Kubernetes API ${when}`, ...lines].join('\n'));
 }
 
+function explainCpu(label: string, when: string, used: readonly [string, number][]): void {
+  const lines = used.map(([program, seconds]) => `  ${seconds.toFixed(2).padStart(6)}  ${program}`);
+  say([`${label}: CPU seconds ${when}`, ...lines].join('\n'));
+}
+
 const ROWS: [keyof Measured, string][] = [
   ['createSeconds', 'objects created, s'],
   ['readySeconds', 'all Ready, s'],
@@ -111,6 +123,7 @@ const ROWS: [keyof Measured, string][] = [
   ['statements', 'statements until Ready'],
   ['apiWrites', 'API writes until Ready'],
   ['cpuSeconds', 'CPU until Ready, s'],
+  ['allCpuSeconds', 'CPU of all together, s'],
   ['rssMB', 'RSS at rest, MB'],
   ['peakRssMB', 'highest RSS, MB'],
   ['restLoginsPerMinute', 'logins/min at rest'],

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { apiVersion, type KindDefinition, type KubeObject, type Managed } from '../../api/kind.ts';
 import { ResourceError } from '../../common/errors.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
-import { isNotFound } from '../../runtime/kube/errors.ts';
+import { isAlreadyExists, isNotFound } from '../../runtime/kube/errors.ts';
 import { SECRETS } from '../../runtime/kube/resource.ts';
 import type { Details } from '../../runtime/managed/external.ts';
 import type { SecretObject } from '../../runtime/managed/store.ts';
@@ -85,15 +85,23 @@ export class Secrets {
     name: string,
     data: Record<string, string>,
   ): Promise<SecretObject> {
-    const existing = await this.get(namespace, name);
-    if (existing === undefined)
-      return await this.#client.create<SecretObject>(SECRETS, {
+    const create = async (): Promise<SecretObject> =>
+      await this.#client.create<SecretObject>(SECRETS, {
         apiVersion: 'v1',
         kind: 'Secret',
         metadata: { namespace, name, ownerReferences: [controllerReference(resource, definition)] },
         type: CONNECTION_SECRET_TYPE,
         data,
       });
+    // One that the watch has not told of is most likely new; if it is not, the API server says so.
+    if (this.#metadata.get(`${namespace}/${name}`) === undefined)
+      try {
+        return await create();
+      } catch (error) {
+        if (!isAlreadyExists(error)) throw error;
+      }
+    const existing = await this.get(namespace, name);
+    if (existing === undefined) return await create();
     const controller = existing.metadata.ownerReferences?.find((owner) => owner.controller);
     const isOurs =
       controller === undefined ? existing.type === CONNECTION_SECRET_TYPE : controller.uid === resource.metadata.uid;

@@ -57,20 +57,20 @@ export class Usages {
     if (!this.#isWriting) void this.#write();
   }
 
-  /** One after the other, so that many new resources at once do not wait for their own bookkeeping. */
+  /** One after the other, and after all else, so that many new resources at once do not wait for their own bookkeeping. */
   async #write(): Promise<void> {
     this.#isWriting = true;
     for (const [name, usage] of this.#pending) {
       // Said when the resource is looked at again.
-      await this.#create(usage).catch(() => undefined);
+      await this.#create(usage, true).catch(() => undefined);
       this.#pending.delete(name);
     }
     this.#isWriting = false;
   }
 
-  async #create(usage: ProviderConfigUsage): Promise<void> {
+  async #create(usage: ProviderConfigUsage, patient = false): Promise<void> {
     try {
-      this.#cache.put(await this.#client.create(ProviderConfigUsageKind, usage));
+      this.#cache.put(await this.#client.create(ProviderConfigUsageKind, usage, { patient }));
     } catch (error) {
       if (!isAlreadyExists(error)) {
         this.#failed.add(usage.metadata.name);

@@ -4,6 +4,7 @@
  */
 import type { KubeObject } from '../../api/kind.ts';
 import type { PooledKubeConfig } from './config.ts';
+import { Precedence } from './precedence.ts';
 import {
   apiVersionOf,
   collectionPath,
@@ -20,6 +21,8 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
   /** @defaultValue the client's, 30 000 ms */
   timeoutMs?: number | undefined;
+  /** Nobody waits for it: calls that somebody waits for go first, see Precedence. The time until then does not count. */
+  patient?: boolean | undefined;
 }
 
 export interface WriteOptions extends CallOptions {
@@ -83,6 +86,7 @@ export interface KubeClientOptions {
 
 export class KubeClient {
   readonly #transport: Transport;
+  readonly #precedence = new Precedence();
   readonly #fieldManager: string;
   readonly #timeoutMs: number;
 
@@ -259,13 +263,17 @@ export class KubeClient {
     exchange: Pick<Exchange, 'method' | 'path' | 'query' | 'accept' | 'contentType' | 'body'>,
     options: CallOptions,
   ): Promise<T> {
-    return (await this.#transport.json({
-      ...exchange,
-      call: `${verb} ${ref === undefined ? resource.plural : describeRef(resource, ref)}`,
-      confidential: isConfidential(resource),
-      signal: options.signal,
-      timeoutMs: options.timeoutMs ?? this.#timeoutMs,
-    })) as T;
+    const call = async (): Promise<T> =>
+      (await this.#transport.json({
+        ...exchange,
+        call: `${verb} ${ref === undefined ? resource.plural : describeRef(resource, ref)}`,
+        confidential: isConfidential(resource),
+        signal: options.signal,
+        timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+      })) as T;
+    return options.patient === true
+      ? await this.#precedence.patient(call, options.signal)
+      : await this.#precedence.urgent(call);
   }
 }
 

@@ -32,7 +32,7 @@ export interface EventRecorderOptions {
   /** The process, e.g. the pod's name. */
   instance?: string;
   clock?: Clock;
-  /** Events that wait to be sent; more are dropped. @defaultValue 1000 */
+  /** Events that wait to be sent; more are dropped. @defaultValue 5000 */
   capacity?: number;
   /** Events sent at once. @defaultValue 4 */
   concurrency?: number;
@@ -94,7 +94,7 @@ export class EventRecorder {
       waiting.event.lastTimestamp = event.lastTimestamp;
       return;
     }
-    if (this.#pending.size >= (this.#options.capacity ?? 1000)) return this.#options.onDrop?.('full');
+    if (this.#pending.size >= (this.#options.capacity ?? 5000)) return this.#options.onDrop?.('full');
     this.#pending.set(name, { event, occurrences: 1 });
     this.#pump();
   }
@@ -144,12 +144,12 @@ export class EventRecorder {
 
   async #create(event: EventObject, occurrences: number): Promise<number> {
     try {
-      await this.#options.client.create(EVENTS, { ...event, count: occurrences });
+      await this.#options.client.create(EVENTS, { ...event, count: occurrences }, { patient: true });
       return occurrences;
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
     }
-    const there = await this.#options.client.get<EventObject>(EVENTS, event.metadata);
+    const there = await this.#options.client.get<EventObject>(EVENTS, event.metadata, { patient: true });
     const count = (there.count ?? 1) + occurrences;
     await this.#increase(event, count);
     return count;
@@ -158,7 +158,12 @@ export class EventRecorder {
   /** Undefined when the Event has expired on the server. */
   async #increase(event: EventObject, count: number): Promise<number | undefined> {
     try {
-      await this.#options.client.mergePatch(EVENTS, event.metadata, { count, lastTimestamp: event.lastTimestamp });
+      await this.#options.client.mergePatch(
+        EVENTS,
+        event.metadata,
+        { count, lastTimestamp: event.lastTimestamp },
+        { patient: true },
+      );
       return count;
     } catch (error) {
       if (isNotFound(error)) return undefined;
