@@ -1,7 +1,7 @@
 /** Our provider alone, at a size: its memory, and whether somebody's new resource has to wait for the others' polls. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ours } from './contestants.ts';
-import { createUntilReady } from './load.ts';
+import { createUntilReady, secondsUntilReady } from './load.ts';
 import { processUsage } from './process-usage.ts';
 import { say } from './say.ts';
 import { NAMESPACE, onStage } from './stage.ts';
@@ -33,8 +33,7 @@ export async function measureOurs({ resources, json, profile }: AloneOptions): P
     const started = performance.now();
     const newcomers: number[] = [];
     for (let at = 0; at < NEWCOMERS; at++) {
-      const objects = [ours.newRole(NAMESPACE, `newcomer-${at}`)];
-      newcomers.push((await createUntilReady(client, NAMESPACE, [{ resource: ours.role, objects }])).readySeconds);
+      newcomers.push(await secondsUntilReady(client, ours.role, ours.newRole(NAMESPACE, `newcomer-${at}`)));
       await delay(NEWCOMER_EVERY_MS);
     }
     const minutes = (performance.now() - started) / 60_000;

@@ -90,15 +90,16 @@ export class PostgresEngine implements Engine {
       signal?.throwIfAborted();
       // Without a superuser, memberships are borrowed, and one transaction must not give back what another needs.
       const keys = info.admin.superUser ? keysOf(batch) : ['membership'];
+      const verifiers = new Map<Step, Secret>();
       try {
         await this.#serial.run(batch.steps[0]?.kind === 'initSQL' ? [] : keys, async () => {
-          await this.#runBatch(batch, info, signal);
+          await this.#runBatch(batch, info, verifiers, signal);
         });
       } finally {
         this.writes.record(batch.steps);
         this.#passwords.forget(batch.steps);
       }
-      this.#passwords.believe(batch.steps);
+      this.#passwords.believe(batch.steps, verifiers, info);
     }
   }
 
@@ -121,7 +122,12 @@ export class PostgresEngine implements Engine {
     await this.#sessions.pool.close();
   }
 
-  async #runBatch(batch: Batch, info: ServerInfo, signal: AbortSignal | undefined): Promise<void> {
+  async #runBatch(
+    batch: Batch,
+    info: ServerInfo,
+    verifiers: Map<Step, Secret>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const [step] = batch.steps;
     const { pool } = this.#sessions;
     try {
@@ -146,7 +152,10 @@ export class PostgresEngine implements Engine {
       else {
         // Our own idle sessions must not keep a database from being dropped, copied or moved.
         if (batch.alone && step !== undefined) for (const database of idleIn(step)) await pool.evict(database);
-        await pool.use(batch.database, async (session) => await runBatch(session, batch, info), signal);
+        const onVerifier = (of: Step, verifier: Secret): void => {
+          verifiers.set(of, verifier);
+        };
+        await pool.use(batch.database, async (session) => await runBatch(session, batch, info, onVerifier), signal);
       }
     } catch (error) {
       const explained = this.#sessions.explained(error, triedOf(batch), signal);

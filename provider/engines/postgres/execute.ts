@@ -1,5 +1,6 @@
 /** Sends steps: one transaction per batch, one round trip per transaction; what is in none, see act-as.ts. */
 import { ResourceError, withOpenOutcome } from '../../common/errors.ts';
+import type { Secret } from '../../common/secret.ts';
 import type { ServerInfo } from '../../resources/model/server.ts';
 import type { Step } from '../../resources/model/steps.ts';
 import { become, beOneself, runByItself, runTogether } from './act-as.ts';
@@ -12,18 +13,35 @@ import { borrow, explainRefusal, INSUFFICIENT_PRIVILEGE } from './membership.ts'
 import { isVerifier, scramVerifier } from './scram.ts';
 import type { Session } from './session.ts';
 
-export async function runBatch(session: Session, batch: Batch, info: ServerInfo): Promise<void> {
+/** Takes the verifiers that are sent instead of passwords. */
+export type OnVerifier = (step: Step, verifier: Secret) => void;
+
+export async function runBatch(
+  session: Session,
+  batch: Batch,
+  info: ServerInfo,
+  onVerifier: OnVerifier,
+): Promise<void> {
   const [step] = batch.steps;
-  if (!batch.alone || step === undefined) await runTransaction(session, batch.steps, info);
+  if (!batch.alone || step === undefined) await runTransaction(session, batch.steps, info, onVerifier);
   else if (step.kind === 'createDatabase') await runCreation(session, step, info);
   else if (step.kind === 'dropDatabase') await dropDatabase(session, step.name, info);
   else if (step.kind === 'alterDatabase') await runMove(session, step, info);
   else throw new Error(`a step of kind ${step.kind} is run elsewhere`);
 }
 
-async function runTransaction(session: Session, steps: readonly Step[], info: ServerInfo): Promise<void> {
+async function runTransaction(
+  session: Session,
+  steps: readonly Step[],
+  info: ServerInfo,
+  onVerifier?: OnVerifier,
+): Promise<void> {
   const prepared = new Map<Step, Prepared>();
-  for (const step of steps) prepared.set(step, await prepare(session, step));
+  for (const step of steps) {
+    const found = await prepare(session, step);
+    prepared.set(step, found);
+    if (found.verifier !== undefined) onVerifier?.(step, found.verifier);
+  }
   const statements = compileSteps(steps, info, prepared);
   if (statements.length === 0) return;
   const { take, giveBack, refused } = await borrow(session, steps, info);
@@ -32,7 +50,7 @@ async function runTransaction(session: Session, steps: readonly Step[], info: Se
   } catch (error) {
     // A mark helps people; who may not write it may still make the object.
     if (codeOf(error) === INSUFFICIENT_PRIVILEGE && steps.some(isMarked))
-      await runTransaction(session, steps.map(withoutMark), info);
+      await runTransaction(session, steps.map(withoutMark), info, onVerifier);
     else throw explainRefusal(error, refused, info);
   }
 }

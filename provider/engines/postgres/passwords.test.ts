@@ -51,6 +51,20 @@ describe('stored verifiers', () => {
     expect(statements).toBe(1);
   });
 
+  test('that were sent for a password are not computed again, those that another has put there are', async () => {
+    const step = { kind: 'setPassword' as const, name: 'app', password };
+    // Had it been computed, it would be found wrong.
+    const sent = await scramVerifier(new Secret('another'));
+    checker.forget([step]);
+    checker.believe([step], new Map([[step, sent]]), superUser);
+    checker.collect()('app', sent);
+    expect(await checker.check('app', password, superUser)).toBe('match');
+    expect(await checker.check('app', new Secret('wrong'), superUser)).toBe('mismatch');
+    checker.collect()('app', await scramVerifier(new Secret('of somebody else')));
+    expect(await checker.check('app', password, superUser)).toBe('mismatch');
+    expect(statements).toBe(0);
+  });
+
   test('that a Secret holds itself match what the server stores', async () => {
     expect(await checker.check('app', new Secret(stored ?? ''), superUser)).toBe('match');
     const other = await scramVerifier(password);

@@ -81,20 +81,23 @@ export class PasswordChecker {
   }
 
   /**
-   * Passwords that were set just now. Clients differ in how they prepare what is not ASCII (RFC 4013): a login by ours
-   * that fails proves nothing then, and would have the password set again and again.
+   * Passwords that were set just now. Who can read verifiers will find the one that we made of the password, and need not
+   * compute it again to see that it is right. Who cannot tries a login: clients differ in how they prepare what is not
+   * ASCII (RFC 4013), so one by ours that fails proves nothing, and would have the password set again and again.
    */
-  believe(steps: readonly Step[]): void {
+  believe(steps: readonly Step[], verifiers: ReadonlyMap<Step, Secret>, { admin }: ServerInfo): void {
     for (const step of steps) {
       if (step.kind !== 'setPassword' && step.kind !== 'createRole') continue;
       const password = step.password?.reveal();
-      if (password === undefined || /^[\x20-\x7E]*$/.test(password)) continue;
-      this.#known.set(step.name, {
-        digest: this.#digest([password]),
-        verdict: 'match',
-        until: Number.POSITIVE_INFINITY,
-      });
+      if (password === undefined) continue;
+      const verifier = verifiers.get(step)?.reveal();
+      if (admin.superUser && verifier !== undefined) this.#keep(step.name, [password, verifier]);
+      else if (!/^[\x20-\x7E]*$/.test(password)) this.#keep(step.name, [password]);
     }
+  }
+
+  #keep(name: string, key: readonly string[]): void {
+    this.#known.set(name, { digest: this.#digest(key), verdict: 'match', until: Number.POSITIVE_INFINITY });
   }
 
   #digest(key: readonly string[]): string {
