@@ -17,6 +17,7 @@ import { configKey, configKeyOf } from './objects/indexes.ts';
 import type { Recorder } from './objects/kube-store.ts';
 import { permitted } from './objects/permitted.ts';
 import { Secrets } from './objects/secrets.ts';
+import { countedUsage, secretVersion } from './objects/trims.ts';
 import { ServedKinds } from './served.ts';
 import { SecretHold } from './servers/secret-hold.ts';
 import { type EngineFactory, ServerPool } from './servers/servers.ts';
@@ -72,8 +73,8 @@ export class Services {
     const { kinds } = this;
     this.bucket = new TokenBucket({ rate: maxReconcileRate, burst: maxReconcileRate * 10, clock });
     const cache = cacheOptions(options);
-    this.secretMetadata = new Reflector(client, SECRETS, { ...cache, metadataOnly: true });
-    this.usageCache = new Reflector(client, ProviderConfigUsageKind, cache);
+    this.secretMetadata = new Reflector(client, SECRETS, { ...cache, metadataOnly: true, trim: secretVersion });
+    this.usageCache = new Reflector(client, ProviderConfigUsageKind, { ...cache, trim: countedUsage });
     this.secrets = new Secrets(client, this.secretMetadata.store);
     this.secretHold = new SecretHold(client, this.secretMetadata.store, (secret, config) =>
       kinds.isSecretNeeded(secret, config),

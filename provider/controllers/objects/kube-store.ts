@@ -25,7 +25,7 @@ export function kubeStore(
   const refOf = (resource: Managed) => ({ namespace: resource.metadata.namespace ?? '', name: resource.metadata.name });
   const keep = (object: Managed): Managed => {
     cache.put(object);
-    return object;
+    return withoutManagedFields(object);
   };
   return {
     get: async (namespace, name) => await Promise.resolve(cache.get(`${namespace}/${name}`) as Managed | undefined),
@@ -72,4 +72,10 @@ export function kubeStore(
       });
     },
   };
+}
+
+/** They are the API server's own record, half of an object, and would go back to it with the next status. */
+function withoutManagedFields(object: Managed): Managed {
+  const { managedFields: _, ...metadata } = object.metadata as Managed['metadata'] & { managedFields?: unknown };
+  return { ...object, metadata };
 }

@@ -37,7 +37,7 @@ export class Secrets {
     const cached = this.#read.get(key);
     if (cached !== undefined && cached.metadata.resourceVersion === version) return cached;
     try {
-      const secret = await this.#client.get<SecretObject>(SECRETS, { namespace, name }, { signal });
+      const secret = kept(await this.#client.get<SecretObject>(SECRETS, { namespace, name }, { signal }));
       this.#read.set(key, secret);
       return secret;
     } catch (error) {
@@ -72,7 +72,7 @@ export class Secrets {
     const digest = createHash('sha256').update(JSON.stringify(data)).digest('base64');
     const version = this.#metadata.get(key)?.metadata.resourceVersion;
     if (version !== undefined && this.#published.get(key) === `${version} ${digest}`) return;
-    const stored = await this.#write(resource, definition, namespace, name, data);
+    const stored = kept(await this.#write(resource, definition, namespace, name, data));
     this.#read.set(key, stored);
     this.#metadata.put(withoutData(stored));
     this.#published.set(key, `${stored.metadata.resourceVersion} ${digest}`);
@@ -128,6 +128,18 @@ export const controllerReference = (resource: Managed, definition: KindDefinitio
   controller: true,
   blockOwnerDeletion: true,
 });
+
+/** There may be as many Secrets as resources. */
+function kept({ apiVersion, kind, type, data, metadata }: SecretObject): SecretObject {
+  const { managedFields: _, ...known } = metadata as SecretObject['metadata'] & { managedFields?: unknown };
+  return {
+    apiVersion,
+    kind,
+    metadata: known,
+    ...(type === undefined ? {} : { type }),
+    ...(data === undefined ? {} : { data }),
+  };
+}
 
 const withoutData = (secret: SecretObject): KubeObject => ({
   apiVersion: 'v1',
