@@ -1,6 +1,7 @@
 /** A kind as CustomResourceDefinition, and its schema in the form that an API server takes ("structural"). */
 import { z } from 'zod';
 import type { KindDefinition } from './kind.ts';
+import { forServer } from './one-rule.ts';
 
 /** One node of a structural schema. */
 export interface JsonSchema {
@@ -133,6 +134,14 @@ function build(kind: KindDefinition): JsonSchema {
   };
 }
 
+/** The schema as the API server gets it. */
+function serverSchema(kind: KindDefinition): object {
+  const schema = openApiSchema(kind);
+  if (!kind.managed || kind.specRules.length === 0) return schema;
+  const spec = { ...schema.properties?.['spec'], 'x-kubernetes-validations': forServer(kind.specRules) };
+  return { ...schema, properties: { ...schema.properties, spec } };
+}
+
 /** The CustomResourceDefinition of a kind. */
 export const toCrd = (kind: KindDefinition): CustomResourceDefinition => ({
   apiVersion: 'apiextensions.k8s.io/v1',
@@ -155,7 +164,7 @@ export const toCrd = (kind: KindDefinition): CustomResourceDefinition => ({
         served: true,
         storage: true,
         additionalPrinterColumns: kind.columns,
-        schema: { openAPIV3Schema: openApiSchema(kind) },
+        schema: { openAPIV3Schema: serverSchema(kind) },
         ...(kind.status === undefined ? {} : { subresources: { status: {} } }),
       },
     ],

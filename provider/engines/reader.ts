@@ -27,9 +27,9 @@ export interface BatchingOptions {
 /**
  * How long a read waits for others to go with it, in ms, when the last batch of its group was answered within `CROWD_MS`.
  * Resources that are made by the hundred come one by one from the API server, more slowly than the server answers. What an
- * answer costs hardly depends on the size of the batch, so a server is asked in at most a fifth of the time.
+ * answer costs hardly depends on the size of the batch, so a server is asked in at most a ninth of the time.
  */
-const GATHER_MS = { least: 8, most: 50, perAnswer: 4 };
+const GATHER_MS = { least: 8, most: 50, perAnswer: 8 };
 const CROWD_MS = 50;
 /** Queries in one statement; more make another. */
 const BATCH_LIMIT = 5_000;
