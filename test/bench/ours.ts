@@ -1,9 +1,11 @@
 /** Our provider alone, at a size: its memory, and whether somebody's new resource has to wait for the others' polls. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { apiWrites, sumOf, writesBetween } from './api-counters.ts';
 import { ours } from './contestants.ts';
 import { createUntilReady, secondsUntilReady } from './load.ts';
 import { processUsage } from './process-usage.ts';
 import { say } from './say.ts';
+import { callsBetween, isWrite } from './server-counters.ts';
 import { NAMESPACE, onStage } from './stage.ts';
 
 export interface AloneOptions {
@@ -14,12 +16,14 @@ export interface AloneOptions {
 }
 
 const SETTLE_MS = 70_000;
+/** Ten thousand polls take longer than one poll interval at the default --max-reconcile-rate. */
+const REST_MINUTES = 2;
 /** Spread over one poll, so that some fall into its busiest moment. */
 const NEWCOMERS = 12;
 const NEWCOMER_EVERY_MS = 5_000;
 
 export async function measureOurs({ resources, json, profile }: AloneOptions): Promise<void> {
-  const result = await onStage(ours, { profile }, async ({ client, provider, counters }) => {
+  const result = await onStage(ours, { profile }, async ({ cluster, client, provider, counters }) => {
     const names = Array.from({ length: Math.ceil(resources / 2) }, (_, at) => `app-${at}`);
     say(`${ours.label}: creating ${names.length} Roles and as many Grants`);
     const { readySeconds } = await createUntilReady(client, NAMESPACE, [
@@ -29,23 +33,35 @@ export async function measureOurs({ resources, json, profile }: AloneOptions): P
     const loaded = processUsage(provider.pid);
     say(`${ours.label}: all Ready after ${readySeconds.toFixed(1)} s; settling`);
     await delay(SETTLE_MS);
-    const settled = { logins: (await counters.read()).logins, cpu: processUsage(provider.pid).cpuSeconds };
-    const started = performance.now();
+    const look = async () => ({
+      server: await counters.read(),
+      cpu: processUsage(provider.pid).cpuSeconds,
+      api: await apiWrites(cluster),
+    });
+    const settled = await look();
+    say(`${ours.label}: ${REST_MINUTES} minutes at rest`);
+    await delay(REST_MINUTES * 60_000);
+    const rested = await look();
+    const calls = callsBetween(settled.server, rested.server);
+    const sum = (counts: typeof calls): number => counts.reduce((total, { calls: n }) => total + n, 0);
+    say(`${ours.label}: ${NEWCOMERS} newcomers`);
     const newcomers: number[] = [];
     for (let at = 0; at < NEWCOMERS; at++) {
       newcomers.push(await secondsUntilReady(client, ours.role, ours.newRole(NAMESPACE, `newcomer-${at}`)));
       await delay(NEWCOMER_EVERY_MS);
     }
-    const minutes = (performance.now() - started) / 60_000;
-    const rested = processUsage(provider.pid);
+    const { rssMB, peakRssMB } = processUsage(provider.pid);
     newcomers.sort((a, b) => a - b);
     return {
       readySeconds,
       cpuSeconds: loaded.cpuSeconds,
-      rssMB: rested.rssMB,
-      peakRssMB: rested.peakRssMB,
-      restLoginsPerMinute: ((await counters.read()).logins - settled.logins) / minutes,
-      restCpuSecondsPerMinute: (rested.cpuSeconds - settled.cpu) / minutes,
+      rssMB,
+      peakRssMB,
+      restLoginsPerMinute: (rested.server.logins - settled.server.logins) / REST_MINUTES,
+      restStatementsPerMinute: sum(calls) / REST_MINUTES,
+      restCpuSecondsPerMinute: (rested.cpu - settled.cpu) / REST_MINUTES,
+      restWrites: sum(calls.filter(({ text }) => isWrite(text))),
+      restApiWrites: sumOf(writesBetween(settled.api, rested.api)),
       newReadySecondsMedian: newcomers[Math.floor(newcomers.length / 2)] ?? 0,
       newReadySecondsWorst: newcomers.at(-1) ?? 0,
     };

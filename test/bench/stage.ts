@@ -13,6 +13,9 @@ import { type Counters, ServerCounters } from './server-counters.ts';
 
 export const NAMESPACE = 'bench';
 
+/** Different statements that are counted: three for each of ten thousand resources, which no two have in common, and more. */
+const STATEMENTS = '50000';
+
 export interface Stage {
   cluster: Kubectl;
   client: KubeClient;
@@ -33,7 +36,7 @@ export async function onStage<T>(
     say(`${contestant.label}: starting a cluster and PostgreSQL 18`);
     const cluster = await startKubernetes();
     undo.push(() => cluster.stop());
-    const server = await startPostgres({ major: 18 });
+    const server = await startPostgres({ major: 18, settings: { 'pg_stat_statements.max': STATEMENTS } });
     undo.push(() => server.stop());
     await server.query(`create database ${DATABASE}`);
     await cluster.apply(await contestant.crds());
