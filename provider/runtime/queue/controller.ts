@@ -47,11 +47,11 @@ export interface ControllerOptions {
   name: string;
   reconcile: Reconcile;
   log: Log;
-  /** Reconciles at once. @defaultValue 64 */
+  /** Reconciles at once: most of them wait, for the API server or for others of their batch of reads. @defaultValue 128 */
   workers?: number | undefined;
   /** What keys share, e.g. the database server; each group may hold at most `groupLimit` workers. */
   group?: ((key: string) => string | undefined) | undefined;
-  /** @defaultValue 32 */
+  /** @defaultValue 64 */
   groupLimit?: number | undefined;
   /** @defaultValue 90 000 */
   timeoutMs?: number | undefined;
@@ -83,13 +83,13 @@ export class Controller {
     this.name = options.name;
     this.#options = options;
     this.#clock = options.clock ?? realClock;
-    this.workers = options.workers ?? 64;
+    this.workers = options.workers ?? 128;
     this.queue = new WorkQueue({
       clock: this.#clock,
       backoff: options.backoff,
       bucket: options.bucket,
       group: options.group,
-      groupLimit: options.groupLimit ?? 32,
+      groupLimit: options.groupLimit ?? 64,
     });
   }
 

@@ -31,7 +31,7 @@ describe('Metrics', () => {
       'controller_runtime_reconcile_errors_total{controller="roles"} 1',
       'controller_runtime_reconcile_time_seconds_count{controller="roles"} 2',
       'controller_runtime_active_workers{controller="roles"} 0',
-      'controller_runtime_max_concurrent_reconciles{controller="roles"} 64',
+      'controller_runtime_max_concurrent_reconciles{controller="roles"} 128',
       'workqueue_depth{name="roles",controller="roles"} 0',
       'workqueue_delayed{name="roles",controller="roles"} 1',
       'workqueue_adds_total{name="roles",controller="roles"} 2',
