@@ -6,6 +6,7 @@ import { GROUPS, type KindDefinition, type KubeObject } from '../api/kind.ts';
 import { ProviderConfigUsageKind } from '../api/provider-config-usage.ts';
 import { ClusterProviderConfigKind, ProviderConfigKind } from '../api/provider-config.ts';
 import { kinds } from '../api/registry.ts';
+import { sleep } from '../runtime/clock.ts';
 import { Reflector } from '../runtime/kube/reflector.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS } from '../runtime/kube/resource.ts';
 import type { ReadStore } from '../runtime/kube/store.ts';
@@ -70,11 +71,18 @@ export class Manager {
   }
 
   /** Stops taking work and waits for what runs. Returns whether everything ended in time. */
-  async stop(graceMs: number): Promise<boolean> {
+  async stop(graceMs: number, closeMs: number): Promise<boolean> {
     const ended = await Promise.all(this.#controllers().map(async (controller) => await controller.stop(graceMs)));
     this.#abort.abort(new Error('the provider is stopping'));
-    await this.#services.servers.close();
-    return ended.every(Boolean);
+    const cancel = new AbortController();
+    const closed = this.#services.servers.close().then(() => true);
+    const late = sleep(closeMs, cancel.signal, this.#options.clock).then(
+      () => false,
+      () => false,
+    );
+    const isClosed = await Promise.race([closed, late]);
+    cancel.abort();
+    return isClosed && ended.every(Boolean);
   }
 
   /** Ends everything at once: another replica leads. */
@@ -118,6 +126,7 @@ export class Manager {
     }
     if (definition.managed) served.controller = managedController(this.#services, served);
     else if (isConfig) served.controller = configController(this.#services, served);
+    if (served.controller !== undefined) this.#options.onController(served.controller);
     this.#wiring.connect(served);
     log.info({ kind: definition.kind, objects: reflector.store.size }, 'serving');
     if (this.#leading) served.controller?.start();

@@ -7,8 +7,9 @@ import type { KubeClient } from '../runtime/kube/client.ts';
 import { Reflector } from '../runtime/kube/reflector.ts';
 import { keyOf, NAMESPACES, SECRETS } from '../runtime/kube/resource.ts';
 import type { Log } from '../runtime/log.ts';
+import { policiesOf } from '../runtime/managed/policies.ts';
 import type { ReconcilerMetrics } from '../runtime/managed/options.ts';
-import type { ControllerObserver } from '../runtime/queue/controller.ts';
+import type { Controller, ControllerObserver } from '../runtime/queue/controller.ts';
 import { TokenBucket } from '../runtime/rate.ts';
 import { Jobs } from './jobs/jobs.ts';
 import type { ScheduleObserver } from './jobs/schedule-metrics.ts';
@@ -34,6 +35,8 @@ export interface ManagerOptions {
   clock: Clock;
   metrics: (definition: KindDefinition) => ReconcilerMetrics;
   observer: ControllerObserver;
+  /** Hears of each controller before it starts. */
+  onController: (controller: Controller) => void;
   pollMs: number;
   /** How often every cache is listed anew, in ms. */
   syncMs: number;
@@ -82,6 +85,7 @@ export class Services {
     this.usages = new Usages(client, this.usageCache.store);
     this.tenancy = new Tenancy(
       new CachedInventory({ store: (kind) => kinds.store(kind), config: (resource) => kinds.configOf(resource) }),
+      ({ spec }) => options.managementPolicies && policiesOf(spec.managementPolicies).observeOnly,
     );
     this.credentials = new SecretCredentials(
       async (namespace, name) => await this.secrets.get(namespace, name),

@@ -34,6 +34,7 @@ const nameOf = (name: string): string => `database ${JSON.stringify(name)}`;
 
 export class DatabasePlanner implements Planner<Database> {
   readonly kind = DatabaseKind;
+  readonly isNamed = true;
 
   async plan(resource: Database, context: PlanContext): Promise<Plan> {
     const spec = resource.spec.forProvider;

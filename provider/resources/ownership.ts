@@ -33,7 +33,7 @@ export function ownershipOf(
   context: PlanContext,
 ): Ownership {
   const record: OwnershipRecord = wasAdopted(context) ? { adopted: true } : {};
-  if (mark?.uid === context.mark.uid) return { mark: false, record };
+  if (mark?.uid === context.mark.uid || context.observes === true) return { mark: false, record };
   // A mark that somebody removed, or that could not be put there, proves nothing against us; another's mark does.
   if (context.owned && mark === undefined) return { mark: false, record };
   // Two resources that may both adopt would otherwise take the object from each other for ever.

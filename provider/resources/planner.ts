@@ -26,6 +26,8 @@ export interface PlanContext {
   mark: Mark;
   /** Whether this resource made or adopted the object already (its annotations say so). */
   owned: boolean;
+  /** Whether the resource only looks at what is there, whoever made it. */
+  observes?: boolean;
   /** Whether a creation was begun whose end nobody has seen yet. */
   creating?: boolean;
   /** What this resource applied earlier, as `Plan.applied` gave it; undefined before the first time. */
@@ -66,8 +68,8 @@ export interface Plan {
 
 export interface Planner<M extends Managed = Managed> {
   readonly kind: KindDefinition;
-  /** External name when the annotation is not set; default metadata.name. */
-  externalName?(resource: M): string;
+  /** Whether the external name is what the object is called on the server. */
+  readonly isNamed?: true;
   /** Reads and compares. Throws ResourceError for an unusable spec or a refusal (NotYours, AlreadyExists…). */
   plan(resource: M, context: PlanContext): Promise<Plan>;
   /** What deletion takes; `exists: false` = nothing of ours is left. */

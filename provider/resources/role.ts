@@ -28,6 +28,7 @@ const nameOf = (name: string): string => `role ${JSON.stringify(name)}`;
 
 export class RolePlanner implements Planner<Role> {
   readonly kind = RoleKind;
+  readonly isNamed = true;
 
   async plan(resource: Role, context: PlanContext): Promise<Plan> {
     const spec = resource.spec.forProvider;

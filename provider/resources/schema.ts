@@ -15,6 +15,7 @@ const nameOf = (database: string, name: string): string =>
 
 export class SchemaPlanner implements Planner<Schema> {
   readonly kind = SchemaKind;
+  readonly isNamed = true;
 
   async plan(resource: Schema, context: PlanContext): Promise<Plan> {
     const spec = resource.spec.forProvider;

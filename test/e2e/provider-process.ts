@@ -14,6 +14,8 @@ export interface ProviderOptions {
 export interface ProviderProcess {
   readonly metricsUrl: string;
   log(): string;
+  /** Asks it to end, as the kubelet does, and gives what it has logged by then. */
+  terminate(): Promise<string>;
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
@@ -42,6 +44,10 @@ export async function startProvider(cluster: Kubectl, options: ProviderOptions =
     return {
       metricsUrl: `http://127.0.0.1:${metrics}/metrics`,
       log: () => server.process.logTail(500),
+      terminate: async () => {
+        await server.process.stop('SIGTERM');
+        return server.process.logTail(500);
+      },
       stop: async (signal) => await server.stop(signal),
     };
   });

@@ -1,4 +1,9 @@
 /** The provider with a real API server and a real PostgreSQL, without a function. */
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../rig/process.ts';
 import { ownCluster } from '../rig/own-cluster.ts';
@@ -89,6 +94,26 @@ describe('a database with an owner, a writer and a reader', () => {
     expect(await server.queryAs(login(values), 'pb', 'SELECT id FROM app.t')).toEqual([{ id: 1 }]);
     await expect(server.queryAs(login(values), 'pb', 'CREATE TABLE app.u (id int)')).rejects.toMatchObject({
       code: '42501',
+    });
+  });
+
+  test('is planned by xdb as the cluster has it: there is nothing to change', async () => {
+    const manifests = await cluster.kubectl(['get', 'managed,secrets', '-n', namespace, '-o', 'yaml']);
+    const url = `postgres://${server.adminUser}@${server.host}:${server.port}/postgres?sslmode=disable`;
+    const xdb = join(import.meta.dirname, '../../provider/cli/main.ts');
+    const child = execFile(process.execPath, [xdb, 'plan', '-f', '-', '--server', url, '--json'], {
+      env: { ...process.env, XDB_PASSWORD: server.password },
+    });
+    child.stdin?.end(manifests);
+    const [plan, problems, [code]] = await Promise.all([
+      text(child.stdout as Readable),
+      text(child.stderr as Readable),
+      once(child, 'exit'),
+    ]);
+    expect({ problems, code, plan: JSON.parse(plan) as unknown }).toMatchObject({
+      problems: '',
+      code: 0,
+      plan: { changes: 0 },
     });
   });
 

@@ -69,7 +69,10 @@ export class Secrets {
         .toSorted(([a], [b]) => (a < b ? -1 : 1))
         .map(([k, v]) => [k, Buffer.from(typeof v === 'string' ? v : v.reveal()).toString('base64')]),
     );
-    const digest = createHash('sha256').update(JSON.stringify(data)).digest('base64');
+    // Whose it is counts as well: another resource that would write the same must learn that the Secret is not its own.
+    const digest = createHash('sha256')
+      .update(JSON.stringify([resource.metadata.uid, data]))
+      .digest('base64');
     const version = this.#metadata.get(key)?.metadata.resourceVersion;
     if (version !== undefined && this.#published.get(key) === `${version} ${digest}`) return;
     const stored = kept(await this.#write(resource, definition, namespace, name, data));

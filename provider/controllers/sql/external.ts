@@ -40,10 +40,10 @@ export class SqlConnector implements ExternalConnector {
     this.#options = options;
   }
 
-  async connect(resource: Managed, { signal, notBefore }: ConnectOptions): Promise<ExternalClient> {
+  async connect(resource: Managed, { signal, notBefore, observeOnly }: ConnectOptions): Promise<ExternalClient> {
     this.#options.guard.check(resource);
     const connection = await this.#options.servers.connect(resource, signal);
-    return new SqlExternal(this.#options, connection, notBefore);
+    return new SqlExternal(this.#options, connection, notBefore, observeOnly);
   }
 
   pollAfter(resource: Managed): number {
@@ -55,16 +55,18 @@ class SqlExternal implements ExternalClient {
   readonly #options: SqlConnectorOptions;
   readonly #connection: ServerConnection;
   readonly #notBefore: number;
+  readonly #observeOnly: boolean;
   #steps: Step[] = [];
   /** Set by the first change: what was read before it is outdated. */
   #changedAt = 0;
   #password: PlanContext['password'] | undefined;
   #passwordAsked = false;
 
-  constructor(options: SqlConnectorOptions, connection: ServerConnection, notBefore: number) {
+  constructor(options: SqlConnectorOptions, connection: ServerConnection, notBefore: number, observeOnly: boolean) {
     this.#options = options;
     this.#connection = connection;
     this.#notBefore = notBefore;
+    this.#observeOnly = observeOnly;
   }
 
   async observe(resource: Managed): Promise<Observation> {
@@ -75,6 +77,7 @@ class SqlExternal implements ExternalClient {
     this.#steps = plan.steps;
     return {
       exists: plan.exists,
+      ...(this.#options.planner.isNamed ? { name: context.externalName } : {}),
       differences: plan.steps.length === 0 ? [] : this.#describe(plan.steps, context.reader),
       unchangeable: plan.unchangeable,
       ...(plan.unready === undefined ? {} : { unready: plan.unready }),
@@ -115,10 +118,14 @@ class SqlExternal implements ExternalClient {
   async #context(resource: Managed): Promise<PlanContext> {
     const reader = await this.#connection.reader(Math.max(this.#notBefore, this.#changedAt));
     if (!this.#passwordAsked) {
-      this.#password = isDeleted(resource) ? undefined : await this.#options.credentials.password(resource);
+      // What nobody may set is not made up either.
+      this.#password =
+        isDeleted(resource) || this.#observeOnly ? undefined : await this.#options.credentials.password(resource);
       this.#passwordAsked = true;
     }
     const tenant = this.#options.guard.tenant(resource);
+    // On a server that tenants share, even a look is at one's own only.
+    const observes = this.#observeOnly && tenant === undefined;
     return {
       reader,
       ...(tenant === undefined ? {} : { tenant }),
@@ -129,7 +136,8 @@ class SqlExternal implements ExternalClient {
         uid: resource.metadata.uid ?? '',
         resource: `${resource.metadata.namespace ?? ''}/${resource.metadata.name}`,
       },
-      owned: hasCreated(resource),
+      owned: hasCreated(resource) || observes,
+      observes,
       creating: isCreating(resource),
       applied: appliedOf(resource),
       ...(this.#password === undefined ? {} : { password: this.#password }),

@@ -30,9 +30,12 @@ const PREDEFINED = /^pg_/;
 
 export class Tenancy implements Guard {
   readonly #inventory: Inventory;
+  readonly #observes: (resource: Managed) => boolean;
 
-  constructor(inventory: Inventory) {
+  /** @param observes whether a resource only looks at its object: such a one manages nothing, and is in nobody's way */
+  constructor(inventory: Inventory, observes: (resource: Managed) => boolean = () => false) {
     this.#inventory = inventory;
+    this.#observes = observes;
   }
 
   check(resource: Managed): void {
@@ -120,7 +123,7 @@ export class Tenancy implements Guard {
   /** Two resources never manage one object: the older wins. */
   #oneManager(resource: Managed, policy: ServerPolicy): void {
     const claim = claimOf(resource);
-    if (claim === undefined) return;
+    if (claim === undefined || this.#observes(resource)) return;
     const winner = this.#holder(claim, resource, policy);
     if (winner === undefined || winner.metadata.uid === resource.metadata.uid) return;
     const where =
@@ -162,6 +165,7 @@ export class Tenancy implements Guard {
   #onServer(candidates: readonly Managed[], resource: Managed, policy: ServerPolicy): Managed[] {
     return candidates.filter(
       (candidate) =>
+        !this.#observes(candidate) &&
         this.#inventory.policy(candidate)?.server === policy.server &&
         (!policy.isolated ||
           candidate.spec.providerConfigRef.kind === 'ClusterProviderConfig' ||

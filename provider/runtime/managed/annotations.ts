@@ -11,6 +11,8 @@ export const ANNOTATION = {
   reconcileRequestedAt: 'crossplane.io/reconcile-requested-at',
   /** JSON of what this resource applied to the server: exactly that, and no more, is ever taken back. */
   applied: 'xdatabase.dev/applied',
+  /** The external name under which it was made or taken over: another name later is another object. */
+  madeAs: 'xdatabase.dev/made-as',
 } as const;
 
 export const FINALIZER = 'finalizer.managedresource.crossplane.io';
@@ -33,6 +35,7 @@ export const isDeleted = (resource: KubeObject): boolean => resource.metadata.de
  * that failed proves nothing: somebody else may have been faster.
  */
 export function hasCreated(resource: Managed): boolean {
+  if (renamedFrom(resource) !== undefined) return false;
   if (annotation(resource, ANNOTATION.createSucceeded) !== undefined) return true;
   const pending = annotation(resource, ANNOTATION.createPending);
   if (pending === undefined) return annotation(resource, ANNOTATION.applied) !== undefined;
@@ -49,8 +52,15 @@ export const isCreating = (resource: Managed): boolean =>
 /** Seconds precision, as crossplane-runtime writes and parses it. */
 export const timestamp = (now: Date): string => now.toISOString().replace(/\.\d{3}Z$/, 'Z');
 
+/** The name of the object that this resource made, where somebody has given it another external name since. */
+export function renamedFrom(resource: KubeObject): string | undefined {
+  const made = annotation(resource, ANNOTATION.madeAs);
+  return made === undefined || made === externalNameOf(resource) ? undefined : made;
+}
+
 /** What was recorded as applied; undefined when nothing was, or when somebody broke the annotation. */
 export function appliedOf(resource: KubeObject): unknown {
+  if (renamedFrom(resource) !== undefined) return undefined;
   const text = annotation(resource, ANNOTATION.applied);
   if (text === undefined) return undefined;
   try {

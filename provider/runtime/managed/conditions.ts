@@ -1,6 +1,9 @@
 /** Conditions of managed resources, with crossplane-runtime's types and reasons. */
 import type { Condition, Managed } from '../../api/kind.ts';
 
+/** The most that Kubernetes' own conditions hold (maxLength of metav1.Condition), in characters. */
+const LONGEST_MESSAGE = 32_768;
+
 export type NewCondition = Pick<Condition, 'type' | 'status' | 'reason'> & { message?: string };
 
 export const available = (): NewCondition => ({ type: 'Ready', status: 'True', reason: 'Available' });
@@ -52,11 +55,18 @@ export function setConditions(resource: Managed, now: Date, ...conditions: NewCo
           ? existing.lastTransitionTime
           : now.toISOString().replace(/\.\d{3}Z$/, 'Z'),
     };
-    if (wanted.message) next.message = wanted.message;
+    if (wanted.message) next.message = shortened(wanted.message);
     if (resource.metadata.generation !== undefined) next.observedGeneration = resource.metadata.generation;
     if (index < 0) list.push(next);
     else list[index] = next;
   }
+}
+
+/** An API object may have 1.5 MB: what differs in thousands of objects must not keep the whole status from being written. */
+function shortened(message: string): string {
+  if (message.length <= LONGEST_MESSAGE) return message;
+  const kept = message.slice(0, LONGEST_MESSAGE - 40).replace(/[\uD800-\uDBFF]$/, '');
+  return `${kept}… (${message.length - kept.length} characters more)`;
 }
 
 export const conditionOf = (resource: Managed, type: string): Condition | undefined =>

@@ -10,6 +10,8 @@ export type Details = Record<string, string | Secret>;
 
 export interface Observation {
   exists: boolean;
+  /** The external name, of a kind whose objects have one; recorded with the first change. */
+  name?: string;
   /** Lines that say what differs, without secrets; empty = up to date. */
   differences: string[];
   /** Differences that nothing can remove; reported in UpToDate, never acted on. */
@@ -40,6 +42,8 @@ export interface ConnectOptions {
   signal: AbortSignal;
   /** Observations may be answered by a read that began after this moment (ms since the epoch). */
   notBefore: number;
+  /** Whether the resource only looks at what others made: nothing will be changed. */
+  observeOnly: boolean;
 }
 
 export interface ExternalConnector {

@@ -16,6 +16,7 @@ import type { ExternalClient, Observation } from './external.ts';
 import { describe, during, Failure } from './failure.ts';
 import type { ReconcileOutcome, ReconcilerOptions } from './options.ts';
 import { type Policies, policiesOf } from './policies.ts';
+import * as record from './record.ts';
 import type { MetadataPatch } from './store.ts';
 
 /** How long an object may stay invisible after it was created, as crossplane-runtime's creation grace period. */
@@ -23,8 +24,6 @@ const CREATION_GRACE_MS = 30_000;
 
 /** How long a new resource may wait for others before it says so; what it waits for is usually made in the same second. */
 const YOUNG_MS = 10_000;
-/** How long after a create its success is recorded at the earliest: the looks before are those that the creation itself causes. */
-const SUCCESS_AFTER_MS = 20_000;
 const TRANSIENT: ReadonlySet<string> = new Set(['Waiting', 'ReferenceNotFound', 'ReferenceNotReady', 'NotYours']);
 
 /** The state of one reconcile. */
@@ -53,7 +52,11 @@ export class Pass {
 
     if (!deleted) await this.#resolveReferences();
     const external = await during('CannotConnectToProvider', 'connect failed', () =>
-      this.#options.connector.connect(this.#draft.resource, { signal: this.#signal, notBefore: this.#notBefore }),
+      this.#options.connector.connect(this.#draft.resource, {
+        signal: this.#signal,
+        notBefore: this.#notBefore,
+        observeOnly: this.#policies.observeOnly,
+      }),
     );
     const observation = await this.#observe(external);
     if (deleted) return await this.#delete(external, observation);
@@ -145,9 +148,14 @@ export class Pass {
       // Somebody else still needs the object, as Usages and foreground deletion do.
       this.#draft.set(condition.deleting(), condition.synced());
       await this.#draft.writeStatus();
-      return { requeueAfterMs: 2_000 };
+      // Its going is an event; the poll is for one that was missed.
+      return { requeueAfterMs: this.#options.connector.pollAfter(this.#draft.resource) };
     }
-    if (!observation.exists) return await this.#release();
+    if (!observation.exists) {
+      const former = at.renamedFrom(this.#draft.resource);
+      if (former !== undefined) this.#leave(former);
+      return await this.#release();
+    }
     await during('CannotDeleteExternalResource', 'delete failed', () =>
       external.delete(this.#draft.resource, this.#signal),
     );
@@ -174,50 +182,23 @@ export class Pass {
       observation = await this.#observe(external);
       if (!observation.exists) return await this.#pendingCreation(observation);
     } else {
-      await this.#draft.patchMetadata({ ...this.#identity(), ...this.#completedCreation() });
+      await this.#draft.patchMetadata(record.seen(this.#draft.resource, this.#options.now()));
     }
     if (observation.differences.length > 0 && this.#policies.mayUpdate) {
       await this.#update(external, observation);
       observation = await this.#observe(external);
     }
     await this.#record(observation);
-    await this.#publish(observation);
+    // A password that may not be set would be published and let nobody in.
+    const { mayUpdate, observeOnly } = this.#policies;
+    if (observation.differences.length === 0 || mayUpdate || observeOnly) await this.#publish(observation);
     return await this.#settle(observation);
   }
 
-  /** External name and finalizer, when they are not there yet. */
-  #identity(): MetadataPatch {
-    const patch: MetadataPatch = {};
-    if (at.annotation(this.#draft.resource, at.ANNOTATION.externalName) === undefined)
-      patch.annotations = { [at.ANNOTATION.externalName]: at.externalNameOf(this.#draft.resource) };
-    if (!this.#draft.resource.metadata.finalizers?.includes(at.FINALIZER)) patch.addFinalizer = at.FINALIZER;
-    return patch;
-  }
-
-  /**
-   * `create-succeeded`, at the first look some time after the one that created: by then Crossplane has had time to take in the
-   * changes of all resources of a composite, and it allows a composite only a hundred at once.
-   */
-  #completedCreation(): MetadataPatch {
-    const pending = at.annotation(this.#draft.resource, at.ANNOTATION.createPending);
-    if (pending === undefined || !at.hasCreated(this.#draft.resource)) return {};
-    if (at.annotation(this.#draft.resource, at.ANNOTATION.createSucceeded) !== undefined) return {};
-    if (this.#options.now().getTime() - Date.parse(pending) < SUCCESS_AFTER_MS) return {};
-    return { annotations: { ...this.#identity().annotations, [at.ANNOTATION.createSucceeded]: pending } };
-  }
-
   async #create(external: ExternalClient, observation: Observation): Promise<void> {
-    const patch = this.#identity();
     // Written against the version that was read: a conflict aborts, so a create never acts on an outdated spec.
     await during('CannotInitializeManagedResource', 'cannot record the creation', () =>
-      this.#draft.patchMetadata({
-        ...patch,
-        annotations: {
-          ...patch.annotations,
-          [at.ANNOTATION.createPending]: at.timestamp(this.#options.now()),
-          [at.ANNOTATION.applied]: observation.appliedBefore,
-        },
-      }),
+      this.#patchRecord(record.creation(this.#draft.resource, observation, this.#options.now())),
     );
     try {
       await external.create(this.#draft.resource, this.#signal);
@@ -236,8 +217,7 @@ export class Pass {
 
   async #update(external: ExternalClient, observation: Observation): Promise<void> {
     this.#options.metrics.drift(this.#draft.resource);
-    if (observation.appliedBefore !== (at.annotation(this.#draft.resource, at.ANNOTATION.applied) ?? null))
-      await this.#draft.patchMetadata({ annotations: { [at.ANNOTATION.applied]: observation.appliedBefore } });
+    await this.#patchRecord(record.applied(this.#draft.resource, observation, observation.appliedBefore));
     await during('CannotUpdateExternalResource', 'update failed', () =>
       external.update(this.#draft.resource, this.#signal),
     );
@@ -258,9 +238,22 @@ export class Pass {
 
   /** Narrows the record of what was applied, once everything that left the spec has been taken back. */
   async #record(observation: Observation): Promise<void> {
-    if (observation.differences.length > 0) return;
-    if (observation.appliedAfter === (at.annotation(this.#draft.resource, at.ANNOTATION.applied) ?? null)) return;
-    await this.#draft.patchMetadata({ annotations: { [at.ANNOTATION.applied]: observation.appliedAfter } });
+    if (observation.differences.length === 0)
+      await this.#patchRecord(record.applied(this.#draft.resource, observation, observation.appliedAfter));
+  }
+
+  async #patchRecord(patch: MetadataPatch): Promise<void> {
+    const former = at.renamedFrom(this.#draft.resource);
+    await this.#draft.patchMetadata(patch);
+    if (former !== undefined && patch.annotations?.[at.ANNOTATION.madeAs] !== undefined) this.#leave(former);
+  }
+
+  #leave(former: string): void {
+    this.#draft.event(
+      'Warning',
+      'KeptExternalResource',
+      `${JSON.stringify(former)}, which this resource made, stays on the server: its external name was changed`,
+    );
   }
 
   async #publish(observation: Observation): Promise<void> {

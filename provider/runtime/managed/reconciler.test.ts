@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Managed } from '../../api/kind.ts';
 import { ResourceError, withOpenOutcome } from '../../common/errors.ts';
 import { LocalStore } from '../../local/store.ts';
-import { ANNOTATION, FINALIZER, hasCreated, isCreating } from './annotations.ts';
+import { ANNOTATION, appliedOf, FINALIZER, hasCreated, isCreating } from './annotations.ts';
 import { conditionOf } from './conditions.ts';
 import type { ExternalClient, Observation } from './external.ts';
 import type { ReferenceResolver } from './options.ts';
@@ -12,6 +12,7 @@ import { ManagedReconciler } from './reconciler.ts';
 class External implements ExternalClient {
   value: string | undefined;
   desired = 'a';
+  name = 'orders';
   calls: string[] = [];
   fail: Partial<Record<'connect' | 'observe' | 'create' | 'update' | 'delete', Error>> = {};
   unready: Observation['unready'];
@@ -27,6 +28,7 @@ class External implements ExternalClient {
       this.#enter('observe');
       return {
         exists: this.value !== undefined,
+        name: this.name,
         differences: this.value !== undefined && this.value !== this.desired ? [`${this.value} → ${this.desired}`] : [],
         unchangeable: [],
         ...(this.unready === undefined ? {} : { unready: this.unready }),
@@ -187,6 +189,15 @@ describe('a new resource', () => {
     expect(reasons()).toEqual(['CannotCreateExternalResource']);
   });
 
+  test('whose creation fails and then succeeds within the same second is ours', async () => {
+    store.add(resource());
+    external.fail.create = new ResourceError('Refused', 'no');
+    await reconcile();
+    external.fail = {};
+    await reconcile();
+    expect(hasCreated(current())).toBe(true);
+  });
+
   test('whose creation was interrupted goes on by itself', async () => {
     store.add(resource((r) => (r.metadata.annotations = { [ANNOTATION.createPending]: '2026-01-01T00:00:00Z' })));
     external.value = 'a';
@@ -306,6 +317,43 @@ describe('deletion', () => {
     external.fail.delete = new ResourceError('DependentObjects', 'role owns table app.t');
     expect(await reconcile()).toEqual({ retry: true });
     expect(synced()).toMatchObject({ reason: 'DependentObjects', message: 'delete failed: role owns table app.t' });
+  });
+});
+
+describe('a resource that is given another external name', () => {
+  const rename = (name: string): void => {
+    current().metadata.annotations = { ...current().metadata.annotations, [ANNOTATION.externalName]: name };
+    external.name = name;
+  };
+  beforeEach(async () => {
+    store.add(resource());
+    await reconcile();
+    now = new Date(now.getTime() + 60_000);
+    await reconcile();
+  });
+
+  test('has made nothing of that name, and applied nothing to it', () => {
+    expect([hasCreated(current()), appliedOf(current())]).toEqual([true, { value: 'a' }]);
+    rename('legacy');
+    expect([hasCreated(current()), appliedOf(current())]).toEqual([false, undefined]);
+    rename('orders');
+    expect([hasCreated(current()), appliedOf(current())]).toEqual([true, { value: 'a' }]);
+  });
+
+  test('makes it, and says that the other one stays', async () => {
+    rename('billing');
+    external.value = undefined;
+    external.fail.create = new ResourceError('Refused', 'no');
+    await reconcile();
+    // What appears now may be anybody's.
+    expect(hasCreated(current())).toBe(false);
+    external.fail = {};
+    await reconcile();
+    expect(hasCreated(current())).toBe(true);
+    expect(ready()?.status).toBe('True');
+    expect(store.events.filter(({ reason }) => reason === 'KeptExternalResource')).toMatchObject([
+      { type: 'Warning', message: expect.stringContaining('"orders"') as string },
+    ]);
   });
 });
 

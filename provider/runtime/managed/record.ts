@@ -1,0 +1,72 @@
+/** What a resource remembers of its object in its own metadata. Pure: each function gives the patch, empty when there is none. */
+import type { Managed } from '../../api/kind.ts';
+import * as at from './annotations.ts';
+import type { Observation } from './external.ts';
+import type { MetadataPatch } from './store.ts';
+
+/** How long after a create its success is recorded at the earliest: the looks before are those that the creation itself causes. */
+const SUCCESS_AFTER_MS = 20_000;
+
+/** Of an object that is there: external name and finalizer, and that its creation has succeeded. */
+export function seen(resource: Managed, now: Date): MetadataPatch {
+  const patch = identity(resource);
+  const succeeded = completedCreation(resource, now);
+  return Object.keys(succeeded).length === 0
+    ? patch
+    : { ...patch, annotations: { ...patch.annotations, ...succeeded } };
+}
+
+/** Before a creation: identity, that it begins, and what may be on the server from now on. */
+export function creation(resource: Managed, observation: Observation, now: Date): MetadataPatch {
+  const patch = identity(resource);
+  return {
+    ...patch,
+    annotations: {
+      ...patch.annotations,
+      [at.ANNOTATION.createPending]: at.timestamp(now),
+      // Both have seconds only: an earlier failure of the same second would speak against this attempt.
+      ...(at.annotation(resource, at.ANNOTATION.createFailed) === undefined
+        ? {}
+        : { [at.ANNOTATION.createFailed]: null }),
+      [at.ANNOTATION.applied]: observation.appliedBefore,
+      ...madeAs(resource, observation),
+    },
+  };
+}
+
+export const applied = (resource: Managed, observation: Observation, text: string | null): MetadataPatch =>
+  text === (at.annotation(resource, at.ANNOTATION.applied) ?? null)
+    ? {}
+    : { annotations: { [at.ANNOTATION.applied]: text, ...madeAs(resource, observation) } };
+
+/** External name and finalizer, when they are not there yet. */
+function identity(resource: Managed): MetadataPatch {
+  const patch: MetadataPatch = {};
+  if (at.annotation(resource, at.ANNOTATION.externalName) === undefined)
+    patch.annotations = { [at.ANNOTATION.externalName]: at.externalNameOf(resource) };
+  if (!resource.metadata.finalizers?.includes(at.FINALIZER)) patch.addFinalizer = at.FINALIZER;
+  return patch;
+}
+
+/**
+ * `create-succeeded`, at the first look some time after the one that created: by then Crossplane has had time to take in the
+ * changes of all resources of a composite, and it allows a composite only a hundred at once.
+ */
+function completedCreation(resource: Managed, now: Date): Record<string, string> {
+  const pending = at.annotation(resource, at.ANNOTATION.createPending);
+  if (pending === undefined || !at.hasCreated(resource)) return {};
+  if (at.annotation(resource, at.ANNOTATION.createSucceeded) !== undefined) return {};
+  if (now.getTime() - Date.parse(pending) < SUCCESS_AFTER_MS) return {};
+  return { [at.ANNOTATION.createSucceeded]: pending };
+}
+
+/** The name under which a change is recorded. What was made under another one is not forgotten silently, but is ours no more. */
+function madeAs(resource: Managed, { name }: Observation): Record<string, string | null> {
+  if (name === undefined || at.annotation(resource, at.ANNOTATION.madeAs) === name) return {};
+  if (at.renamedFrom(resource) === undefined) return { [at.ANNOTATION.madeAs]: name };
+  return {
+    [at.ANNOTATION.madeAs]: name,
+    [at.ANNOTATION.createSucceeded]: null,
+    [at.ANNOTATION.createFailed]: null,
+  };
+}
