@@ -3,7 +3,7 @@ import { glob, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { NODE_FLAGS } from '../provider/node-flags.ts';
+import { NODE_FLAGS } from '../provider/common/node-flags.ts';
 import { bundle, ENTRIES } from './build.ts';
 
 // A bundle is made anew in each test.

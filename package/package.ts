@@ -8,7 +8,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { binary } from '../test/rig/binaries.ts';
-import { NODE_FLAGS } from '../provider/node-flags.ts';
+import { NODE_FLAGS } from '../provider/common/node-flags.ts';
 import { bundle, ENTRIES } from './build.ts';
 import { buildImage, dockerArchive, type Image } from './image/image.ts';
 import { indexArchive } from './image/index-archive.ts';

@@ -4,7 +4,7 @@
  */
 import type { JobSettings, Resources } from '../api/jobs.ts';
 import type { KubeObject, ObjectMeta } from '../api/kind.ts';
-import { NODE_FLAGS } from '../node-flags.ts';
+import { NODE_FLAGS } from '../common/node-flags.ts';
 import type { ToolContainer } from './tools/tool.ts';
 
 /** Where things are in the containers. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundle } from '../../package/build.ts';
-import { NODE_FLAGS } from '../../provider/node-flags.ts';
+import { NODE_FLAGS } from '../../provider/common/node-flags.ts';
 import type { KubeObject } from '../../provider/api/kind.ts';
 import type { Resource } from '../../provider/runtime/kube/resource.ts';
 import { managed, providerConfig, secret } from '../e2e/objects.ts';

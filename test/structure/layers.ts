@@ -123,7 +123,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'provider/controllers/servers',
     'provider/controllers',
   ],
-  package: ['provider/api', 'function', 'test/rig'],
+  package: ['provider/common', 'provider/api', 'function', 'test/rig'],
 };
 
 /** Packages that only some rooms may know. */
@@ -135,7 +135,6 @@ export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   pino: ['provider/runtime', 'function'],
   'prom-client': ['provider/runtime/telemetry', 'provider/controllers/jobs', 'provider/controllers/servers'],
   '@aws-sdk/client-s3': ['provider/backup'],
-  '@aws-sdk/lib-storage': ['provider/backup'],
   'age-encryption': ['provider/backup'],
   '@grpc/grpc-js': ['function', 'provider/local'],
   '@crossplane-org/function-sdk-typescript': ['function', 'provider/local'],
