@@ -15,7 +15,17 @@ import {
   s3Storage,
   startBackupWorld,
 } from './backup-world.ts';
-import { allReady, conditionOf, get, managed, namespaceOf, providerConfig, resourceName, run } from './objects.ts';
+import {
+  allReady,
+  conditionOf,
+  eventsOf,
+  get,
+  managed,
+  namespaceOf,
+  providerConfig,
+  resourceName,
+  run,
+} from './objects.ts';
 
 let world: BackupWorld;
 let bucket: string;
@@ -287,14 +297,7 @@ test('a run that is due while the one before goes on is missed, which is told, a
   expect(missed).not.toHaveProperty('lastSuccessTime');
   const schedule = await get(cluster, 'BackupSchedule', namespace, 'busy');
   expect(conditionOf(schedule, 'LastRunSucceeded')).toMatchObject({ status: 'False', reason: 'RunMissed' });
-  const { items } = await cluster.get<{ items: { reason: string; note?: string; message?: string }[] }>(
-    'events',
-    '-n',
-    namespace,
-    '--field-selector',
-    'involvedObject.name=busy,reason=RunMissed',
-  );
-  expect(items.length).toBeGreaterThan(0);
+  await expect.poll(() => eventsOf(cluster, namespace, 'RunMissed', 'busy')).not.toEqual([]);
   await holder.end();
   await until(
     'BackupSchedule',

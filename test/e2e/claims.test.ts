@@ -78,13 +78,16 @@ describe.each(['v1', 'v2'] as const)('a claim of %s that cannot be had', (versio
     const wrong = claim(version, name, { serverRef: undefined, class: 'enormous' });
     await cluster.apply(wrong);
     await says(wrong, 'Accepted', /^Refused: spec\.class: "enormous" is not known; allowed: shared$/);
-    const { items } = await cluster.get<{
-      items: { reason: string; count?: number; involvedObject: { kind: string; name: string } }[];
-    }>('events', '-n', NAMESPACE);
-    const told = items.filter(
-      ({ reason, involvedObject }) => reason === 'Refused' && involvedObject.name.startsWith(name),
-    );
-    expect(told.filter(({ involvedObject }) => involvedObject.kind === 'XDatabase')).toHaveLength(1);
+    const told = async () => {
+      const { items } = await cluster.get<{
+        items: { reason: string; count?: number; involvedObject: { kind: string; name: string } }[];
+      }>('events', '-n', NAMESPACE);
+      return items.filter(
+        ({ reason, involvedObject }) =>
+          reason === 'Refused' && involvedObject.kind === 'XDatabase' && involvedObject.name.startsWith(name),
+      );
+    };
+    await expect.poll(told).toHaveLength(1);
     await cluster.kubectl(['delete', CLAIMS[version].resource, name, '-n', NAMESPACE]);
     await ready(claim(version, name, { serverRef: undefined, class: 'shared', roles: [app] }));
   });

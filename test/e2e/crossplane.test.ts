@@ -5,7 +5,7 @@ import type { KubeObject, Managed } from '../../provider/api/kind.ts';
 import { waitFor } from '../rig/process.ts';
 import { ownCrossplane } from '../rig/own-cluster.ts';
 import { builtProgram, sharedPostgres } from '../rig/servers.ts';
-import { conditionOf, connectionSecret, namespaceOf } from './objects.ts';
+import { conditionOf, connectionSecret, eventsOf, namespaceOf } from './objects.ts';
 import { CLAIMS, composedOf, installPlatform, unreadyOf } from './platform.ts';
 import { type ProviderProcess, startProvider } from './provider-process.ts';
 
@@ -174,9 +174,11 @@ describe.each([
       ]),
     ).toEqual([{ name: `${database}_owner`, login: false }]);
     expect(await server.query('SELECT note FROM app.orders', [], database)).toEqual([{ note: 'first' }]);
-    const { items } = await cluster.get<{ items: { reason: string; message: string }[] }>('events', '-n', namespace);
-    const kept = items.filter(({ reason }) => reason === 'KeptExternalResource').map(({ message }) => message);
-    expect(kept).toContainEqual(expect.stringContaining(`database "${database}" kept: it holds`));
-    expect(kept).toContainEqual(expect.stringContaining(`role "${database}_owner" kept: it owns database ${database}`));
+    const kept = () => eventsOf(cluster, namespace, 'KeptExternalResource');
+    for (const text of [
+      `database "${database}" kept: it holds`,
+      `role "${database}_owner" kept: it owns database ${database}`,
+    ])
+      await expect.poll(kept).toContainEqual(expect.stringContaining(text));
   });
 });

@@ -153,3 +153,18 @@ export async function connectionSecret(
   const { data } = await cluster.get<{ data: Record<string, string> }>('secret', name, '-n', namespace);
   return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
 }
+
+/** Messages of a namespace's events with that reason. Events follow what they tell of by some seconds: poll. */
+export async function eventsOf(
+  cluster: Pick<Kubectl, 'get'>,
+  namespace: string,
+  reason: string,
+  name?: string,
+): Promise<string[]> {
+  const { items } = await cluster.get<{
+    items: { reason: string; message: string; involvedObject: { name: string } }[];
+  }>('events', '-n', namespace);
+  return items
+    .filter((event) => event.reason === reason && (name === undefined || event.involvedObject.name === name))
+    .map(({ message }) => message);
+}

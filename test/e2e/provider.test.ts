@@ -12,6 +12,7 @@ import {
   allReady,
   conditionOf,
   connectionSecret,
+  eventsOf,
   get,
   managed,
   namespaceOf,
@@ -259,10 +260,9 @@ describe('a database with an owner, a writer and a reader', () => {
       { rolname: 'pb_owner' },
     ]);
     expect(await server.query('SELECT count(*)::int AS n FROM app.t', [], 'pb')).toEqual([{ n: 1 }]);
-    const events = await cluster.get<{ items: { reason: string; message: string }[] }>('events', '-n', namespace);
-    expect(
-      events.items.some((event) => event.reason === 'KeptExternalResource' && event.message.includes('table')),
-    ).toBe(true);
+    await expect
+      .poll(() => eventsOf(cluster, namespace, 'KeptExternalResource'))
+      .toContainEqual(expect.stringContaining('table'));
     const owner = await untilCondition(cluster, 'Role', namespace, 'owner', 'Synced', 'False', 'DependentObjects');
     expect(conditionOf(owner, 'Synced')?.message).toMatch(/reassignOwned|dropOwned/);
     await cluster.kubectl([

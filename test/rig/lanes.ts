@@ -3,6 +3,9 @@
 /** Two cores are what a small build machine has, and the servers need theirs. */
 const WORKERS = 2;
 
+/** A project that has the machine to itself: its workers wait for answers of servers much of the time. */
+const WORKERS_ALONE = 3;
+
 /** Tells vitest.config.ts how many test files of a project may run at one time. */
 export const WORKERS_VARIABLE = 'XDB_TEST_WORKERS';
 
@@ -14,8 +17,8 @@ export function workersOf(value: string | undefined): number {
 }
 
 /**
- * Runs the projects that wait one after another, and the others one after another beside them. Those have one worker
- * fewer for as long as another lane is at work, so that the machine has no more to do than the tests can bear.
+ * Runs the projects that wait one after another, and the others one after another beside them. Those have fewer
+ * workers for as long as another lane is at work, so that the machine has no more to do than the tests can bear.
  *
  * @returns What `run` gave, in the order of `projects`.
  */
@@ -33,7 +36,7 @@ export async function inLanes<P extends { waits?: boolean }, R>(
   };
   const second = async (): Promise<void> => {
     for (const project of working)
-      results.set(project, await run(project, isWaiting ? WORKERS - 1 : WORKERS, waiting.length > 0));
+      results.set(project, await run(project, isWaiting ? WORKERS - 1 : WORKERS_ALONE, waiting.length > 0));
   };
   await Promise.all([first(), second()]);
   return projects.map((project) => results.get(project)!);

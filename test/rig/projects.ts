@@ -51,14 +51,6 @@ export const projects: readonly Project[] = [
     needs: { binaries: [], postgres: usualMajors },
   },
   {
-    name: 'matrix',
-    include: 'test/postgres/**/*.test.ts',
-    seconds: 60,
-    setup: ['postgres'],
-    needs: { binaries: [], postgres: otherMajors },
-    onRequest: true,
-  },
-  {
     name: 'mysql',
     include: 'test/mysql/**/*.test.ts',
     seconds: 60,
@@ -90,6 +82,14 @@ export const projects: readonly Project[] = [
     seconds: 120,
     setup: ['kubernetes'],
     needs: { binaries: cluster, postgres: [] },
+  },
+  {
+    name: 'matrix',
+    include: 'test/postgres/**/*.test.ts',
+    seconds: 60,
+    setup: ['postgres'],
+    needs: { binaries: [], postgres: otherMajors },
+    onRequest: true,
   },
   {
     name: 'e2e',

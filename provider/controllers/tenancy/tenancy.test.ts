@@ -80,6 +80,19 @@ describe('one object has one manager', () => {
     expect(refusal(open, b, a)).toBeUndefined();
   });
 
+  test('nothing new is made for what is being deleted, and what there is goes on', () => {
+    const going = make('Role', 'a', 'owner');
+    going.metadata.deletionTimestamp = '2026-01-02T00:00:00Z';
+    const next = make('Role', 'a', 'owner', {}, '2026-01-01T01:00:00Z');
+    const database = make('Database', 'a', 'orders', { owner: 'owner' });
+    for (const policy of [open, isolated]) {
+      expect(refusal(policy, database, going, next)).toBe('Waiting');
+      expect(refusal(policy, database, next)).toBeUndefined();
+    }
+    database.metadata.annotations!['crossplane.io/external-create-succeeded'] = '2026-01-01T00:00:00Z';
+    expect(refusal(open, database, going, next)).toBeUndefined();
+  });
+
   test('accounts of one name at two hosts are two accounts', () => {
     const a = make('Role', 'team-a', 'app', { host: '10.%' });
     const b = make('Role', 'team-a', 'app', { host: '%' });

@@ -3,7 +3,7 @@
  * asked, and by the marks on the server, before anything is sent.
  */
 import type { Managed } from '../../api/kind.ts';
-import { ResourceError } from '../../common/errors.ts';
+import { ResourceError, waiting } from '../../common/errors.ts';
 import type { Mark } from '../../resources/model/objects.ts';
 import type { ServerInfo } from '../../resources/model/server.ts';
 import { notYours, type Owned, type Tenant } from '../../resources/tenant.ts';
@@ -42,7 +42,10 @@ export class Tenancy implements Guard {
     const policy = this.#inventory.policy(resource);
     if (policy === undefined) return; // connecting will say that the configuration is missing
     const isDeleted = resource.metadata.deletionTimestamp !== undefined;
-    if (!isDeleted) this.#oneManager(resource, policy);
+    if (!isDeleted) {
+      this.#oneManager(resource, policy);
+      if (!hasCreated(resource)) this.#nothingOnItsWayOut(resource, policy);
+    }
     if (!policy.isolated) return;
     if (isDeleted) refuseHeirs(resource);
     else {
@@ -135,6 +138,20 @@ export class Tenancy implements Guard {
       `${claim.kind.toLowerCase()} ${JSON.stringify(claim.name)} on this server is already managed ${where}; choose another name or delete one of the two`,
       { retryable: false },
     );
+  }
+
+  /**
+   * What is made for an object that is being deleted would hold it there: a database its owner, for one. Where another
+   * resource is to have that object next, neither would ever end.
+   */
+  #nothingOnItsWayOut(resource: Managed, policy: ServerPolicy): void {
+    for (const mention of mentionsOf(resource)) {
+      const holder = this.#holder(mention, resource, policy);
+      if (holder?.metadata.deletionTimestamp === undefined) continue;
+      throw waiting(
+        `${mention.path}: the ${mention.kind} that manages ${JSON.stringify(mention.name)} on this server is being deleted`,
+      );
+    }
   }
 
   /** Accounts of one name share their rights on databases, whatever their hosts: the older wins. */
