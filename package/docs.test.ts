@@ -70,7 +70,8 @@ describe.each(PAGES)('%s', (page) => {
 
   test('names kinds as kubectl does', () => {
     const claims = ['xdatabases.claim.xdatabase.dev', 'xdatabases.xdatabase.dev'];
-    const known = new Set([...claims, ...kinds.map(({ plural, group }) => `${plural}.${group}`)]);
+    const definition = 'compositexdatabases.claim.xdatabase.dev';
+    const known = new Set([definition, ...claims, ...kinds.map(({ plural, group }) => `${plural}.${group}`)]);
     const named = [...markdown.matchAll(/\b[a-z]+\.(?:[a-z]+\.)*xdatabase\.dev(?=[/ `\n])(?!\/v)/g)].map(
       ([name]) => name,
     );
