@@ -1,9 +1,10 @@
-/** PG1 to PG8 of the predecessor, from its manifests by `xdb convert`; each has the server for itself, and leaves it empty. */
+/** PG1 to PG9 of the predecessor, from its manifests by `xdb convert`; each has the server for itself, and leaves it empty. */
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitFor } from '../rig/process.ts';
 import { type BackupWorld, contents, startBackupWorld } from './backup-world.ts';
 import { conditionOf, get, managed, untilCondition } from './objects.ts';
+import { threeRoles } from './scenarios-privileges.ts';
 import { type Scenario, scenario as start } from './scenarios-world.ts';
 
 let world: BackupWorld;
@@ -28,6 +29,7 @@ const databases = async (): Promise<string[]> =>
 const users = async (): Promise<string[]> => await names('SELECT usename AS name FROM pg_user ORDER BY 1');
 const as = async (user: { name: string; password: string }, database: string, sql: string): Promise<unknown[]> =>
   await world.server.queryAs(user, database, sql);
+
 /** Deleted at once and in no order: the server has what it had before. */
 async function gone(one: Scenario): Promise<void> {
   await one.end();
@@ -282,5 +284,13 @@ test('PG8 copy-cron-job: a second run over a filled destination brings the new r
   await world.server.query("INSERT INTO app1.things (name) VALUES ('later')", [], 'source-db');
   await one.byHand('CopySchedule', name, 'again');
   expect(await contents(world.server, 'destination-db')).toEqual(await contents(world.server, 'source-db'));
+  await gone(one);
+});
+
+test('PG9 privileges: three roles, each with the least that it needs', async () => {
+  const one = await scenario('pg9-privileges.yaml');
+  await one.base();
+  expect(await users()).toEqual(['application-user', 'human-user', 'migration-user', 'postgres']);
+  await threeRoles(world, one);
   await gone(one);
 });

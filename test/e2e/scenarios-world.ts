@@ -7,12 +7,15 @@ import { promisify } from 'node:util';
 import type { KubeObject, Managed } from '../../provider/api/kind.ts';
 import { parseManifests } from '../../provider/local/manifests.ts';
 import { waitFor } from '../rig/process.ts';
+import { builtProgram } from '../rig/servers.ts';
 import { atProvider, type BackupWorld } from './backup-world.ts';
 import { allReady, get, namespaceOf } from './objects.ts';
 
 const run = promisify(execFile);
-const XDB = join(import.meta.dirname, '../../provider/cli/main.ts');
 const FOLDER = join(import.meta.dirname, '../scenarios');
+
+/** What the manifests call databases and users, whose names every server has only once. */
+const NAMES = /\b(example-db|source-db|destination-db|sjuul)(?=\.|$)/gm;
 
 /** Kinds whose objects do something once or again and again. */
 const RUNS = ['Backup', 'BackupSchedule', 'Restore', 'RestoreSchedule', 'Copy', 'CopySchedule'];
@@ -26,6 +29,8 @@ interface Server {
 
 export interface Scenario {
   namespace: string;
+  /** What a database or a user of the manifests is called here. */
+  called(name: string): string;
   /** All that `xdb convert` gave. */
   objects: readonly KubeObject[];
   /** Of that kind and name, as `xdb convert` gave it. */
@@ -49,8 +54,9 @@ async function inputOf(
   server: Server,
   world: BackupWorld,
   bucket: string,
+  suffix: string,
 ): Promise<string> {
-  const text = await readFile(join(FOLDER, file), 'utf8');
+  const text = (await readFile(join(FOLDER, file), 'utf8')).replaceAll(NAMES, `$1${suffix}`);
   const replaced: readonly [RegExp, string][] = [
     [/namespace: scenario/g, `namespace: ${namespace}`],
     [/address: (postgres|mysql)\S+/g, `address: ${server.host}`],
@@ -71,18 +77,28 @@ async function converted(text: string): Promise<KubeObject[]> {
   try {
     const file = join(folder, 'old.yaml');
     await writeFile(file, text);
-    const { stdout } = await run(process.execPath, [XDB, 'convert', '-f', file]);
+    const { stdout } = await run(process.execPath, [builtProgram('xdb'), 'convert', '-f', file]);
     return parseManifests(stdout, 'converted');
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-/** @param file In test/scenarios. */
-export async function scenario(world: BackupWorld, file: string, server: Server, bucket: string): Promise<Scenario> {
+/**
+ * @param file In test/scenarios.
+ * @param shared Others use the server meanwhile, so the names of databases and users end in that of the scenario.
+ */
+export async function scenario(
+  world: BackupWorld,
+  file: string,
+  server: Server,
+  bucket: string,
+  shared = false,
+): Promise<Scenario> {
   const { cluster } = world;
   const [namespace = ''] = file.split('-');
-  const objects = await converted(await inputOf(file, namespace, server, world, bucket));
+  const suffix = shared ? `-${namespace}` : '';
+  const objects = await converted(await inputOf(file, namespace, server, world, bucket, suffix));
   await cluster.apply(namespaceOf(namespace));
   const applied: KubeObject[] = [];
   const apply = async (...list: readonly KubeObject[]): Promise<void> => {
@@ -111,6 +127,7 @@ export async function scenario(world: BackupWorld, file: string, server: Server,
     );
   return {
     namespace,
+    called: (name) => `${name}${suffix}`,
     objects,
     object,
     apply,
