@@ -31,11 +31,7 @@ export async function installPlatform(
   namespaces: readonly string[],
   more: Record<string, unknown> = {},
 ): ReturnType<typeof startFunctionProcess> {
-  for (const version of ['v1', 'v2']) {
-    await cluster.apply(join(configuration, version, 'definition.yaml'));
-    await cluster.apply(join(configuration, version, 'composition.yaml'));
-  }
-  const fn = await startFunctionProcess(crossplane, 'function-xdatabase');
+  const fn = await installDefinitions(cluster, crossplane);
   await cluster.apply([
     namespaceOf('platform'),
     ...namespaces.map(namespaceOf),
@@ -55,6 +51,19 @@ export async function installPlatform(
       },
     },
   ]);
+  return fn;
+}
+
+/** XRDs, Compositions, and the function, which runs until it is stopped. */
+export async function installDefinitions(
+  cluster: Kubectl,
+  crossplane: CrossplaneClient,
+): ReturnType<typeof startFunctionProcess> {
+  for (const version of ['v1', 'v2']) {
+    await cluster.apply(join(configuration, version, 'definition.yaml'));
+    await cluster.apply(join(configuration, version, 'composition.yaml'));
+  }
+  const fn = await startFunctionProcess(crossplane, 'function-xdatabase');
   await cluster.wait(
     'condition=Established',
     'xrd/compositexdatabases.claim.xdatabase.dev',

@@ -254,6 +254,23 @@ export interface Scenario {
   once(what: string, step: Step): void;
 }
 
+/** Does it in all versions at once; what fails says in which. */
+export async function inAll<P extends { readonly version: string }>(
+  places: readonly P[],
+  work: (place: P) => Promise<void>,
+): Promise<void> {
+  const outcomes = await Promise.allSettled(places.map(work));
+  const failures = outcomes.flatMap((outcome, i) =>
+    outcome.status === 'rejected' ? [{ version: places[i]!.version, error: outcome.reason as Error }] : [],
+  );
+  const [first] = failures;
+  if (first === undefined) return;
+  const where = failures.map(({ version }) => version).join(', ');
+  throw Object.assign(new Error(`on CockroachDB ${where}: ${first.error.message}`, { cause: first.error }), {
+    stack: first.error.stack,
+  });
+}
+
 /** Defines the steps of one scenario; each runs in all versions at once, and the next begins when all have ended. */
 export function scenario(theatre: Theatre, name: string): Scenario {
   let scenes: Scene[] | undefined;
@@ -261,16 +278,7 @@ export function scenario(theatre: Theatre, name: string): Scenario {
   const all = (): Scene[] => (scenes ??= simulatedVersions.map((version) => new Scene(theatre, version, name)));
   const step = (promise: string, work: Step): void => {
     test(`${promise} (${simulatedVersions.join(', ')})`, async () => {
-      const outcomes = await Promise.allSettled(all().map(work));
-      const failures = outcomes.flatMap((outcome, i) =>
-        outcome.status === 'rejected' ? [{ version: simulatedVersions[i], error: outcome.reason as Error }] : [],
-      );
-      const [first] = failures;
-      if (first === undefined) return;
-      const where = failures.map(({ version }) => version).join(', ');
-      throw Object.assign(new Error(`on CockroachDB ${where}: ${first.error.message}`, { cause: first.error }), {
-        stack: first.error.stack,
-      });
+      await inAll(all(), work);
     });
   };
   return Object.assign(step, {
