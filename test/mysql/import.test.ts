@@ -131,7 +131,9 @@ describe.each([
     return JSON.stringify(all, undefined, 1);
   }
 
-  test('is imported as manifests whose plan is empty, and taken over without a change of any right', async () => {
+  test('is imported as manifests whose plan is empty, and taken over without a change of any right', {
+    timeout: 180_000,
+  }, async () => {
     const imported = await xdb('import');
     expect(imported).toMatchObject({ code: 0, stderr: '' });
     const file = join(folder, 'all.yaml');
@@ -159,7 +161,7 @@ describe.each([
     expect((await xdb('plan', '-f', file)).code).toBe(0);
   });
 
-  test('what somebody takes away by hand afterwards is seen', async () => {
+  test('what somebody takes away by hand afterwards is seen', { timeout: 180_000 }, async () => {
     await server.query(`REVOKE UPDATE ON shop.${name('t one')} FROM ${mail}`);
     await server.query(`REVOKE SELECT ON my_db.* FROM ${lower}`);
     const { code, stdout } = await xdb('verify', '-f', join(folder, 'all.yaml'), '--json');
