@@ -211,6 +211,7 @@ onEveryVersion('a Role', (world) => {
     expect(await reader.read('roleDependencies', { name: world().name('untouched') })).toEqual({
       databases: [],
       owned: [],
+      ownedDatabases: [],
     });
     await story.delete();
   });

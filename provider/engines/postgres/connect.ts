@@ -4,6 +4,7 @@ import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
 import { Client, type CustomTypesConfig, types } from 'pg';
 import type { ConnectionSettings } from '../engine.ts';
 import { type Circumstance, codeOf, toResourceError } from './errors.ts';
+import { refuseOtherEngine } from './info.ts';
 import { endClient, STATEMENT_TIMEOUT_MS } from './session.ts';
 import { ident } from './sql.ts';
 
@@ -143,13 +144,27 @@ async function attempt(
   });
   try {
     await client.connect();
-    if (statements !== undefined)
-      await client.query({ text: statements, query_timeout: CONNECT_TIMEOUT_MS } as { text: string });
+    if (statements !== undefined) await begin(client, statements);
     return client;
   } catch (error) {
     void endClient(client, 0);
     // What the server said as it ended the session, rather than that it is over.
     throw codeOf(last).length === 5 ? last : error;
+  }
+}
+
+/** Another product with this protocol may lack what we set: what it is says more than what it lacks. */
+async function begin(client: Client, statements: string): Promise<void> {
+  const ask = async (text: string): Promise<{ rows: { version?: string }[] }> =>
+    await client.query({ text, query_timeout: CONNECT_TIMEOUT_MS } as { text: string });
+  try {
+    await ask(statements);
+  } catch (error) {
+    if (codeOf(error).length === 5) {
+      const answer = await ask('SELECT version() AS version').catch(() => undefined);
+      refuseOtherEngine(answer?.rows[0]?.version ?? '');
+    }
+    throw error;
   }
 }
 

@@ -13,12 +13,17 @@ const QUERY = `SELECT version() AS version, current_setting('server_version_num'
 /** The same for every address of one server, and for its standbys. */
 const IDENTITY = 'SELECT system_identifier::text AS id FROM pg_control_system()';
 
+/** Throws WrongEngine for what speaks the same protocol. */
+export function refuseOtherEngine(version: string): void {
+  if (version.startsWith('CockroachDB'))
+    throw new ResourceError('WrongEngine', 'the server is CockroachDB: set engine: cockroachdb', { retryable: false });
+}
+
 export async function readInfo(session: Session): Promise<ServerInfo> {
   const [row] = await session.query(QUERY, []);
   if (row === undefined) throw new ResourceError('ServerRefused', 'the server does not say who is logged in');
   const version = String(row['version']);
-  if (version.startsWith('CockroachDB'))
-    throw new ResourceError('WrongEngine', 'the server is CockroachDB: set engine: cockroachdb', { retryable: false });
+  refuseOtherEngine(version);
   const versionNumber = Number(row['number']);
   const major = Math.floor(versionNumber / 10_000);
   if (major < MINIMUM_MAJOR)
