@@ -1,5 +1,5 @@
 /**
- * Where the scenarios play: one cluster and one provider for the stand-ins of all versions, and in each version a
+ * Where the scenarios CR1 to CR7 play: one cluster and one provider for the stand-ins of all versions, and in each version a
  * namespace for each scenario. A scenario is told once; its steps run in all versions at the same time.
  */
 import { Client } from 'pg';
@@ -27,7 +27,7 @@ const ROOT: Login = { name: 'root' };
 /** Managed resources of ours whose conditions say why something is not as it should be. */
 const KINDS = ['Role', 'Database', 'Schema', 'Grant', 'DefaultPrivileges', 'Backup', 'BackupSchedule', 'Restore'];
 
-const S3_SECRET = 'very/secret+key';
+export const S3_SECRET = 'very/secret+key';
 
 export class Scene {
   readonly cluster: Cluster;
@@ -216,6 +216,11 @@ export class Scene {
     for (const oid of this.server.made.keys()) this.server.made.set(oid, new Date(0));
   }
 
+  /** As if they were being made just now, however long that takes. */
+  rejuvenate(): void {
+    for (const oid of this.server.made.keys()) this.server.made.set(oid, new Date(Date.now() + 3_600_000));
+  }
+
   async eventually(what: string, probe: () => Promise<unknown>): Promise<void> {
     await waitFor(`${this.version}: ${what}`, async () => Boolean(await probe()), { timeout: 60_000 });
   }
@@ -230,9 +235,9 @@ export class Scene {
       if (left.join() === 'root' && kept.join() === databases.join()) return true;
       throw new Error(`there are ${[...left, ...kept].join(', ')}; ${await this.said()}`);
     });
-    await this.eventually('the namespace is gone', async () => {
-      const names = await this.cluster.kubectl(['get', 'namespaces', '-o', 'name']);
-      return !names.split('\n').includes(`namespace/${this.namespace}`);
+    await this.eventually('nothing of ours is in the namespace', async () => {
+      const names = KINDS.map(objects.resourceName).join(',');
+      return (await this.cluster.kubectl(['get', names, '-n', this.namespace, '-o', 'name'])) === '';
     });
   }
 
