@@ -73,8 +73,8 @@ export function cr7(theatre: Theatre): void {
         ],
         ['Grant', 'admin', { memberOf: 'admin', role: 'mine_owner' }, undefined, 'NotYours'],
         ['Grant', 'theirs', { database: 'theirs', role: 'mine_owner', privileges: ['CONNECT'] }, undefined, 'NotYours'],
-        ['Database', 'theirs', {}, 'theirs', 'AlreadyExists'],
-        ['Role', 'theirs', { privileges: { login: false } }, 'their_owner', 'AlreadyExists'],
+        ['Database', 'theirs', {}, 'theirs', 'AlreadyManaged'],
+        ['Role', 'theirs', { privileges: { login: false } }, 'their_owner', 'AlreadyManaged'],
       ] as const) {
         await scene.apply(scene.managed(kind, name, fields, externalName === undefined ? {} : { externalName }));
         await scene.refused(kind, name, reason);
