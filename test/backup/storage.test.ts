@@ -288,13 +288,13 @@ describe('s3', () => {
     const file = await storage.write('k', parts(1), { once: true });
     proxy.fault = () => ({ answer: 403, code: 'AccessDenied' });
     for (const [work, right] of [
-      [storage.write('l', parts(1), { once: true }), 's3:PutObject'],
-      [keysOf(storage), 's3:ListBucket'],
-      [storage.head('k'), 's3:GetObject'],
-      [readAll(storage, file), 's3:GetObject'],
-      [storage.remove('k'), 's3:DeleteObject'],
+      [() => storage.write('l', parts(1), { once: true }), 's3:PutObject'],
+      [() => keysOf(storage), 's3:ListBucket'],
+      [() => storage.head('k'), 's3:GetObject'],
+      [() => readAll(storage, file), 's3:GetObject'],
+      [() => storage.remove('k'), 's3:DeleteObject'],
     ] as const)
-      expect(await rejection(work)).toMatchObject({
+      expect(await rejection(work())).toMatchObject({
         reason: 'StorageDenied',
         message: expect.stringContaining(right),
       });
