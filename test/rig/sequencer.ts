@@ -4,6 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Those that take minutes, the longest first. */
 const LONG: readonly string[] = [
+  'cockroachdb.test.ts',
   'killed.test.ts',
   'backup-faults.test.ts',
   'names-fuzz.test.ts',
