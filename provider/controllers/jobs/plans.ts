@@ -3,7 +3,8 @@ import type { Managed } from '../../api/kind.ts';
 import type { ProviderConfig } from '../../api/provider-config.ts';
 import type { ObjectMeta } from '../../api/kind.ts';
 import type { JobPlan } from '../../backup/job-spec.ts';
-import { apiVersion, type KindDefinition } from '../../api/kind.ts';
+import type { KindDefinition } from '../../api/kind.ts';
+import { controllerReference } from '../objects/secrets.ts';
 import { jobName, labelsOf, notesOf, type RunRole } from './names.ts';
 import { type Layout, serverOf, type Work, type WorkServices } from './work.ts';
 
@@ -58,18 +59,12 @@ export function metadataOf(
   namespace: string,
   definition: KindDefinition,
 ): ObjectMeta {
-  const owner = {
-    apiVersion: apiVersion(definition),
-    kind: definition.kind,
-    name: resource.metadata.name,
-    uid: resource.metadata.uid ?? '',
-    controller: true,
-    blockOwnerDeletion: true,
-  };
   return {
     namespace,
     name: jobName(resource, role),
-    ...(namespace === resource.metadata.namespace ? { ownerReferences: [owner] } : {}),
+    ...(namespace === resource.metadata.namespace
+      ? { ownerReferences: [controllerReference(resource, definition)] }
+      : {}),
   };
 }
 

@@ -7,11 +7,10 @@ import type { Session } from '../postgres/session.ts';
 import { ident, sql } from '../postgres/sql.ts';
 import type { Command } from './command.ts';
 import { RESTART, UNKNOWN } from './errors.ts';
+import { retryingConflicts } from '../conflicts.ts';
 import { mergeGrants } from './compile/grants.ts';
 import { compileGroup } from './compile/steps.ts';
 import { prepare } from './prepare.ts';
-
-const ATTEMPTS = 6;
 
 /** Throws what the server said; a change that was cut off half-way goes on with the next observation. */
 export async function runSteps(session: Session, steps: readonly Step[], info: ServerInfo): Promise<void> {
@@ -47,18 +46,15 @@ export async function send(session: Session, { sql: statement, secrets, as }: Co
 
 /** Statements that had no effect are sent again; of which nobody knows whether they had one are not. */
 export async function retrying<T>(work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1)
-    try {
-      return await work();
-    } catch (error) {
-      const code = codeOf(error);
-      if (code === UNKNOWN)
-        throw new ResourceError(
-          'CompletionUnknown',
-          `the server cannot tell whether the change was carried out (${UNKNOWN}); it is looked at again`,
-          { code, cause: error },
-        );
-      if (code !== RESTART || attempt >= ATTEMPTS) throw error;
-      await new Promise((resolve) => setTimeout(resolve, attempt * 20 * (1 + Math.random())));
-    }
+  try {
+    return await retryingConflicts((error) => codeOf(error) === RESTART, work);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== UNKNOWN) throw error;
+    throw new ResourceError(
+      'CompletionUnknown',
+      `the server cannot tell whether the change was carried out (${UNKNOWN}); it is looked at again`,
+      { code, cause: error },
+    );
+  }
 }

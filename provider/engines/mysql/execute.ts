@@ -1,6 +1,7 @@
 /** Sends steps one by one: every statement that changes accounts or databases commits by itself. */
 import { ResourceError } from '../../common/errors.ts';
 import type { Step } from '../../resources/model/steps.ts';
+import { retryingConflicts } from '../conflicts.ts';
 import type { Authentication, Found } from './compile/roles.ts';
 import { compileStep, type Prepared, takeBack } from './compile/steps.ts';
 import { authenticationOf, nobodys } from './credentials.ts';
@@ -31,9 +32,6 @@ async function pluginsThereAre(session: Session, error: unknown): Promise<Resour
   );
 }
 
-/** Two sessions that wait for each other are told so: the statement is run again. */
-const ATTEMPTS = 6;
-
 /** Gives how the account logs in from now on, if the step says so. */
 export async function runStep(session: Session, step: Step, info: MysqlInfo): Promise<Authentication | undefined> {
   await refuseReadOnly(session);
@@ -56,7 +54,7 @@ export async function runStep(session: Session, step: Step, info: MysqlInfo): Pr
 async function runStatements(session: Session, step: Step, info: MysqlInfo, statements: readonly Sql[]): Promise<void> {
   for (const [index, statement] of statements.entries())
     try {
-      await retrying(async () => {
+      await retryingConflicts(isRetryable, async () => {
         await session.execute(statement, step.kind === 'dropDatabase' ? UNLIMITED_MS : undefined);
       });
     } catch (refusal) {
@@ -109,17 +107,6 @@ const isRefusal = (error: unknown): boolean => /^\d+$/.test(codeOf(error)) && !i
 /** What cannot be undone is of no use to anybody, and no worse than what has failed already. */
 async function undo(session: Session, step: Step, info: MysqlInfo): Promise<void> {
   for (const statement of takeBack(step, info)) await session.execute(statement).catch(() => {});
-}
-
-async function retrying(work: () => Promise<void>): Promise<void> {
-  for (let attempt = 1; ; attempt += 1)
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (!isRetryable(error) || attempt >= ATTEMPTS) throw error;
-      await new Promise((resolve) => setTimeout(resolve, attempt * 20 * (1 + Math.random())));
-    }
 }
 
 async function prepare(session: Session, step: Step, info: MysqlInfo): Promise<Prepared> {

@@ -3,17 +3,15 @@
  * transaction that joins it and leaves it again: a session stays the role that it is, so the membership is never committed,
  * and whatever cuts us off leaves none behind.
  */
+import { retryingConflicts } from '../conflicts.ts';
 import type { Borrowed } from './membership.ts';
 import { isRetryable } from './errors.ts';
 import { type Session, UNLIMITED_MS } from './session.ts';
 import { ident, join, type Sql, sql } from './sql.ts';
 
-/** Two sessions that change one catalog row, or wait for each other, are told so: the transaction is run again. */
-const ATTEMPTS = 6;
-
 export async function runTogether(session: Session, statements: readonly Sql[]): Promise<void> {
   if (statements.length === 0) return;
-  await retrying(async () => {
+  await retryingConflicts(isRetryable, async () => {
     await session.execute(`BEGIN; ${join(statements, '; ').text}; COMMIT`);
   });
 }
@@ -41,18 +39,7 @@ export async function beOneself(session: Session, { admin }: Borrowed): Promise<
 }
 
 export async function runByItself(session: Session, statement: Sql): Promise<void> {
-  await retrying(async () => {
+  await retryingConflicts(isRetryable, async () => {
     await session.execute(statement.text, UNLIMITED_MS);
   });
-}
-
-async function retrying(work: () => Promise<void>): Promise<void> {
-  for (let attempt = 1; ; attempt += 1)
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (!isRetryable(error) || attempt >= ATTEMPTS) throw error;
-      await new Promise((resolve) => setTimeout(resolve, attempt * 20 * (1 + Math.random())));
-    }
 }

@@ -30,11 +30,6 @@ export interface WriteOptions extends CallOptions {
   /** @defaultValue the client's, `xdatabase` */
   fieldManager?: string | undefined;
   dryRun?: boolean | undefined;
-  /**
-   * What the API server does about fields that the schema does not know: it drops them, and looks for them first so as to
-   * warn of them unless told to ignore them. @defaultValue the API server's, Warn
-   */
-  fieldValidation?: 'Ignore' | 'Warn' | 'Strict' | undefined;
 }
 
 export interface ApplyOptions extends WriteOptions {
@@ -255,7 +250,6 @@ export class KubeClient {
     const query = {
       fieldManager: options.fieldManager ?? this.#fieldManager,
       dryRun: options.dryRun ? 'All' : undefined,
-      fieldValidation: options.fieldValidation,
       ...exchange.query,
     };
     const name = options.subresource === undefined ? verb : `${verb} ${options.subresource} of`;

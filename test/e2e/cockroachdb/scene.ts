@@ -155,12 +155,7 @@ export class Scene {
   }
 
   async events(reason: string): Promise<string[]> {
-    const { items } = await this.cluster.get<{ items: { reason: string; message: string }[] }>(
-      'events',
-      '-n',
-      this.namespace,
-    );
-    return items.filter((event) => event.reason === reason).map(({ message }) => message);
+    return await objects.eventsOf(this.cluster, this.namespace, reason);
   }
 
   async sql<Row extends object = Record<string, unknown>>(text: string, database = 'defaultdb'): Promise<Row[]> {
