@@ -160,6 +160,15 @@ test('an access key keeps its place, and its ID joins it in the Secret', () => {
   });
 });
 
+test('every backup of a schedule of CockroachDB is a full one, as it was', () => {
+  expect(
+    brief(convert(read('cr5-backup-cron-job.yaml'), plain))['BackupSchedule example-backup-cron-job'],
+  ).toMatchObject({
+    schedule: '0 0 * * *',
+    cockroachdb: { fullBackup: 'Always' },
+  });
+});
+
 describe('what a running installation needs', () => {
   test('is taken over, with the passwords that it has', () => {
     const { objects } = convert(read('cr2-generate-secret.yaml'), { ...plain, adopt: true });

@@ -61,6 +61,8 @@ export function convertBackup(conversion: Conversion, object: KubeObject): void 
       databaseRef: { name: database.object.metadata.name },
       ...scheduleOf(spec),
       storage,
+      // It made its schedules so; without a word about it, CockroachDB makes incremental backups of a daily one.
+      ...(isSchedule && database.server.engine === 'cockroachdb' ? { cockroachdb: { fullBackup: 'Always' } } : {}),
       ...(isSchedule || file === undefined ? {} : { fileName: file.replace(/\.[A-Za-z0-9]+$/, '') }),
       ...accountOf(conversion, object, database.server),
     },
