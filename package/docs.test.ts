@@ -3,6 +3,8 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { INPUT_KIND, parseInput } from '../function/input.ts';
+import { parseClaim, withoutMachinery } from '../function/parse-claim.ts';
 import { FAILURES } from '../provider/backup/contract.ts';
 import { kindByName, kinds } from '../provider/api/registry.ts';
 import { parse } from '../provider/api/validate.ts';
@@ -33,6 +35,25 @@ const commands = (markdown: string): string[] =>
     ...blocks(markdown, 'sh').flatMap((block) => block.split('\n')),
     ...markdown.split('\n').filter((line) => /^ {4}(npm|xdb|kubectl|node) /.test(line)),
   ].map((line) => line.replace(/ {2,}#.*$/, '').trim());
+
+type Fields = Record<string, unknown>;
+
+/**
+ * Checks a manifest, or the part of one that a page shows: the spec of a claim, or the input of a Composition's step.
+ * @throws Error when it would be refused, or is nothing that is known here.
+ */
+function takes(manifest: Fields & { spec?: Fields; input?: Fields }): void {
+  const { apiVersion, kind, spec, input } = manifest;
+  const [group = ''] = String(apiVersion ?? '').split('/');
+  const known = kindByName(String(apiVersion), String(kind));
+  if (known !== undefined) parse(known, manifest);
+  else if (input !== undefined || kind === INPUT_KIND) parseInput(input ?? manifest);
+  else if (spec !== undefined && (kind === undefined || (kind === 'XDatabase' && CLAIMS.includes(group))))
+    parseClaim(withoutMachinery(spec, group === 'claim.xdatabase.dev'));
+  else throw new Error(`${String(kind)} of ${String(apiVersion)} is not known`);
+}
+
+const CLAIMS = ['claim.xdatabase.dev', 'xdatabase.dev'];
 
 describe.each(PAGES)('%s', (page) => {
   const markdown = text(page);
@@ -83,11 +104,17 @@ describe.each(PAGES)('%s', (page) => {
     for (const block of blocks(markdown, 'yaml'))
       for (const document of parseAllDocuments(block)) {
         expect(document.errors).toEqual([]);
-        const object = document.toJS() as { apiVersion?: string; kind?: string } | null;
-        const kind = kindByName(object?.apiVersion ?? '', object?.kind ?? '');
-        if (kind !== undefined) expect(() => parse(kind, object)).not.toThrow();
+        expect(() => {
+          takes(document.toJS() as Fields);
+        }, block).not.toThrow();
       }
   });
+});
+
+test('the commands of the README for a cluster are those of the quick start, which are run from end to end', () => {
+  const own = commands(text('README.md')).filter((line) => line.startsWith('kubectl '));
+  expect(own.length).toBeGreaterThan(2);
+  expect(commands(text('docs/quick-start.md'))).toEqual(expect.arrayContaining(own));
 });
 
 describe('troubleshooting', () => {
