@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ENGINES } from '../provider/api/engines.ts';
 import { ACCESS } from './claim.ts';
-import { fatal } from './compose.fixture.ts';
+import { fatal, xr } from './compose.fixture.ts';
 import { compose } from './compose.ts';
 
 test('no request makes it throw, drop an earlier step or answer what cannot be sent', () => {
@@ -72,5 +72,56 @@ test('no request makes it throw, drop an earlier step or answer what cannot be s
       expect(() => RunFunctionResponse.encode(response).finish()).not.toThrow();
     }),
     { numRuns: 500 },
+  );
+});
+
+test('what an earlier step wants and leaves, and what Crossplane adds in newer versions, passes through untouched', () => {
+  const json = fc.jsonValue({ maxDepth: 3 });
+  const struct = fc.dictionary(fc.constantFrom('metadata', 'spec', 'status', 'data', '__proto__', 'kind'), json);
+  const resource = fc.record({
+    resource: fc.option(struct, { nil: undefined }),
+    connectionDetails: fc.constantFrom({}, { password: Buffer.from('secret') }),
+    ready: fc.constantFrom(...[Ready.READY_UNSPECIFIED, Ready.READY_TRUE, Ready.READY_FALSE], 7 as Ready),
+  });
+  const request = fc.record({
+    meta: fc.record({ tag: fc.string(), capabilities: fc.array(fc.nat(40), { maxLength: 8 }) }),
+    context: fc.option(fc.dictionary(fc.constantFrom('apiextensions.crossplane.io/environment', 'a'), json), {
+      nil: undefined,
+    }),
+    desired: fc.record({
+      composite: fc.option(resource, { nil: undefined }),
+      resources: fc.dictionary(fc.constantFrom('before', 'constructor', 'Database'), resource),
+    }),
+    extraResources: fc.constantFrom({}, { all: { items: [] } }),
+    requiredResources: fc.constantFrom({}, { all: { items: [] } }),
+    credentials: fc.constantFrom({}, { key: { credentialData: { data: { password: Buffer.from('secret') } } } }),
+    input: fc.constantFrom(undefined, {}, { defaultClass: 'nowhere' }),
+  });
+  fc.assert(
+    fc.property(request, fc.boolean(), (given, isKnown) => {
+      const bytes = RunFunctionRequest.encode({
+        ...RunFunctionRequest.fromPartial({}),
+        ...(given as unknown as RunFunctionRequest),
+        observed: {
+          composite: { resource: xr(isKnown ? {} : { class: 'unknown' }), connectionDetails: {}, ready: 0 },
+          resources: {},
+        },
+      }).finish();
+      const [sent, before] = [RunFunctionRequest.decode(bytes), RunFunctionRequest.decode(bytes)];
+      const response = RunFunctionResponse.decode(RunFunctionResponse.encode(compose(sent)).finish());
+      expect(sent).toEqual(before);
+      expect(response.context).toEqual(before.context);
+      expect(response.requirements).toBeUndefined();
+      for (const [key, wanted] of Object.entries(before.desired?.resources ?? {}))
+        expect(response.desired?.resources[key]).toEqual(wanted);
+      if (fatal(response) === undefined) {
+        const { spec, metadata } = before.desired?.composite?.resource ?? {};
+        expect(response.desired?.composite?.resource).toMatchObject({
+          ...(spec === undefined ? {} : { spec: spec as object }),
+          ...(metadata === undefined ? {} : { metadata: metadata as object }),
+        });
+      } else expect(response.desired).toEqual(before.desired);
+    }),
+    { numRuns: 300 },
   );
 });
