@@ -81,7 +81,7 @@ test('what an earlier step wants and leaves, and what Crossplane adds in newer v
   const resource = fc.record({
     resource: fc.option(struct, { nil: undefined }),
     connectionDetails: fc.constantFrom({}, { password: Buffer.from('secret') }),
-    ready: fc.constantFrom(...[Ready.READY_UNSPECIFIED, Ready.READY_TRUE, Ready.READY_FALSE], 7 as Ready),
+    ready: fc.constantFrom(Ready.READY_UNSPECIFIED, Ready.READY_TRUE, Ready.READY_FALSE, Ready.UNRECOGNIZED),
   });
   const request = fc.record({
     meta: fc.record({ tag: fc.string(), capabilities: fc.array(fc.nat(40), { maxLength: 8 }) }),
@@ -103,7 +103,11 @@ test('what an earlier step wants and leaves, and what Crossplane adds in newer v
         ...RunFunctionRequest.fromPartial({}),
         ...(given as unknown as RunFunctionRequest),
         observed: {
-          composite: { resource: xr(isKnown ? {} : { class: 'unknown' }), connectionDetails: {}, ready: 0 },
+          composite: {
+            resource: xr(isKnown ? {} : { class: 'unknown' }),
+            connectionDetails: {},
+            ready: Ready.READY_UNSPECIFIED,
+          },
           resources: {},
         },
       }).finish();

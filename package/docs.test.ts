@@ -37,20 +37,26 @@ const commands = (markdown: string): string[] =>
   ].map((line) => line.replace(/ {2,}#.*$/, '').trim());
 
 type Fields = Record<string, unknown>;
+interface Manifest extends Fields {
+  apiVersion?: string;
+  kind?: string;
+  spec?: Fields;
+  input?: Fields;
+}
 
 /**
  * Checks a manifest, or the part of one that a page shows: the spec of a claim, or the input of a Composition's step.
  * @throws Error when it would be refused, or is nothing that is known here.
  */
-function takes(manifest: Fields & { spec?: Fields; input?: Fields }): void {
-  const { apiVersion, kind, spec, input } = manifest;
-  const [group = ''] = String(apiVersion ?? '').split('/');
-  const known = kindByName(String(apiVersion), String(kind));
+function takes(manifest: Manifest): void {
+  const { apiVersion = '', kind = '', spec, input } = manifest;
+  const [group = ''] = apiVersion.split('/');
+  const known = kindByName(apiVersion, kind);
   if (known !== undefined) parse(known, manifest);
   else if (input !== undefined || kind === INPUT_KIND) parseInput(input ?? manifest);
-  else if (spec !== undefined && (kind === undefined || (kind === 'XDatabase' && CLAIMS.includes(group))))
+  else if (spec !== undefined && (kind === '' || (kind === 'XDatabase' && CLAIMS.includes(group))))
     parseClaim(withoutMachinery(spec, group === 'claim.xdatabase.dev'));
-  else throw new Error(`${String(kind)} of ${String(apiVersion)} is not known`);
+  else throw new Error(`${kind} of ${apiVersion} is not known`);
 }
 
 const CLAIMS = ['claim.xdatabase.dev', 'xdatabase.dev'];
@@ -105,7 +111,7 @@ describe.each(PAGES)('%s', (page) => {
       for (const document of parseAllDocuments(block)) {
         expect(document.errors).toEqual([]);
         expect(() => {
-          takes(document.toJS() as Fields);
+          takes(document.toJS() as Manifest);
         }, block).not.toThrow();
       }
   });
