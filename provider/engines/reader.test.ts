@@ -68,6 +68,19 @@ describe('the batching reader', () => {
     results.forEach((result, i) => expect((result as unknown as { query: unknown }).query).toEqual(name(i)));
   });
 
+  test('believes no answer that seems to come from later, after the clock was set back', async () => {
+    const server = new FakeServer();
+    const reader = server.reader();
+    expect(versionOf(await reader.read('role', name(1)))).toBe(0);
+    server.version = 1;
+    server.clock -= 3_600_000;
+    expect(versionOf(await reader.read('role', name(1)))).toBe(1);
+    server.version = 2;
+    server.clock += 1;
+    expect(versionOf(await reader.at(server.clock - 1_000).read('role', name(1)))).toBe(1);
+    expect(versionOf(await reader.read('role', name(1)))).toBe(2);
+  });
+
   test('asks about all databases together where one statement sees them all', async () => {
     const server = new FakeServer();
     const grantIn = (database: string) => ({

@@ -127,8 +127,9 @@ export class BatchingReader {
     const now = this.#now();
     group.asked.set(key, { query, at: now });
     group.usedAt = now;
+    // What seems to come from later was read before somebody set the clock back: nobody knows how old it is.
     const isRecent = (start: Start): boolean =>
-      start.at > notBefore && this.#writes?.touched(query, start.position) !== true;
+      start.at > notBefore && start.at <= now && this.#writes?.touched(query, start.position) !== true;
     // Older than now is good enough: perhaps a poll, whose first read speaks for all that will be polled in this sweep.
     const isSweep = notBefore < now && this.#rhythm.fits(notBefore, key);
     const known = group.results.get(key);
@@ -141,7 +142,8 @@ export class BatchingReader {
         joined.push(waiter);
         return;
       }
-      if (isSweep && group.sweptAt <= notBefore && now - group.sweptAt > this.#sweepMs / 2) group.sweep = true;
+      const isDue = group.sweptAt <= notBefore && now - group.sweptAt > this.#sweepMs / 2;
+      if (isSweep && (isDue || group.sweptAt > now)) group.sweep = true;
       const pending = group.pending.get(key);
       if (pending === undefined) group.pending.set(key, { query, waiters: [waiter] });
       else pending.waiters.push(waiter);

@@ -42,10 +42,10 @@ export class ServerSessions<S extends PooledSession, I> {
 
   /** Asked once for all that want to know it within five minutes. */
   async info(signal?: AbortSignal): Promise<I> {
-    if (this.#info === undefined || Date.now() - this.#info.at > INFO_MS)
+    if (this.#info === undefined || performance.now() - this.#info.at > INFO_MS)
       this.#info = {
         answer: this.read(this.#options.home, this.#options.readInfo, 'login', signal),
-        at: Date.now(),
+        at: performance.now(),
       };
     const asked = this.#info;
     try {

@@ -104,7 +104,7 @@ export class SessionPool<S extends PooledSession> {
         this.#freeSlot();
         if (!(error instanceof ResourceError) || error.reason !== 'TooManyConnections' || this.#open === 0) throw error;
         // The server has no room for another: make do with those that we have.
-        this.#modest = { limit: this.#open, until: Date.now() + MODEST_MS };
+        this.#modest = { limit: this.#open, until: performance.now() + MODEST_MS };
       }
     }
   }
@@ -112,7 +112,7 @@ export class SessionPool<S extends PooledSession> {
   async #login(database: string): Promise<S> {
     for (const place of [ANYWHERE, database]) {
       const failure = this.#failures.get(place);
-      if (failure !== undefined && failure.until > Date.now()) throw failure.error;
+      if (failure !== undefined && failure.until > performance.now()) throw failure.error;
       this.#failures.delete(place);
     }
     try {
@@ -124,7 +124,7 @@ export class SessionPool<S extends PooledSession> {
     } catch (error) {
       const place = error instanceof ResourceError ? placeOf(error, database) : undefined;
       if (place !== undefined)
-        this.#failures.set(place, { error: error as ResourceError, until: Date.now() + FAIL_FAST_MS });
+        this.#failures.set(place, { error: error as ResourceError, until: performance.now() + FAIL_FAST_MS });
       throw error;
     }
   }
@@ -155,7 +155,7 @@ export class SessionPool<S extends PooledSession> {
   }
 
   #limit(): number {
-    if (this.#modest !== undefined && this.#modest.until <= Date.now()) this.#modest = undefined;
+    if (this.#modest !== undefined && this.#modest.until <= performance.now()) this.#modest = undefined;
     return Math.max(1, Math.min(this.#options.limit, this.#modest?.limit ?? Number.POSITIVE_INFINITY));
   }
 
@@ -182,7 +182,7 @@ export class SessionPool<S extends PooledSession> {
       this.#freeSlot();
       return;
     }
-    this.#idle.push({ session, idleSince: Date.now() });
+    this.#idle.push({ session, idleSince: performance.now() });
     this.#sweeper ??= setInterval(() => {
       this.#sweep();
     }, this.#options.idleMs / 4).unref();
@@ -195,7 +195,7 @@ export class SessionPool<S extends PooledSession> {
   }
 
   #sweep(): void {
-    const limit = Date.now() - this.#options.idleMs;
+    const limit = performance.now() - this.#options.idleMs;
     for (const held of this.#idle.filter((candidate) => candidate.idleSince < limit)) void this.#discard(held);
   }
 

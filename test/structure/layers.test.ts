@@ -77,6 +77,17 @@ describe('the function', () => {
   });
 });
 
+describe('engines', () => {
+  it('measure how long something takes, or still counts, by a clock that nobody sets', () => {
+    const byTheWallClock = /\bDate\.now\(\)/;
+    const moments = /new Date\(Date\.now\(\) \+ /g;
+    const strays = files
+      .filter((file) => file.startsWith('provider/engines/'))
+      .filter((file) => byTheWallClock.test(sourceOf(file).replaceAll(moments, '')));
+    expect(strays).toEqual([]);
+  });
+});
+
 describe('resources', () => {
   it('are pure: no clock, no chance, no I/O', () => {
     const strays = files

@@ -36,7 +36,8 @@ export class PasswordChecker {
   async check(name: string, host: string | undefined, password: Secret): Promise<Verdict> {
     const key = keyOf(name, host);
     const seen = this.#seen.get(key);
-    const account = seen !== undefined && Date.now() - seen.at < FRESH_MS ? seen.account : await this.#read(name, host);
+    const account =
+      seen !== undefined && performance.now() - seen.at < FRESH_MS ? seen.account : await this.#read(name, host);
     if (account === undefined) return 'mismatch';
     const { plugin, stored } = account;
     const digest = this.#digest(plugin, stored.reveal(), password);
@@ -64,7 +65,7 @@ export class PasswordChecker {
   /** For a read that begins now: takes the accounts that it finds, unless they were changed since. */
   collect(): (account: StoredAccount) => void {
     const turn = this.#turn;
-    const at = Date.now();
+    const at = performance.now();
     return (account) => {
       const key = keyOf(account.user, account.host);
       if ((this.#changed.get(key) ?? this.#floor) < turn) this.#seen.set(key, { account, at });

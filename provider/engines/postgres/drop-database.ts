@@ -89,7 +89,7 @@ const LOOK_MS = 20;
 /** A session that is told to end is there for a moment yet, and to end it once more takes the right to. */
 async function untilAlone(session: Session, name: string): Promise<void> {
   const query = 'SELECT FROM pg_stat_activity WHERE datname = $1 AND usesysid IS NOT NULL LIMIT 1';
-  for (const start = Date.now(); Date.now() - start < GOODBYE_MS; ) {
+  for (const start = performance.now(); performance.now() - start < GOODBYE_MS; ) {
     if ((await session.query(query, [name])).length === 0) return;
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }

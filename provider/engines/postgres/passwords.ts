@@ -57,7 +57,7 @@ export class PasswordChecker {
   /** For a read that begins now: takes the verifiers that it finds, unless they were changed since. */
   collect(): OnVerifier {
     const turn = this.#turn;
-    const at = Date.now();
+    const at = performance.now();
     return (name, verifier) => {
       if ((this.#changed.get(name) ?? this.#floor) < turn) this.#verifiers.set(name, { verifier, at });
     };
@@ -114,7 +114,9 @@ export class PasswordChecker {
   async #compare(name: string, password: Secret): Promise<Verdict> {
     const seen = this.#verifiers.get(name);
     const stored =
-      seen !== undefined && Date.now() - seen.at < FRESH_MS ? seen.verifier?.reveal() : await this.#stored.load(name);
+      seen !== undefined && performance.now() - seen.at < FRESH_MS
+        ? seen.verifier?.reveal()
+        : await this.#stored.load(name);
     if (stored === undefined) return 'mismatch';
     // A Secret may hold a verifier, which the server stores as it is.
     if (isVerifier(password.reveal())) return stored === password.reveal() ? 'match' : 'mismatch';
@@ -143,11 +145,11 @@ export class PasswordChecker {
   async #remembering(name: string, key: string[], lifeMs: number, work: () => Promise<Verdict>): Promise<Verdict> {
     const digest = this.#digest(key);
     const known = this.#known.get(name);
-    if (known?.digest === digest && known.until > Date.now()) return known.verdict;
+    if (known?.digest === digest && known.until > performance.now()) return known.verdict;
     const verdict = await work();
     // Only what a verifier proves stays wrong; a login may be let in the next time.
     if (verdict === 'match' || lifeMs === Number.POSITIVE_INFINITY)
-      this.#known.set(name, { digest, verdict, until: Date.now() + lifeMs * (0.5 + Math.random()) });
+      this.#known.set(name, { digest, verdict, until: performance.now() + lifeMs * (0.5 + Math.random()) });
     return verdict;
   }
 }
