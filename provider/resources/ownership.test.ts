@@ -14,6 +14,15 @@ describe('an object that is on the server already', () => {
     );
   });
 
+  test('is said to be an earlier one of its own name, where it is', () => {
+    const context = contextOf({});
+    const earlier = { uid: 'earlier', resource: context.mark.resource };
+    expect(() => ownershipOf(what, earlier, undefined, context)).toThrow(
+      `: an earlier ${context.mark.resource} made it, before this one was made anew or restored; set forProvider.adopt`,
+    );
+    expect(ownershipOf(what, earlier, true, context)).toMatchObject({ mark: true });
+  });
+
   test('is not refused again and again by itself: an edit is needed', () => {
     expect(() => ownershipOf(what, undefined, false, contextOf({}))).toThrow(
       expect.objectContaining({ reason: 'AlreadyExists', retryable: false }),

@@ -44,13 +44,19 @@ export function ownershipOf(
       { retryable: false },
     );
   if (adopt === true) return { mark: true, record: { adopted: true, adopting: true } };
-  const manager = mark === undefined ? '' : `: it is managed by ${managerOf(mark)}`;
+  const manager = mark === undefined ? '' : `: ${makerOf(mark, context.mark)}`;
   throw new ResourceError(
     'AlreadyExists',
     `${what} exists already and was not made by this resource${manager}; set forProvider.adopt: true to take it over`,
     { retryable: false },
   );
 }
+
+/** A resource that was deleted and made again, or restored from a backup of the cluster, has the name that it had. */
+const makerOf = (mark: Mark, own: Mark): string =>
+  managerOf(mark) === own.resource
+    ? `an earlier ${own.resource} made it, before this one was made anew or restored`
+    : `it is managed by ${managerOf(mark)}`;
 
 /** What follows `#` in a mark is the state of a creation, see database-init.ts. */
 const managerOf = (mark: Mark | undefined): string => mark?.resource.split('#', 1)[0] ?? 'another resource';

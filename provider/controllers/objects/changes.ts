@@ -10,6 +10,8 @@ const BOOKKEEPING: ReadonlySet<string> = new Set([
   ANNOTATION.createSucceeded,
   ANNOTATION.createFailed,
   ANNOTATION.applied,
+  ANNOTATION.madeAs,
+  ANNOTATION.madeBy,
   'kubectl.kubernetes.io/last-applied-configuration',
 ]);
 
@@ -33,5 +35,5 @@ export const becameUsable = (old: KubeObject, object: KubeObject): boolean =>
 
 /** Whether references to this resource can be resolved from now on. */
 export const gotName = (old: KubeObject, object: KubeObject): boolean =>
-  old.metadata.annotations?.[ANNOTATION.externalName] === undefined &&
-  object.metadata.annotations?.[ANNOTATION.externalName] !== undefined;
+  !old.metadata.annotations?.[ANNOTATION.externalName] &&
+  Boolean(object.metadata.annotations?.[ANNOTATION.externalName]);

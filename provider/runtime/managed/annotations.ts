@@ -13,6 +13,8 @@ export const ANNOTATION = {
   applied: 'xdatabase.dev/applied',
   /** The external name under which it was made or taken over: another name later is another object. */
   madeAs: 'xdatabase.dev/made-as',
+  /** The uid of the resource that wrote these: metadata outlives its resource in backups, dumps and copies. */
+  madeBy: 'xdatabase.dev/made-by',
 } as const;
 
 export const FINALIZER = 'finalizer.managedresource.crossplane.io';
@@ -35,7 +37,7 @@ export const isDeleted = (resource: KubeObject): boolean => resource.metadata.de
  * that failed proves nothing: somebody else may have been faster.
  */
 export function hasCreated(resource: Managed): boolean {
-  if (renamedFrom(resource) !== undefined) return false;
+  if (renamedFrom(resource) !== undefined || isAnothers(resource)) return false;
   if (annotation(resource, ANNOTATION.createSucceeded) !== undefined) return true;
   const pending = annotation(resource, ANNOTATION.createPending);
   if (pending === undefined) return annotation(resource, ANNOTATION.applied) !== undefined;
@@ -52,15 +54,25 @@ export const isCreating = (resource: Managed): boolean =>
 /** Seconds precision, as crossplane-runtime writes and parses it. */
 export const timestamp = (now: Date): string => now.toISOString().replace(/\.\d{3}Z$/, 'Z');
 
+/**
+ * Whether the record was written for another resource: this one is that one restored from a backup of the cluster, moved to
+ * another cluster, or a copy. What it says may be true of this server or not, so it proves nothing.
+ */
+export function isAnothers(resource: KubeObject): boolean {
+  const maker = annotation(resource, ANNOTATION.madeBy);
+  return maker !== undefined && maker !== resource.metadata.uid;
+}
+
 /** The name of the object that this resource made, where somebody has given it another external name since. */
 export function renamedFrom(resource: KubeObject): string | undefined {
+  if (isAnothers(resource)) return undefined;
   const made = annotation(resource, ANNOTATION.madeAs);
   return made === undefined || made === externalNameOf(resource) ? undefined : made;
 }
 
 /** What was recorded as applied; undefined when nothing was, or when somebody broke the annotation. */
 export function appliedOf(resource: KubeObject): unknown {
-  if (renamedFrom(resource) !== undefined) return undefined;
+  if (renamedFrom(resource) !== undefined || isAnothers(resource)) return undefined;
   const text = annotation(resource, ANNOTATION.applied);
   if (text === undefined) return undefined;
   try {

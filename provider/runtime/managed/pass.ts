@@ -94,7 +94,9 @@ export class Pass {
       this.#draft.storedStatus?.conditions !== undefined
     )
       return false;
-    return this.#options.now().getTime() - Date.parse(this.#draft.resource.metadata.creationTimestamp ?? '') < YOUNG_MS;
+    const born = Date.parse(this.#draft.resource.metadata.creationTimestamp ?? '');
+    // The API server's clock may be ahead of ours: by little, the resource is young; by much, nobody knows.
+    return Math.abs(this.#options.now().getTime() - born) < YOUNG_MS;
   }
 
   async #pause(): Promise<ReconcileOutcome> {
@@ -205,9 +207,7 @@ export class Pass {
     } catch (error) {
       // What may have been made after all is still ours: `create-pending` says so until a look finds it or does not.
       if (!hasOpenOutcome(error))
-        await this.#draft.patchMetadata({
-          annotations: { [at.ANNOTATION.createFailed]: at.timestamp(this.#options.now()) },
-        });
+        await this.#draft.patchMetadata(record.failedCreation(this.#draft.resource, this.#options.now()));
       throw new Failure('CannotCreateExternalResource', 'create failed', error);
     }
     // The Secret first: should the process die here, the next pass still finds the password that was set.

@@ -16,6 +16,7 @@ class External implements ExternalClient {
   calls: string[] = [];
   fail: Partial<Record<'connect' | 'observe' | 'create' | 'update' | 'delete', Error>> = {};
   unready: Observation['unready'];
+  onCreate: () => void = () => {};
 
   #enter(call: 'observe' | 'create' | 'update' | 'delete'): void {
     this.calls.push(call);
@@ -42,6 +43,7 @@ class External implements ExternalClient {
   }
   create(): Promise<void> {
     return this.#answer(() => {
+      this.onCreate();
       this.#enter('create');
       this.value = this.desired;
     });
@@ -187,6 +189,31 @@ describe('a new resource', () => {
     expect(current().metadata.annotations?.[ANNOTATION.createFailed]).toBeDefined();
     expect(hasCreated(current())).toBe(false);
     expect(reasons()).toEqual(['CannotCreateExternalResource']);
+  });
+
+  test('whose creation fails while the clock is set back is not taken for ours either', async () => {
+    store.add(resource());
+    external.fail.create = new ResourceError('AlreadyExists', 'somebody was faster');
+    external.onCreate = () => (now = new Date('2025-12-31T23:00:00Z'));
+    await reconcile();
+    expect(hasCreated(current())).toBe(false);
+  });
+
+  test.each([
+    ['2026-01-01T00:00:05Z', 'waits in silence for a moment, though its server’s clock is ahead by seconds', undefined],
+    ['2026-01-01T01:00:00Z', 'says at once what it waits for, when that clock is ahead by an hour', 'Waiting'],
+  ])('made at %s %s', async (creationTimestamp, _what, reason) => {
+    store.add(resource());
+    current().metadata.creationTimestamp = creationTimestamp;
+    external.fail.observe = new ResourceError('Waiting', 'for its owner');
+    await reconcile();
+    expect(synced()?.reason).toBe(reason);
+  });
+
+  test('whose external name somebody left empty gets its own, so that others can refer to it', async () => {
+    store.add(resource((r) => (r.metadata.annotations = { [ANNOTATION.externalName]: '' })));
+    await reconcile();
+    expect(current().metadata.annotations?.[ANNOTATION.externalName]).toBe('orders');
   });
 
   test('whose creation fails and then succeeds within the same second is ours', async () => {
@@ -354,6 +381,61 @@ describe('a resource that is given another external name', () => {
     expect(store.events.filter(({ reason }) => reason === 'KeptExternalResource')).toMatchObject([
       { type: 'Warning', message: expect.stringContaining('"orders"') as string },
     ]);
+  });
+});
+
+describe('a resource that was restored from a backup of the cluster, or copied', () => {
+  /** As Velero or `kubectl get -o yaml` keep it: all annotations, and another uid. */
+  const restored = (annotations: Record<string, string> = {}): void => {
+    const before = current().metadata.annotations;
+    store.add(
+      resource((r) => {
+        r.metadata.uid = 'another';
+        r.metadata.annotations = { ...before, ...annotations };
+      }),
+    );
+  };
+  beforeEach(async () => {
+    store.add(resource());
+    await reconcile();
+    now = new Date(now.getTime() + 60_000);
+    await reconcile();
+  });
+
+  test('has made nothing, and applied nothing, whatever its annotations say', () => {
+    expect([hasCreated(current()), appliedOf(current())]).toEqual([true, { value: 'a' }]);
+    restored();
+    expect([hasCreated(current()), isCreating(current()), appliedOf(current())]).toEqual([false, false, undefined]);
+  });
+
+  test.each(['z', 'a'])('that takes over what is there (%j) has its own record from then on', async (value) => {
+    restored();
+    external.value = value;
+    await reconcile();
+    expect([hasCreated(current()), appliedOf(current())]).toEqual([true, { value: 'a' }]);
+    writes = 0;
+    await reconcile();
+    expect(writes).toBe(0);
+  });
+
+  test('that makes its object anew does not take that of a creation that failed for its own', async () => {
+    restored();
+    external.value = undefined;
+    external.fail.create = new ResourceError('AlreadyExists', 'somebody was faster');
+    await reconcile();
+    expect(hasCreated(current())).toBe(false);
+    external.fail = {};
+    await reconcile();
+    expect([hasCreated(current()), ready()?.status]).toEqual([true, 'True']);
+  });
+
+  test('under another name has left nothing behind: it is a copy', async () => {
+    restored({ [ANNOTATION.externalName]: 'billing' });
+    external.name = 'billing';
+    external.value = undefined;
+    await reconcile();
+    expect(ready()?.status).toBe('True');
+    expect(reasons()).not.toContain('KeptExternalResource');
   });
 });
 

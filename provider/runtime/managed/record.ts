@@ -23,26 +23,34 @@ export function creation(resource: Managed, observation: Observation, now: Date)
     ...patch,
     annotations: {
       ...patch.annotations,
+      ...madeAs(resource, observation),
       [at.ANNOTATION.createPending]: at.timestamp(now),
       // Both have seconds only: an earlier failure of the same second would speak against this attempt.
       ...(at.annotation(resource, at.ANNOTATION.createFailed) === undefined
         ? {}
         : { [at.ANNOTATION.createFailed]: null }),
       [at.ANNOTATION.applied]: observation.appliedBefore,
-      ...madeAs(resource, observation),
     },
   };
 }
 
+/** Never before the attempt that failed, though somebody may have set the clock back in the middle of it. */
+export function failedCreation(resource: Managed, now: Date): MetadataPatch {
+  const pending = Date.parse(at.annotation(resource, at.ANNOTATION.createPending) ?? '');
+  const failed = new Date(Math.max(now.getTime(), Number.isNaN(pending) ? 0 : pending));
+  return { annotations: { [at.ANNOTATION.createFailed]: at.timestamp(failed) } };
+}
+
 export const applied = (resource: Managed, observation: Observation, text: string | null): MetadataPatch =>
-  text === (at.annotation(resource, at.ANNOTATION.applied) ?? null)
+  text === (at.annotation(resource, at.ANNOTATION.applied) ?? null) && !at.isAnothers(resource)
     ? {}
     : { annotations: { [at.ANNOTATION.applied]: text, ...madeAs(resource, observation) } };
 
 /** External name and finalizer, when they are not there yet. */
 function identity(resource: Managed): MetadataPatch {
   const patch: MetadataPatch = {};
-  if (at.annotation(resource, at.ANNOTATION.externalName) === undefined)
+  // An empty one stands for none, and nobody could refer to it.
+  if (!at.annotation(resource, at.ANNOTATION.externalName))
     patch.annotations = { [at.ANNOTATION.externalName]: at.externalNameOf(resource) };
   if (!resource.metadata.finalizers?.includes(at.FINALIZER)) patch.addFinalizer = at.FINALIZER;
   return patch;
@@ -60,12 +68,19 @@ function completedCreation(resource: Managed, now: Date): Record<string, string>
   return { [at.ANNOTATION.createSucceeded]: pending };
 }
 
-/** The name under which a change is recorded. What was made under another one is not forgotten silently, but is ours no more. */
+/**
+ * The name and the resource for which a change is recorded. What was made under another name is not forgotten silently, but
+ * is ours no more; of what another resource made, it is only known now that it is ours.
+ */
 function madeAs(resource: Managed, { name }: Observation): Record<string, string | null> {
-  if (name === undefined || at.annotation(resource, at.ANNOTATION.madeAs) === name) return {};
-  if (at.renamedFrom(resource) === undefined) return { [at.ANNOTATION.madeAs]: name };
+  const { uid } = resource.metadata;
+  if (name === undefined || uid === undefined) return {};
+  const made = { [at.ANNOTATION.madeAs]: name, [at.ANNOTATION.madeBy]: uid };
+  if (Object.entries(made).every(([key, value]) => at.annotation(resource, key) === value)) return {};
+  if (at.renamedFrom(resource) === undefined && !at.isAnothers(resource)) return made;
   return {
-    [at.ANNOTATION.madeAs]: name,
+    ...made,
+    [at.ANNOTATION.createPending]: null,
     [at.ANNOTATION.createSucceeded]: null,
     [at.ANNOTATION.createFailed]: null,
   };
