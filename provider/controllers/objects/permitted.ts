@@ -1,6 +1,6 @@
 /** Calls of the API that a right may be missing for. */
 import { ResourceError } from '../../common/errors.ts';
-import { isKubeError } from '../../runtime/kube/errors.ts';
+import { isMissingRight } from '../../runtime/kube/errors.ts';
 import type { Resource } from '../../runtime/kube/resource.ts';
 
 /** Throws ResourceError that names the rule, when it is the right that is missing. */
@@ -13,8 +13,7 @@ export async function permitted<T>(
   try {
     return await work();
   } catch (error) {
-    // Forbidden is also the answer of a namespace that is going away, which no rule would change.
-    if (!isKubeError(error) || error.status !== 403 || !error.message.includes('cannot')) throw error;
+    if (!isMissingRight(error)) throw error;
     const where = namespace === undefined ? 'in any namespace' : `in namespace ${JSON.stringify(namespace)}`;
     const what = resource.namespaced ? `${resource.plural} ${where}` : resource.plural;
     const rule = { apiGroups: [resource.group], resources: [resource.plural], verbs: RULES[resource.plural] };

@@ -56,6 +56,13 @@ export const isAlreadyExists = (error: unknown): boolean => isKubeError(error) &
 export const isExpired = (error: unknown): boolean =>
   isKubeError(error) && (error.status === 410 || error.reason === 'Expired' || error.reason === 'Gone');
 
+/**
+ * Whether a rule is missing in a role of ours, which the message names. Forbidden is also the answer of a namespace that is
+ * going away, which no rule would change.
+ */
+export const isMissingRight = (error: unknown): error is KubeError =>
+  isKubeError(error) && error.status === 403 && error.message.includes('cannot');
+
 const REASONS: Record<number, string> = {
   400: 'BadRequest',
   401: 'Unauthorized',

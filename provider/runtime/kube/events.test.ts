@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../api/kind.ts';
 import { ManualClock } from '../clock.ts';
-import { silentLog } from '../log.ts';
+import { type Log, silentLog } from '../log.ts';
 import { EventRecorder, type EventRecorderOptions } from './events.ts';
 import { FakeApiServer } from './fake-apiserver.fixture.ts';
 
@@ -115,6 +115,22 @@ describe('EventRecorder', () => {
     expect(drops.filter((why) => why === 'full').length).toBeGreaterThan(0);
     await it.flush();
     expect(drops).toHaveLength(30);
+  });
+
+  it('says in the log which right is missing, and not for each event', async () => {
+    const warnings: unknown[] = [];
+    const log = { ...silentLog, debug: () => {}, warn: (fields: { err: Error }) => warnings.push(fields.err.message) };
+    const { recorder: it, drops } = recorder({ log: log as unknown as Log });
+    const message = 'events is forbidden: User "provider" cannot create resource "events" in API group ""';
+    fake.failNext(4, () => true, 403, { reason: 'Forbidden', message });
+    for (const reason of ['One', 'Two', 'Three']) it.record(role, 'Normal', reason, 'done');
+    await it.flush();
+    expect(drops).toEqual(['failed', 'failed', 'failed']);
+    expect(warnings).toEqual([expect.stringContaining('cannot create resource "events"')]);
+    clock.advance(600_000);
+    it.record(role, 'Normal', 'Four', 'done');
+    await it.flush();
+    expect(warnings).toHaveLength(2);
   });
 
   it('stops waiting for a flush at its deadline', async () => {

@@ -14,7 +14,7 @@ import { type Clock, realClock } from '../clock.ts';
 import { type Log, scrub } from '../log.ts';
 import { TokenBucket } from '../rate.ts';
 import type { KubeClient } from './client.ts';
-import { isAlreadyExists, isNotFound } from './errors.ts';
+import { isAlreadyExists, isMissingRight, isNotFound } from './errors.ts';
 import { EVENTS } from './resource.ts';
 
 export type EventType = 'Normal' | 'Warning';
@@ -71,6 +71,7 @@ export class EventRecorder {
   readonly #known = new Map<string, Known>();
   readonly #budgets = new Map<string, TokenBucket>();
   readonly #idle: (() => void)[] = [];
+  #warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
@@ -121,7 +122,7 @@ export class EventRecorder {
       this.#send(name, pending)
         .catch((error: unknown) => {
           this.#options.onDrop?.('failed');
-          this.#options.log.debug({ err: error, event: name }, 'an event was not recorded');
+          this.#tell(error, name);
         })
         .finally(() => {
           this.#sending.delete(name);
@@ -130,6 +131,16 @@ export class EventRecorder {
         .catch(() => undefined);
     }
     if (this.#pending.size === 0 && this.#sending.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** A right that is missing goes on missing, for every event: it is said once in a while. */
+  #tell(error: unknown, event: string): void {
+    const fields = { err: error, event };
+    const now = this.#clock.monotonic();
+    if (isMissingRight(error) && now - this.#warnedAt >= AGGREGATION_MS) {
+      this.#warnedAt = now;
+      this.#options.log.warn(fields, 'events are not recorded');
+    } else this.#options.log.debug(fields, 'an event was not recorded');
   }
 
   async #send(name: string, { event, occurrences }: Pending): Promise<void> {
