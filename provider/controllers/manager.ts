@@ -13,6 +13,7 @@ import type { ReadStore } from '../runtime/kube/store.ts';
 import type { Controller } from '../runtime/queue/controller.ts';
 import { configController, managedController } from './controllers.ts';
 import { configIndexers, managedIndexers } from './objects/indexes.ts';
+import { completed } from './objects/trims.ts';
 import type { Served } from './served.ts';
 import { cacheOptions, type ManagerOptions, Services } from './services.ts';
 import { Wiring } from './wiring.ts';
@@ -114,6 +115,7 @@ export class Manager {
         : new Reflector(client, definition, {
             ...cacheOptions(this.#options),
             indexers: isConfig ? configIndexers : managedIndexers,
+            trim: definition.managed ? completed : undefined,
           });
     const served: Served = { definition, reflector, controller: undefined };
     this.#services.kinds.add(served);

@@ -71,7 +71,10 @@ export class Reflector<T extends KubeObject = KubeObject> {
       ...(options.indexers === undefined ? {} : { indexers: options.indexers }),
       trim: (object) => this.#trim(object),
       onHandlerError: (error, object) => {
-        options.log.error({ err: error, kind: resource.kind, object: object.metadata.name }, 'an event handler failed');
+        options.log.error(
+          { err: error, kind: resource.kind, object: object.metadata.name },
+          'an event handler or an index failed',
+        );
       },
     });
   }

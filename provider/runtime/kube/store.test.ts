@@ -115,6 +115,26 @@ describe('Store', () => {
     expect(errors).toHaveLength(2);
   });
 
+  it('goes on with all others, and with what it can of an object, when an index cannot read that one', () => {
+    const errors: unknown[] = [];
+    const store = new Store<Thing>({
+      indexers: { owner: (it) => [it.owner!.toUpperCase()], name: (it) => [it.metadata.name] },
+      trim: (it) => it,
+      onHandlerError: (error) => errors.push(error),
+    });
+    const log: string[] = [];
+    store.subscribe({ onAdd: (it) => log.push(it.metadata.name), onDelete: (it) => log.push(`-${it.metadata.name}`) });
+    store.replace([thing('broken', 1), thing('a', 2, {}, 'x')], '3', false);
+    store.set(thing('broken', 4));
+    store.set(thing('b', 5, {}, 'x'));
+    expect(store.byIndex('owner', 'X').map((it) => it.metadata.name)).toEqual(['a', 'b']);
+    expect(store.byIndex('name', 'broken')).toMatchObject([{ metadata: { resourceVersion: '4' } }]);
+    store.remove(thing('broken', 6));
+    expect(store.byIndex('name', 'broken')).toEqual([]);
+    expect(log).toEqual(['broken', 'a', 'b', '-broken']);
+    expect(errors).not.toEqual([]);
+  });
+
   it('ends up as the server, whatever order own writes, events and lists arrive in', () => {
     // A history of one object on the server; each version is seen by the watch in order, and some of them before that as
     // the answer to our own write. However these interleave, the cache never steps back and ends at the truth.

@@ -194,7 +194,7 @@ export class Store<T extends KubeObject = KubeObject> implements ReadStore<T> {
 
   #index(key: string, object: T): void {
     for (const [name, entries] of this.#indexes)
-      for (const value of this.#indexers[name]?.(object) ?? []) {
+      for (const value of this.#valuesIn(name, object)) {
         const keys = entries.get(value);
         if (keys === undefined) entries.set(value, new Set([key]));
         else keys.add(key);
@@ -203,11 +203,21 @@ export class Store<T extends KubeObject = KubeObject> implements ReadStore<T> {
 
   #unindex(key: string, object: T): void {
     for (const [name, entries] of this.#indexes)
-      for (const value of this.#indexers[name]?.(object) ?? []) {
+      for (const value of this.#valuesIn(name, object)) {
         const keys = entries.get(value);
         keys?.delete(key);
         if (keys?.size === 0) entries.delete(value);
       }
+  }
+
+  /** An object that an index cannot read, as one that was stored under an older schema, is found in it under nothing. */
+  #valuesIn(index: string, object: T): readonly string[] {
+    try {
+      return this.#indexers[index]?.(object) ?? [];
+    } catch (error) {
+      this.#onHandlerError(error, object);
+      return [];
+    }
   }
 
   #each(object: T, call: (handlers: Handlers<T>) => void): void {

@@ -155,6 +155,19 @@ describe('WorkQueue', () => {
     expect(await keysOf(queue)).toEqual(['dead/3']);
   });
 
+  it('is not held up by a key whose group cannot be told', async () => {
+    const group = (key: string): string => {
+      if (key === 'odd') throw new TypeError('no such object');
+      return key;
+    };
+    const { queue } = setup({ group, groupLimit: 1 });
+    for (const key of ['odd', 'a', 'b']) queue.add(key);
+    expect(await keysOf(queue)).toEqual(['odd', 'a', 'b']);
+    queue.done('odd');
+    queue.add('odd');
+    expect(await keysOf(queue)).toEqual(['odd']);
+  });
+
   it('forgets nobody in a full group when the one whose turn it is moves to another group', async () => {
     const groups: Record<string, string> = { a: 'x', b: 'x', c: 'x' };
     const { queue } = setup({ group: (key) => groups[key], groupLimit: 1 });

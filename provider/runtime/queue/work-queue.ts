@@ -56,7 +56,7 @@ export class WorkQueue {
     this.#clock = options.clock;
     this.#bucket = options.bucket;
     this.#backoff = new KeyBackoff(options.backoff);
-    this.#ready = new Ready({ of: options.group ?? (() => undefined), limit: options.groupLimit ?? Infinity });
+    this.#ready = new Ready({ of: inGroup(options.group), limit: options.groupLimit ?? Infinity });
     this.#delays = new Delays(options.clock, (key, request) => {
       this.#enqueue(key, request);
     });
@@ -198,3 +198,14 @@ export class WorkQueue {
     return this.#working.size === 0 && (this.#state === 'closed' || this.#ready.size === 0);
   }
 }
+
+/** A key of which nobody can tell the group is in none: at the head of the queue it would hold up everybody. */
+const inGroup =
+  (group: WorkQueueOptions['group']) =>
+  (key: string): string | undefined => {
+    try {
+      return group?.(key);
+    } catch {
+      return undefined;
+    }
+  };
