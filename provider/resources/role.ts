@@ -49,7 +49,7 @@ export class RolePlanner implements Planner<Role> {
     const { reader, externalName: name } = context;
     const observed = await reader.read('role', accountKey(name, resource.spec.forProvider));
     if (observed === undefined || !isOursToDrop(observed.mark, context, isProven(observed, context)))
-      return nothingLeft();
+      return await withoutAccount(accountKey(name, resource.spec.forProvider), context);
     refuseReservedRole(reader.server.engine, name, reader.server.admin.name);
     const why = wasAdopted(context) ? undefined : await reasonToStay(resource.spec.forProvider, context);
     if (why !== undefined) return stay(accountKey(name, resource.spec.forProvider), observed, why);
@@ -64,6 +64,14 @@ export class RolePlanner implements Planner<Role> {
     if (steps.length === 0) return kept(nameOf(name), 'it was there before this resource');
     return { exists: true, steps, unchangeable: [], atProvider: {} };
   }
+}
+
+/** Nothing of ours is left, unless somebody else dropped the account and did not know of its mark. */
+async function withoutAccount(key: { name: string; host?: string }, { reader, mark }: PlanContext): Promise<Plan> {
+  if (reader.server.accounts?.marksOutlive !== true) return nothingLeft();
+  const { marks } = await reader.read('roleDependencies', key);
+  if (marks?.includes(mark.uid) !== true) return nothingLeft();
+  return { exists: true, steps: [{ kind: 'dropMark', ...key, mark }], unchangeable: [], atProvider: {} };
 }
 
 /** It keeps what it owns, and nobody logs in as it any more. */

@@ -212,6 +212,9 @@ function namesOf(step: Step): Names {
       add(names.databases, step.database);
       if (step.from.public === true) addRole(step.creator);
       break;
+    case 'dropMark':
+      // It says itself whose it is.
+      break;
     case 'mark':
       if (step.on.type === 'role') addRole(step.on);
       if (step.on.type === 'database') add(names.databases, step.on.name);

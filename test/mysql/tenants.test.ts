@@ -135,6 +135,20 @@ describe.each(servers)('namespaces on one %s', (server) => {
       return (await story.plan()).steps.flatMap((step) => compileStep(step, info)).length;
     }
 
+    test('that somebody else has dropped leaves nothing once its resource is gone', async () => {
+      for (const isRemade of [false, true]) {
+        const own = made('a', place.name(`by hand ${String(isRemade)} ${String(isRole)}`));
+        await own.reconcile();
+        await place.sql(`DROP ${isRole ? 'ROLE' : 'USER'} ${quoted(own.name, isRole)}`);
+        if (isRemade) await make(own.name, isRole);
+        const other = made('b', own.name);
+        expect((await other.planDelete()).steps).toEqual([]);
+        await own.delete();
+        expect(await marksOf(own)).toEqual([]);
+        expect((await place.engine.read('role', [{ name: own.name }]))[0] !== undefined).toBe(isRemade);
+      }
+    });
+
     test('that somebody else has made in that very moment stays theirs', async () => {
       const own = made('a', place.name(`race ${String(isRole)}`));
       const { steps } = await own.plan();

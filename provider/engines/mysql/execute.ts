@@ -160,6 +160,7 @@ const WORDS: Partial<Record<Step['kind'], string>> = {
   alterRole: 'ALTER USER',
   setPassword: 'ALTER USER … IDENTIFIED',
   dropRole: 'DROP USER',
+  dropMark: 'DROP ROLE',
   grant: 'GRANT',
   revoke: 'REVOKE',
   initSQL: 'initSQL',

@@ -92,6 +92,7 @@ export async function readInfo(session: Session, expected: Flavour): Promise<Mys
       // A server that looks at new passwords takes no old one as what it has stored.
       dualPasswords: !checksPasswords,
       defaultRoles: engine === 'mysql' ? 'many' : 'one',
+      marksOutlive: engine === 'mariadb',
     },
     foldsDatabaseNames: Number(row['lower_case_names']) !== 0,
     dynamicPrivileges,

@@ -48,6 +48,10 @@ export function markKey({ name, host }: { name: string; host: string }): string 
   return `${ROLE_PREFIX}${digest.slice(0, DIGEST_CHARACTERS)}`;
 }
 
+/** Of all marks of what has that name: without a host it is an account or a role. */
+export const markKeysOf = ({ name, host }: { name: string; host?: string }): string[] =>
+  (host === undefined ? ['%', ''] : [host]).map((at) => markKey({ name, host: at }));
+
 /** The role of MariaDB that is the mark. What does not fit of the name of the resource is left out. */
 export function markRole(of: { name: string; host: string }, { uid, resource }: Mark): string {
   return Array.from(`${markKey(of)}.${uid} ${resource}`)

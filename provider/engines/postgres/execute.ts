@@ -166,6 +166,7 @@ const WORDS: Record<Step['kind'], string> = {
   reassignOwned: 'REASSIGN OWNED',
   dropOwned: 'DROP OWNED',
   dropRole: 'DROP ROLE',
+  dropMark: 'DROP ROLE',
   grant: 'GRANT',
   revoke: 'REVOKE',
   grantMembership: 'GRANT',

@@ -77,4 +77,6 @@ export interface RoleDependencies {
   ownedDatabases: string[];
   /** Where something is to be given up. */
   databases: string[];
+  /** The uids in the marks of accounts of that name, those that are gone included, where marks stand by themselves. */
+  marks?: string[];
 }

@@ -24,6 +24,8 @@ export interface ServerInfo {
     dualPasswords: boolean;
     /** How many groups a login may have the rights of from the start: a list that is kept apart from memberships. */
     defaultRoles: 'one' | 'many';
+    /** Whether the mark of an account stays when somebody drops the account. */
+    marksOutlive: boolean;
   };
   /** Whether names of databases that differ in capitals only are one name, written in small letters. */
   foldsDatabaseNames?: boolean;

@@ -119,6 +119,8 @@ export type Step =
   | { kind: 'reassignOwned'; database: string; from: string; to: string | null /* null = the administrator */ }
   | { kind: 'dropOwned'; database: string; role: string }
   | { kind: 'dropRole'; name: string; host?: string }
+  /** Takes away the mark of an account that is gone, where marks stand by themselves. */
+  | { kind: 'dropMark'; name: string; host?: string; mark: Mark }
   | { kind: 'grant'; on: ObjectTarget; to: Grantee; privileges: string[]; withGrantOption?: boolean; grantor?: string }
   | {
       kind: 'revoke';

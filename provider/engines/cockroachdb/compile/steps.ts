@@ -50,7 +50,8 @@ function compileStep(
       // Shown only: it runs as a login of its own, see init-sql.ts.
       return [command(sql`SET ROLE ${ident(step.owner)}`), command(tenantScript(step.sql)), command(sql`RESET ROLE`)];
     case 'endScript':
-      throw new ResourceError('NotSupported', `${info.product} has no login of a script to drop`, { retryable: false });
+      // Shown only: see init-sql.ts.
+      return [command(sql`DROP OWNED BY ${ident(step.login)}`), command(sql`DROP ROLE IF EXISTS ${ident(step.login)}`)];
     case 'createSchema':
       return databases.createSchema(step);
     case 'alterSchemaOwner':
@@ -82,6 +83,9 @@ function compileStep(
       return roles.dropOwned(step);
     case 'dropRole':
       return roles.dropRole(step);
+    case 'dropMark':
+      // Nothing marks a role there that outlives it.
+      return [];
     case 'mark':
       // Roles carry no comments: what made one is known from the resource alone.
       return step.on.type === 'role' ? [] : [databases.mark(step.on, step.mark, comment)];

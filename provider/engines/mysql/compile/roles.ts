@@ -117,6 +117,12 @@ export interface Found {
   marks?: readonly string[];
 }
 
+/** Of an account or of a role, which is not known any more. */
+export const dropLeftMark = (step: Of<'dropMark'>): Sql[] =>
+  (step.host === undefined ? [false, true] : [false]).map((isRole) =>
+    dropMark(markRoleOf(keyOf(step, isRole), step.mark)),
+  );
+
 export const dropRole = (step: Of<'dropRole'>, { isRole = false, marks = [] }: Found, info: MysqlInfo): Sql[] => [
   isRole
     ? sql`DROP ROLE IF EXISTS ${nameOf(step, true, info)}`

@@ -33,6 +33,8 @@ export function compileStep(step: Step, info: MysqlInfo, prepared: Prepared = {}
       return roles.setPassword(step, prepared.authentication ?? shown(step, info) ?? PLACEHOLDER, info);
     case 'dropRole':
       return roles.dropRole(step, found, info);
+    case 'dropMark':
+      return roles.dropLeftMark(step);
     case 'mark':
       return step.on.type === 'database'
         ? databases.markDatabase(step, info.engine, comment)

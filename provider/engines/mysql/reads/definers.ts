@@ -1,8 +1,10 @@
 /** What runs with the rights of an account because it has defined it. It fails, or worse, when the account is gone. */
 import type { Reads } from '../../../resources/model/reads.ts';
 import type { RoleDependencies } from '../../../resources/model/roles.ts';
+import type { MysqlInfo } from '../info.ts';
+import { MARK_KEY_CHARACTERS, markKeysOf, readMarkRole } from '../mark.ts';
 import type { Session } from '../session.ts';
-import { join, literal, type Sql, sql } from '../sql.ts';
+import { integer, join, literal, type Sql, sql } from '../sql.ts';
 
 type Query = Reads['roleDependencies']['query'];
 
@@ -16,9 +18,14 @@ UNION ALL SELECT 'event', EVENT_SCHEMA, EVENT_NAME, DEFINER FROM information_sch
 const definersOf = ({ name, host }: Query): string[] =>
   host === undefined ? [`${name}@%`, `${name}@`, name] : [`${name}@${host}`];
 
-export async function readDefined(session: Session, queries: readonly Query[]): Promise<RoleDependencies[]> {
+export async function readDefined(
+  session: Session,
+  queries: readonly Query[],
+  { engine }: MysqlInfo,
+): Promise<RoleDependencies[]> {
   const definers = [...new Set(queries.flatMap(definersOf))].map(literal);
   const rows = await session.query(definersSql(join(definers)));
+  const marks = engine === 'mariadb' ? await readMarks(session, queries) : undefined;
   return queries.map((query) => {
     // Hosts have no case, and names have, whatever the collation of the catalog says.
     const isOwn = new Set(definersOf(query).map(comparable));
@@ -32,8 +39,23 @@ export async function readDefined(session: Session, queries: readonly Query[]): 
       })),
       ownedDatabases: homes.map(([database]) => database),
       databases: [],
+      ...(marks === undefined ? {} : { marks: markKeysOf(query).flatMap((key) => marks.get(key) ?? []) }),
     };
   });
+}
+
+/** The uids in all marks there are, by the account that they are for. */
+async function readMarks(session: Session, queries: readonly Query[]): Promise<Map<string, string[]>> {
+  const keys = [...new Set(queries.flatMap(markKeysOf))].map(literal);
+  const rows = await session.query(
+    sql`SELECT User AS role FROM mysql.global_priv WHERE Host = '' AND LEFT(User, ${integer(MARK_KEY_CHARACTERS)}) IN (${join(keys)})`,
+  );
+  const marks = new Map<string, string[]>();
+  for (const role of rows.map((row) => String(row['role']))) {
+    const key = role.slice(0, MARK_KEY_CHARACTERS);
+    marks.set(key, [...(marks.get(key) ?? []), readMarkRole(role)?.uid ?? '']);
+  }
+  return marks;
 }
 
 function comparable(definer: string): string {

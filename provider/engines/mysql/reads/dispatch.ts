@@ -24,7 +24,7 @@ export async function dispatchRead<K extends ReadKind>(
     databaseContents: async (asked) => await readDatabaseContents(session, asked, info),
     role: async (asked) => await readRoles(session, asked, info, onAccount),
     // Nothing belongs to an account, and its privileges go with it.
-    roleDependencies: async (asked) => await readDefined(session, asked),
+    roleDependencies: async (asked) => await readDefined(session, asked, info),
     namesakes: async (asked) => await readNamesakes(session, asked, info),
     grant: async (asked) => await readGrants(session, asked, info),
     membership: async (asked) => await readMemberships(session, asked, info),

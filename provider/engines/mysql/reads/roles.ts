@@ -3,7 +3,7 @@ import type { Reads } from '../../../resources/model/reads.ts';
 import type { RoleObserved } from '../../../resources/model/roles.ts';
 import type { MysqlInfo } from '../info.ts';
 import type { Session } from '../session.ts';
-import { markKey } from '../mark.ts';
+import { markKeysOf } from '../mark.ts';
 import { join, literal } from '../sql.ts';
 import { mariadbAccounts, mariadbAccountsSql } from './accounts-mariadb.ts';
 import { mysqlAccounts, mysqlAccountsSql } from './accounts-mysql.ts';
@@ -35,7 +35,7 @@ export async function readAccounts(
   const users = join([...new Set(queries.map(({ name }) => name))].map(literal));
   const accounts =
     info.engine === 'mariadb'
-      ? mariadbAccounts(await session.query(mariadbAccountsSql(users, keysOf(queries))))
+      ? mariadbAccounts(await session.query(mariadbAccountsSql(users, [...new Set(queries.flatMap(markKeysOf))])))
       : mysqlAccounts(await session.query(mysqlAccountsSql(users)));
   const found = new Map(accounts.map((account) => [keyOf(account.user, account.host), account]));
   return queries.map(
@@ -45,15 +45,6 @@ export async function readAccounts(
       (host === undefined ? found.get(keyOf(name, '')) : undefined),
   );
 }
-
-/** Of the marks of all that the queries may find: without a host, either an account or a role. */
-const keysOf = (queries: readonly Query[]): string[] => [
-  ...new Set(
-    queries.flatMap(({ name, host }) =>
-      (host === undefined ? ['%', ''] : [host]).map((at) => markKey({ name, host: at })),
-    ),
-  ),
-];
 
 /** Hosts are stored in small letters. */
 const keyOf = (user: string, host: string): string => JSON.stringify([user, host.toLowerCase()]);

@@ -85,6 +85,9 @@ export function compileStep(step: Step, info: ServerInfo, { verifier, comment }:
       return roles.dropOwned(step);
     case 'dropRole':
       return roles.dropRole(step);
+    case 'dropMark':
+      // Nothing marks a role there that outlives it.
+      return [];
     case 'mark':
       return [databases.mark(step.on, step.mark, comment)];
     case 'grant':
