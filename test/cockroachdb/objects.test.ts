@@ -1,5 +1,6 @@
 /** Databases, schemas and initSQL. */
 import { expect, test } from 'vitest';
+import { scriptLoginOf } from '../../provider/engines/cockroachdb/names.ts';
 import { onEveryVersion, simulatorOf } from './world.ts';
 
 onEveryVersion('Objects', (world) => {
@@ -120,6 +121,35 @@ onEveryVersion('Objects', (world) => {
       await expect(world().engine.run([step])).rejects.toMatchObject({ code });
       expect(await left()).toEqual([]);
     }
+  });
+
+  test('the login of an initSQL that was killed is found by its database, with what it owns', async () => {
+    await world()
+      .role('killed-maker', { privileges: { login: false } })
+      .reconcile();
+    const owner = world().name('killed-maker');
+    const story = world().database('killed', { owner });
+    await story.reconcile();
+    const login = scriptLoginOf(story.name);
+    const leave = async (): Promise<void> => {
+      await world().sql(`CREATE ROLE ${login} WITH LOGIN`);
+      await world().sql(`GRANT {killed-maker} TO ${login}`);
+      await world().sql('CREATE TABLE public.half (id int)', story.name);
+      await world().sql(`ALTER TABLE public.half OWNER TO ${login}`, story.name);
+    };
+    const left = async (): Promise<unknown[]> =>
+      await world().sql(`SELECT username FROM [SHOW ROLES] WHERE username = '${login}'`);
+    await leave();
+    expect(await story.reconcile()).toEqual([{ kind: 'endScript', database: story.name, login }]);
+    expect([await left(), await world().sql('SELECT * FROM [SHOW TABLES]', story.name)]).toEqual([[], []]);
+    await leave();
+    await world().engine.run([{ kind: 'initSQL', database: story.name, owner, sql: 'CREATE TABLE whole (id int)' }]);
+    expect(await left()).toEqual([]);
+    await leave();
+    await story.edit({ dropPolicy: 'Always' });
+    await leave();
+    await story.delete();
+    expect(await left()).toEqual([]);
   });
 
   test('a database of several regions is empty when only their names are in it', async () => {

@@ -21,7 +21,7 @@ import { openAs, openSession, STATEMENT_MS } from './connect.ts';
 import { COCKROACH_POLICIES, mayReadAgain } from './errors.ts';
 import { runSteps } from './execute.ts';
 import { readInfo } from './info.ts';
-import { runTenantScript } from './init-sql.ts';
+import { endTenantScript, runTenantScript } from './init-sql.ts';
 import { nativeOperations } from './native/native.ts';
 import { dispatchRead } from './reads/dispatch.ts';
 
@@ -131,6 +131,7 @@ export class CockroachEngine implements Engine {
           },
           step,
         );
+      if (step?.kind === 'endScript') return await endTenantScript(this.#sessions.pool, step);
       for (const { kind, name } of batch.steps.filter((each) => each.kind === 'dropDatabase'))
         if (kind === 'dropDatabase') await this.#sessions.pool.evict(name);
       await this.#sessions.pool.use(

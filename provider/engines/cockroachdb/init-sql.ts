@@ -14,6 +14,7 @@ import { runScript } from '../postgres/tenant-script.ts';
 import type { SessionPool } from '../session-pool.ts';
 import { command } from './command.ts';
 import { send } from './execute.ts';
+import { scriptLoginOf } from './names.ts';
 import { existingRoles } from './reads/roles.ts';
 
 export interface TenantRunner {
@@ -31,11 +32,13 @@ export async function runTenantScript(
   { pool, adminDatabase, open }: TenantRunner,
   { database, owner, sql: text }: Extract<Step, { kind: 'initSQL' }>,
 ): Promise<void> {
-  const username = `xdatabase_run_${randomBytes(8).toString('hex')}`;
+  const username = scriptLoginOf(database);
   const password = randomBytes(24).toString('base64url');
   let failure: { error: unknown } | undefined;
   // Whatever goes wrong, even on the way to the login: what may have been made has to go.
   try {
+    // A process that was killed could not drop its login.
+    await endTenantScript(pool, { database, login: username });
     await pool.use(adminDatabase, async (session) => {
       await makeLogin(session, username, new Secret(password), owner);
     });
@@ -45,14 +48,20 @@ export async function runTenantScript(
   } catch (error) {
     failure = { error };
   }
-  await pool
-    .use(database, async (session) => {
-      await dropLogin(session, username);
-    })
-    .catch((error: unknown) => {
-      failure ??= { error };
-    });
+  await endTenantScript(pool, { database, login: username }).catch((error: unknown) => {
+    failure ??= { error };
+  });
   if (failure !== undefined) throw failure.error;
+}
+
+/** Drops the login of a script, with what it holds, and ends the script if it still runs. */
+export async function endTenantScript(
+  pool: SessionPool<ClientSession>,
+  { database, login }: Pick<Extract<Step, { kind: 'endScript' }>, 'database' | 'login'>,
+): Promise<void> {
+  await pool.use(database, async (session) => {
+    await dropLogin(session, login);
+  });
 }
 
 async function makeLogin(session: Session, username: string, password: Secret, owner: string): Promise<void> {

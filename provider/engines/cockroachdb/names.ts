@@ -1,4 +1,5 @@
 /** Names that CockroachDB would change or refuse, told before anything is sent. */
+import { createHash } from 'node:crypto';
 import { ResourceError } from '../../common/errors.ts';
 
 const FORM = /^[\p{Ll}\p{Lo}\p{N}_][\p{Ll}\p{Lo}\p{N}_.-]*$/u;
@@ -18,3 +19,7 @@ export function refuseRoleName(name: string): void {
       { retryable: false },
     );
 }
+
+/** The login of an initSQL: one that is left behind is found by its name, which is that of the database. */
+export const scriptLoginOf = (database: string): string =>
+  `xdatabase_run_sql_${createHash('sha256').update(database).digest('hex').slice(0, 16)}`;

@@ -3,8 +3,10 @@ import type { Contents, DatabaseObserved, SchemaObserved, Setting } from '../../
 import type { Reads } from '../../../resources/model/reads.ts';
 import { readMark } from '../../postgres/mark.ts';
 import type { Session } from '../../postgres/session.ts';
+import { scriptLoginOf } from '../names.ts';
 import { settingsOf } from '../rows.ts';
 import { TYPES } from './inventory.ts';
+import { existingRoles } from './roles.ts';
 
 const DATABASES = `SELECT database_name, owner, comment FROM [SHOW DATABASES WITH COMMENT]
   WHERE database_name = ANY($1::text[])`;
@@ -32,6 +34,7 @@ export async function readDatabases(
   if (rows.length > 0)
     for (const row of await session.query(SETTINGS, [names]))
       settings.set(row['name'] as string, settingsOf(row['settings']));
+  const logins = rows.length === 0 ? new Set<string>() : await existingRoles(session, names.map(scriptLoginOf));
   const byName = new Map(rows.map((row) => [row['database_name'] as string, row]));
   return names.map((name) => {
     const row = byName.get(name);
@@ -43,6 +46,7 @@ export async function readDatabases(
       owner: row['owner'] as string,
       ...FIXED,
       settings: settings.get(name) ?? [],
+      ...(logins.has(scriptLoginOf(name)) ? { scriptLogin: scriptLoginOf(name) } : {}),
       ...(comment === null ? {} : { comment }),
       ...(mark === undefined ? {} : { mark }),
     };
