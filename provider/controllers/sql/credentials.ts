@@ -60,7 +60,7 @@ export class SecretCredentials implements Credentials {
     if (connection === undefined) return undefined;
     const secret = await this.#read(namespace, connection);
     const stored = decode(secret?.data?.['password']);
-    const changedAt = resource.status?.atProvider?.['passwordChangedAt'] as string | undefined;
+    const changedAt = momentIn(resource.status?.atProvider?.['passwordChangedAt']);
     const overlap = spec.passwordRotation?.overlap;
     const overlapMs = overlap === undefined ? OVERLAP_MS : parseDuration(overlap);
     if (stored && !this.#isDue(resource, spec, changedAt))
@@ -116,6 +116,10 @@ export class SecretCredentials implements Credentials {
     return this.#now().getTime() - Date.parse(changedAt) >= parseDuration(rotation.every);
   }
 }
+
+/** A status may be edited by hand, and with what is no time the password would never be changed again. */
+const momentIn = (value: unknown): string | undefined =>
+  typeof value === 'string' && !Number.isNaN(Date.parse(value)) ? value : undefined;
 
 const decode = (value: string | undefined): string | undefined =>
   value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8');
