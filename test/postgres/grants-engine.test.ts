@@ -213,6 +213,15 @@ describe.each(postgresMajors)('PostgreSQL %i, grants through the engine', (major
       const gone = await grants.planDelete(make(spec), context(by, true, plan.applied));
       await cloud.run(gone.steps);
       expect(await grants.planDelete(make(spec), context(by, true, plan.applied))).toMatchObject({ exists: false });
+      // Tables keep their owner when their schema gets another.
+      await server.query(`ALTER SCHEMA c OWNER TO "${server.adminUser}"`, [], database);
+      const needed = new RegExp(`^GRANT: permission denied for schema c .*"${role('owner')}" here, who needs USAGE on`);
+      await expect(cloud.run(plan.steps)).rejects.toMatchObject({
+        reason: 'PermissionDenied',
+        message: expect.stringMatching(needed) as string,
+      });
+      await server.query(`GRANT USAGE ON SCHEMA c TO "${role('owner')}"`, [], database);
+      await settle(make(spec), cloud, by);
     } finally {
       await cloud.close();
     }

@@ -1,6 +1,7 @@
 /** Sends steps: one transaction per batch, one round trip per transaction; what is in none, see act-as.ts. */
 import { ResourceError, withOpenOutcome } from '../../common/errors.ts';
 import type { Secret } from '../../common/secret.ts';
+import type { Acting } from '../../resources/grant-authority.ts';
 import type { ServerInfo } from '../../resources/model/server.ts';
 import type { Step } from '../../resources/model/steps.ts';
 import { become, beOneself, runByItself, runTogether } from './act-as.ts';
@@ -51,7 +52,7 @@ async function runTransaction(
     // A mark helps people; who may not write it may still make the object.
     if (codeOf(error) === INSUFFICIENT_PRIVILEGE && steps.some(isMarked))
       await runTransaction(session, steps.map(withoutMark), info, onVerifier);
-    else throw explainRefusal(error, refused, info);
+    else throw grantorsRefusal(error, steps) ?? explainRefusal(error, refused, info);
   }
 }
 
@@ -114,6 +115,18 @@ function ownersRefusal(error: unknown, owner: string): unknown {
   return new ResourceError(
     'PermissionDenied',
     `${error.message} (${INSUFFICIENT_PRIVILEGE}); the administrator is no superuser and acts as the owner ${JSON.stringify(owner)} here, who needs CREATE on the tablespace`,
+    { code: INSUFFICIENT_PRIVILEGE, cause: error },
+  );
+}
+
+/** In whose name a privilege is given or taken has to get at what it is on, though that be its own. */
+function grantorsRefusal(error: unknown, steps: readonly Step[]): ResourceError | undefined {
+  const grantors = [...new Set(steps.flatMap((step) => (step as Acting).grantor ?? []))];
+  if (!(error instanceof Error) || codeOf(error) !== INSUFFICIENT_PRIVILEGE || grantors.length === 0) return undefined;
+  if (!error.message.startsWith('permission denied for schema ')) return undefined;
+  return new ResourceError(
+    'PermissionDenied',
+    `${error.message} (${INSUFFICIENT_PRIVILEGE}); the administrator is no superuser and acts as ${grantors.map((role) => JSON.stringify(role)).join(', ')} here, who needs USAGE on the schema`,
     { code: INSUFFICIENT_PRIVILEGE, cause: error },
   );
 }
