@@ -14,6 +14,7 @@ import type {
   ExternalConnector,
   Observation,
 } from '../../runtime/managed/external.ts';
+import { encodeRecord } from '../../runtime/managed/record-text.ts';
 import type { ServerConnection, Servers } from '../servers/connection.ts';
 import type { Guard } from '../tenancy/guard.ts';
 
@@ -150,7 +151,7 @@ class SqlExternal implements ExternalClient {
   }
 }
 
-const serialise = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
+const serialise = (value: unknown): string | null => (value === undefined ? null : encodeRecord(value));
 
 /**
  * What may be on the server while a change is under way: what was applied before and what will be. Kept as a list of

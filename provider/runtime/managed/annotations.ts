@@ -1,5 +1,6 @@
 /** Annotations and finalizers of the Crossplane managed resource contract, and our own. */
 import type { KubeObject, Managed } from '../../api/kind.ts';
+import { decodeRecord } from './record-text.ts';
 
 export const ANNOTATION = {
   externalName: 'crossplane.io/external-name',
@@ -76,7 +77,7 @@ export function appliedOf(resource: KubeObject): unknown {
   const text = annotation(resource, ANNOTATION.applied);
   if (text === undefined) return undefined;
   try {
-    return JSON.parse(text) as unknown;
+    return decodeRecord(text);
   } catch {
     return undefined;
   }
