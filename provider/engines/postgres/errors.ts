@@ -120,7 +120,7 @@ export function toResourceError(error: unknown, { tried, admin, server, policies
     });
   }
   const policy = policies?.[code] ?? SQLSTATES[code] ?? SQLSTATES[code.slice(0, 2)] ?? { reason: 'ServerRefused' };
-  const remedy = code === '42501' ? lackOf(error as ServerError, admin) : policy.remedy;
+  const remedy = code === '42501' ? lackOf(error as ServerError, admin) : (policy.remedy ?? hintOf(error, policy));
   const text = [
     tried === undefined ? '' : `${tried}: `,
     steady(message),
@@ -129,6 +129,12 @@ export function toResourceError(error: unknown, { tried, admin, server, policies
     remedy === undefined ? '' : `; ${remedy}`,
   ].join('');
   return new ResourceError(policy.reason, text, { code, retryable: policy.retryable ?? true, cause: error });
+}
+
+/** Of what we know nothing about, the server may know what to do. */
+function hintOf(error: unknown, { reason }: Policy): string | undefined {
+  const { hint } = (error ?? {}) as Partial<ServerError>;
+  return reason === 'ServerRefused' && typeof hint === 'string' ? steady(hint) : undefined;
 }
 
 interface ServerError {
