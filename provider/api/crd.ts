@@ -1,7 +1,7 @@
 /** A kind as CustomResourceDefinition, and its schema in the form that an API server takes ("structural"). */
 import { z } from 'zod';
 import type { KindDefinition } from './kind.ts';
-import { forServer } from './one-rule.ts';
+import { forServer, type ServerRule } from './one-rule.ts';
 
 /** One node of a structural schema. */
 export interface JsonSchema {
@@ -137,9 +137,19 @@ function build(kind: KindDefinition): JsonSchema {
 /** The schema as the API server gets it. */
 function serverSchema(kind: KindDefinition): object {
   const schema = openApiSchema(kind);
-  if (!kind.managed || kind.specRules.length === 0) return schema;
-  const spec = { ...schema.properties?.['spec'], 'x-kubernetes-validations': forServer(kind.specRules) };
-  return { ...schema, properties: { ...schema.properties, spec } };
+  const spec = schema.properties?.['spec'];
+  const forProvider = spec?.properties?.['forProvider'];
+  if (!kind.managed || spec === undefined || forProvider === undefined) return schema;
+  const rules = forServer(kind.specRules);
+  const { 'x-kubernetes-validations': _rules, ...bare } = spec;
+  const properties = { ...spec.properties, forProvider: withRules(forProvider, rules.forProvider) };
+  return { ...schema, properties: { ...schema.properties, spec: withRules({ ...bare, properties }, rules.spec) } };
+}
+
+function withRules(schema: JsonSchema, rules: readonly ServerRule[]): JsonSchema {
+  const { 'x-kubernetes-validations': own = [], ...bare } = schema;
+  const all = [...own, ...rules];
+  return all.length === 0 ? bare : { ...bare, 'x-kubernetes-validations': all };
 }
 
 /** The CustomResourceDefinition of a kind. */
