@@ -1,5 +1,6 @@
 /** Our provider alone, at a size: its memory, and whether somebody's new resource has to wait for the others' polls. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Kubectl } from '../rig/kubectl.ts';
 import { apiWrites, sumOf, writesBetween } from './api-counters.ts';
 import { ours } from './contestants.ts';
 import { createUntilReady, secondsUntilReady } from './load.ts';
@@ -15,12 +16,27 @@ export interface AloneOptions {
   profile?: string | undefined;
 }
 
-const SETTLE_MS = 70_000;
-/** Ten thousand polls take longer than one poll interval at the default --max-reconcile-rate. */
+/** More than the poll of one minute: without a write in as long, everything has been looked at and needs nothing. */
+const QUIET_MS = 70_000;
+/** Bookkeeping about ten thousand resources, and their first polls, take minutes at the default --max-reconcile-rate. */
+const MOST_SETTLE_MS = 15 * 60_000;
+const LOOK_MS = 5_000;
 const REST_MINUTES = 2;
 /** Spread over one poll, so that some fall into its busiest moment. */
 const NEWCOMERS = 12;
 const NEWCOMER_EVERY_MS = 5_000;
+
+/** Waits until nothing is written any more. Gives the seconds until the last write, give or take a look. */
+async function secondsUntilQuiet(cluster: Kubectl): Promise<number> {
+  const started = performance.now();
+  let [writes, since] = [sumOf([...(await apiWrites(cluster))]), started];
+  while (performance.now() - since < QUIET_MS && performance.now() - started < MOST_SETTLE_MS) {
+    await delay(LOOK_MS);
+    const now = sumOf([...(await apiWrites(cluster))]);
+    if (now !== writes) [writes, since] = [now, performance.now()];
+  }
+  return (since - started) / 1000;
+}
 
 export async function measureOurs({ resources, json, profile }: AloneOptions): Promise<void> {
   const result = await onStage(ours, { profile }, async ({ cluster, client, provider, counters }) => {
@@ -32,14 +48,14 @@ export async function measureOurs({ resources, json, profile }: AloneOptions): P
     ]);
     const loaded = processUsage(provider.pid);
     say(`${ours.label}: all Ready after ${readySeconds.toFixed(1)} s; settling`);
-    await delay(SETTLE_MS);
+    const settleSeconds = await secondsUntilQuiet(cluster);
     const look = async () => ({
       server: await counters.read(),
       cpu: processUsage(provider.pid).cpuSeconds,
       api: await apiWrites(cluster),
     });
     const settled = await look();
-    say(`${ours.label}: ${REST_MINUTES} minutes at rest`);
+    say(`${ours.label}: settled after ${settleSeconds.toFixed(0)} s; ${REST_MINUTES} minutes at rest`);
     await delay(REST_MINUTES * 60_000);
     const rested = await look();
     const calls = callsBetween(settled.server, rested.server);
@@ -54,6 +70,7 @@ export async function measureOurs({ resources, json, profile }: AloneOptions): P
     newcomers.sort((a, b) => a - b);
     return {
       readySeconds,
+      settleSeconds,
       cpuSeconds: loaded.cpuSeconds,
       rssMB,
       peakRssMB,
