@@ -88,7 +88,8 @@ export class Services {
       ({ spec }) => options.managementPolicies && policiesOf(spec.managementPolicies).observeOnly,
     );
     this.credentials = new SecretCredentials(
-      async (namespace, name) => await this.secrets.get(namespace, name),
+      async (namespace, name, isNew) =>
+        isNew === true ? await this.secrets.getKnown(namespace, name) : await this.secrets.get(namespace, name),
       this.now,
     );
     this.servers = this.#openServers();

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { apiVersion, type KindDefinition, type KubeObject, type Managed } from '../../api/kind.ts';
 import { ResourceError } from '../../common/errors.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
-import { isAlreadyExists, isNotFound } from '../../runtime/kube/errors.ts';
+import { isAlreadyExists, isNotFound, KubeError } from '../../runtime/kube/errors.ts';
 import { SECRETS } from '../../runtime/kube/resource.ts';
 import type { Details } from '../../runtime/managed/external.ts';
 import type { SecretObject } from '../../runtime/managed/store.ts';
@@ -47,6 +47,14 @@ export class Secrets {
     }
   }
 
+  /**
+   * The same, but one that the watch has not told of counts as absent: for a Secret that most likely is yet to be made, the
+   * API server need not be asked. Should it be there after all, `publish` throws a conflict, and knows it from then on.
+   */
+  async getKnown(namespace: string, name: string): Promise<SecretObject | undefined> {
+    return this.#metadata.get(`${namespace}/${name}`) === undefined ? undefined : await this.get(namespace, name);
+  }
+
   /** Whether this version of a Secret is one that we wrote, or have read already. */
   isOwnWrite(key: string, version: string | undefined): boolean {
     return version !== undefined && this.#read.get(key)?.metadata.resourceVersion === version;
@@ -58,7 +66,12 @@ export class Secrets {
     this.#published.delete(key);
   }
 
-  /** Adds keys to the connection Secret of a resource; creates it when absent; writes nothing when equal. */
+  /**
+   * Adds keys to the connection Secret of a resource; creates it when absent; writes nothing when equal.
+   *
+   * @throws KubeError, a conflict, when there is one that was not known of and says something else: what is to be published
+   * was decided without it.
+   */
   async publish(resource: Managed, definition: KindDefinition, details: Details): Promise<void> {
     const name = resource.spec.writeConnectionSecretToRef?.name;
     if (name === undefined) return;
@@ -97,7 +110,8 @@ export class Secrets {
         data,
       });
     // One that the watch has not told of is most likely new; if it is not, the API server says so.
-    if (this.#metadata.get(`${namespace}/${name}`) === undefined)
+    const isUnknown = this.#metadata.get(`${namespace}/${name}`) === undefined;
+    if (isUnknown)
       try {
         return await create();
       } catch (error) {
@@ -115,6 +129,14 @@ export class Secrets {
         { retryable: false },
       );
     if (Object.entries(data).every(([k, v]) => existing.data?.[k] === v)) return existing;
+    if (isUnknown) {
+      this.#metadata.put(withoutData(existing));
+      throw new KubeError({
+        status: 409,
+        reason: 'Conflict',
+        message: `Secret ${JSON.stringify(name)} was made at the same time`,
+      });
+    }
     return await this.#client.mergePatch<SecretObject>(
       SECRETS,
       { namespace, name },

@@ -10,13 +10,14 @@ import { ResourceError } from '../../common/errors.ts';
 import { Secret } from '../../common/secret.ts';
 import { buildConnectionDetails } from '../../resources/connection-details.ts';
 import type { Plan, PlanContext } from '../../resources/planner.ts';
-import { externalNameOf } from '../../runtime/managed/annotations.ts';
+import { externalNameOf, hasCreated } from '../../runtime/managed/annotations.ts';
 import type { Details } from '../../runtime/managed/external.ts';
 import type { SecretObject } from '../../runtime/managed/store.ts';
 import type { ServerConnection } from '../servers/connection.ts';
 import type { Credentials } from './external.ts';
 
-export type SecretReader = (namespace: string, name: string) => Promise<SecretObject | undefined>;
+/** @param isNew the Secret is most likely yet to be made; one that nobody has told us of may count as absent */
+export type SecretReader = (namespace: string, name: string, isNew?: boolean) => Promise<SecretObject | undefined>;
 
 /** Safe in every URI and option file: 32 of 64 are 192 bits, and a little less as some of each kind are wanted. */
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -58,7 +59,9 @@ export class SecretCredentials implements Credentials {
     const connection = resource.spec.writeConnectionSecretToRef?.name;
     // Without a Secret to put it in, a generated password would be known to nobody: such a role logs in by certificate.
     if (connection === undefined) return undefined;
-    const secret = await this.#read(namespace, connection);
+    // What is there already, on the server or by an earlier attempt, has a password that must not be missed.
+    const isNew = !spec.adopt && !hasCreated(resource);
+    const secret = await this.#read(namespace, connection, isNew);
     const stored = decode(secret?.data?.['password']);
     const changedAt = momentIn(resource.status?.atProvider?.['passwordChangedAt']);
     const overlap = spec.passwordRotation?.overlap;
