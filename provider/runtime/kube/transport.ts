@@ -5,7 +5,7 @@
  * else is the caller's business, because only the caller knows what a second attempt would do.
  */
 import type { Readable } from 'node:stream';
-import { request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import { sleep } from '../clock.ts';
 import { scrub } from '../log.ts';
 import type { Access, PooledKubeConfig, Use } from './config.ts';
@@ -75,7 +75,7 @@ export class Transport {
     }, exchange.timeoutMs);
     try {
       const { status, headers, body } = await this.#send(exchange, life.signal, 'watch');
-      if (status >= 400) throw errorFromAnswer(status, await textOf(body), contextOf(exchange, headers));
+      if (status >= 400) throw errorFromAnswer(status, await body.text(), contextOf(exchange, headers));
       body.once('close', release);
       return body;
     } catch (error) {
@@ -88,7 +88,7 @@ export class Transport {
 
   async #once(exchange: Exchange, signal: AbortSignal): Promise<unknown> {
     const { status, headers, body } = await this.#send(exchange, signal, 'call');
-    const text = await textOf(body);
+    const text = await body.text();
     if (status >= 400) throw errorFromAnswer(status, text, contextOf(exchange, headers));
     try {
       return JSON.parse(text) as unknown;
@@ -112,7 +112,7 @@ export class Transport {
     exchange: Exchange,
     signal: AbortSignal,
     use: Use,
-  ): Promise<{ status: number; headers: Record<string, string | string[] | undefined>; body: Readable }> {
+  ): Promise<Pick<Dispatcher.ResponseData, 'headers' | 'body'> & { status: number }> {
     const { server, headers, dispatcher } = await this.#access(exchange, use);
     signal.throwIfAborted();
     const query = Object.entries(exchange.query ?? {}).filter(([, value]) => value !== undefined) as [string, string][];
@@ -131,12 +131,6 @@ export class Transport {
     });
     return { status: answer.statusCode, headers: answer.headers, body: answer.body };
   }
-}
-
-async function textOf(body: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** Runs `work` under a signal that ends with the caller's signal or the deadline; leaves no listener behind. */
