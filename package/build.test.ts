@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { glob, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { build } from 'esbuild';
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { NODE_FLAGS } from '../provider/common/node-flags.ts';
 import { bundle, ENTRIES } from './build.ts';
 
@@ -44,6 +45,38 @@ test('the function is one file that runs alone, without a client of Kubernetes i
   const { status, stdout } = spawnSync(process.execPath, [file, '--help'], { cwd: folder, encoding: 'utf8' });
   expect(status).toBe(0);
   expect(stdout).toContain('--tls-server-certs-dir');
+});
+
+describe('an older Node', () => {
+  let file = '';
+  beforeAll(async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'xdatabase-build-'));
+    file = await bundle('xdb', 'provider/cli/main.ts', folder);
+    return async () => {
+      await rm(folder, { recursive: true });
+    };
+  });
+
+  test('can read a bundle: nothing is imported before it says what it needs', async () => {
+    const { metafile } = await build({
+      entryPoints: [file],
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      metafile: true,
+      write: false,
+    });
+    const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);
+    const before = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => path);
+    expect(before).toEqual(['node:module']);
+  });
+
+  test('is told which Node it takes', () => {
+    const old = "data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.1.0'})";
+    const { status, stderr } = spawnSync(process.execPath, ['--import', old, file, '--help'], { encoding: 'utf8' });
+    expect(stderr).toBe('xdb needs Node 24 or newer; this is Node 20.1.0.\n');
+    expect(status).toBe(1);
+  });
 });
 
 test('a bundle that holds what it must not is refused by name', async () => {

@@ -1,5 +1,6 @@
 /** `npm run build`: one file for each process in dist/, with everything it needs, so that an image holds no node_modules. */
 import { statSync } from 'node:fs';
+import { builtinModules } from 'node:module';
 import { join, resolve } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
@@ -40,6 +41,37 @@ const onlyWhatIsUsed: Plugin = {
   },
 };
 
+/** What the bundles are written for. */
+const OLDEST_NODE = 24;
+/** On which they still say so, as it is what npm scripts need to begin. */
+const OLDEST_READER = 'node20';
+const BUILT_IN: ReadonlySet<string> = new Set(builtinModules.flatMap((name) => [name, `node:${name}`]));
+
+/**
+ * What is built in is asked for when a bundle runs. A static import of what an older Node has not got would end it with a
+ * SyntaxError, before a line of it could say what it needs.
+ */
+const builtInsWhenRun: Plugin = {
+  name: 'built-ins-when-run',
+  setup: (bundling) => {
+    bundling.onResolve({ filter: /.*/ }, ({ path, kind }) =>
+      kind === 'import-statement' && BUILT_IN.has(path) ? { path, namespace: builtInsWhenRun.name } : undefined,
+    );
+    bundling.onLoad({ filter: /.*/, namespace: builtInsWhenRun.name }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
+/** The first lines of a bundle. Packages in CommonJS call require for what Node has built in. */
+const firstLines = (name: string): string => `
+import { createRequire as bundleRequire } from 'node:module';
+if (Number(process.versions.node.split('.')[0]) < ${OLDEST_NODE}) {
+  process.stderr.write(\`${name} needs Node ${OLDEST_NODE} or newer; this is Node \${process.versions.node}.\\n\`);
+  process.exit(1);
+}
+const require = bundleRequire(import.meta.url);`;
+
 function refuseForbidden(name: string, metafile: Metafile): void {
   for (const forbidden of FORBIDDEN[name] ?? []) {
     const found = Object.keys(metafile.inputs).find((input) => input.includes(forbidden));
@@ -60,18 +92,15 @@ export async function bundle(name: string, entry: string, folder: string): Promi
     bundle: true,
     format: 'esm',
     platform: 'node',
-    target: 'node24',
+    target: OLDEST_READER,
     sourcemap: true,
     metafile: true,
-    plugins: [onlyWhatIsUsed],
+    plugins: [onlyWhatIsUsed, builtInsWhenRun],
     logLevel: 'warning',
     legalComments: 'linked',
     // Native or never used parts that packages look for and do without.
     external: ['pg-native'],
-    // Packages in CommonJS call require for what Node has built in.
-    banner: {
-      js: "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);",
-    },
+    banner: { js: firstLines(name).trimStart() },
   });
   refuseForbidden(name, metafile);
   return outfile;
