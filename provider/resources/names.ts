@@ -22,6 +22,9 @@ const DATABASES: Record<EngineName, RegExp> = {
 /** Names of logins and databases that live for one run of a backup, a restore or a script. */
 const RUNS = /^xdatabase_(run|beside|replaced)_/i;
 
+/** Whether it is a database that a Restore or Copy loads beside its target, and that goes with the run. */
+export const isLoadedBeside = (database: string): boolean => /^xdatabase_beside_/i.test(database);
+
 const refuse = (what: string, name: string): never => {
   throw new ResourceError(
     'ReservedName',

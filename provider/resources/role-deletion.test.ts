@@ -146,6 +146,23 @@ describe('a role that is kept as an owner', () => {
     });
   });
 
+  test('waits while a run loads a database for it, as that goes with the run', async () => {
+    const beside = 'xdatabase_beside_0123456789abcdef';
+    const loading = {
+      owned: [{ database: '', objects: [`database ${beside}`], count: 1 }],
+      ownedDatabases: [beside],
+      databases: [beside],
+    };
+    await expect(why({ keepIfOwner: true }, loading)).rejects.toMatchObject({
+      reason: 'Waiting',
+      retryable: true,
+      message: expect.stringContaining(`"${beside}", which a Restore or Copy loads`) as string,
+    });
+    // What a run has replaced and keeps is somebody's data.
+    const replaced = { ...loading, ownedDatabases: ['xdatabase_replaced_0123456789abcdef'] };
+    expect(await why({ keepIfOwner: true }, replaced)).toMatch('it owns');
+  });
+
   test('waits whatever the words are that the server has for what it owns, and however many come before', async () => {
     const isManaged: PlanContext['isManaged'] = ({ name }) => name === 'zoo';
     const many = {

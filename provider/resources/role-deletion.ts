@@ -5,6 +5,7 @@ import type { RoleDependencies } from './model/roles.ts';
 import type { Step } from './model/steps.ts';
 import type { PlanContext } from './planner.ts';
 import { accountKey } from './role-account.ts';
+import { isLoadedBeside } from './names.ts';
 import { ownRole } from './tenant-own.ts';
 
 type Owned = RoleDependencies['owned'];
@@ -60,7 +61,7 @@ async function accountDropSteps(spec: RoleParameters, { reader, externalName: na
 
 /**
  * Why the role stays on the server as the owner of what it owns; undefined when it is to be dropped.
- * @throws Waiting while a resource manages a database of the role: nobody knows yet what becomes of it.
+ * @throws Waiting while a resource manages a database of the role, or one is being loaded: nobody knows yet what becomes of it.
  */
 export async function reasonToStay(spec: RoleParameters, context: PlanContext): Promise<string | undefined> {
   const { onDelete } = spec;
@@ -73,6 +74,11 @@ export async function reasonToStay(spec: RoleParameters, context: PlanContext): 
   if (managed !== undefined)
     throw waiting(
       `${who(name)} ${isDefiner ? 'is the definer of what is in' : 'owns'} database ${JSON.stringify(managed)}, which a Database still manages`,
+    );
+  const loaded = ownedDatabases.find(isLoadedBeside);
+  if (loaded !== undefined)
+    throw waiting(
+      `${who(name)} ${isDefiner ? 'is the definer of what is in' : 'owns'} database ${JSON.stringify(loaded)}, which a Restore or Copy loads and drops when it ends; drop it by hand if there is none`,
     );
   return `it ${isDefiner ? 'is the definer of' : 'owns'} ${inWords(owned)}`;
 }
