@@ -2,7 +2,7 @@
  * `npm test`: the checks, then every test project. With arguments, which go to vitest, it runs only what they ask for and
  * says what it left out.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { binary, NotAvailableError } from './rig/binaries.ts';
@@ -11,6 +11,7 @@ import { debianTools } from './rig/debian.ts';
 import { inLanes, WORKERS_VARIABLE } from './rig/lanes.ts';
 import { toolPath } from './rig/tool-path.ts';
 import { postgresBinaries } from './rig/postgres-binaries.ts';
+import { buildPrograms, PROGRAMS_VARIABLE } from './rig/programs.ts';
 import { type Project, projects } from './rig/projects.ts';
 import { type Count, count, parseArguments, type Report } from './rig/report.ts';
 
@@ -38,6 +39,8 @@ async function prepare({ needs }: Project): Promise<void> {
   }
 }
 
+const programsIn = (folder: string): string => join(folder, 'programs');
+
 async function runProject(
   project: Project,
   args: readonly string[],
@@ -50,8 +53,11 @@ async function runProject(
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
   const env = {
     [WORKERS_VARIABLE]: process.env[WORKERS_VARIABLE] ?? String(workers),
+    [PROGRAMS_VARIABLE]: process.env[PROGRAMS_VARIABLE] ?? programsIn(folder),
     // Every test file and every program that one starts would compile the same packages again.
     NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(folder, 'compiled'),
+    // The servers written in Go live for minutes: memory that is collected less often costs them less of the two cores.
+    GOGC: process.env['GOGC'] ?? '400',
   };
   const code = await runNode(programFile('vitest', 'vitest'), [...vitest, ...reporters, ...args], { env, isHeld });
   const text = await readFile(file, 'utf8').catch(() => undefined);
@@ -104,6 +110,11 @@ async function main(args: readonly string[]): Promise<Count> {
       if (reason !== undefined) missing.set(project, reason);
     }
     const ready = wanted.filter((project) => !missing.has(project));
+    if (ready.some(({ setup }) => setup.includes('programs'))) {
+      // Programs of tests run as other users too.
+      await chmod(folder, 0o755);
+      await buildPrograms(programsIn(folder));
+    }
     const counts = await inLanes(
       ready,
       async (project, workers, isBeside) => await runProject(project, rest, folder, workers, isBeside),

@@ -7,7 +7,7 @@ import { postgresTools } from '../../provider/backup/tools/postgres.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
 import type { PostgresClient } from '../rig/postgres-client.ts';
 import { type FaultyS3, startFaultyS3 } from '../rig/s3-faults.ts';
-import { sharedS3 } from '../rig/servers.ts';
+import { builtProgram, sharedS3 } from '../rig/servers.ts';
 import { toolServer } from './postgres-world.ts';
 import {
   backup,
@@ -93,7 +93,7 @@ describe('a backup that goes wrong is no backup', () => {
     const requestFile = await world.file('full.json', JSON.stringify(request));
     const tool = await world.tool(container, path);
     const result = join(world.folder, 'full-result.json');
-    const runner = join(import.meta.dirname, '../../provider/runner/main.ts');
+    const runner = builtProgram('runner');
     // Node ignores SIGXFSZ no more than others do; a write beyond the limit must be an error, so the shell ignores it first.
     const shell = `trap '' XFSZ; ulimit -f 2048; exec "$0" "$@"`;
     spawnSync('/bin/sh', ['-c', shell, process.execPath, runner, '--request', requestFile, '--result', result]);

@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { decodeResult, type Place, type RunRequestInput, type RunResult } from '../../provider/backup/contract.ts';
 import { RUNNER_PROCESS } from '../../provider/backup/job-spec.ts';
 import type { ToolContainer, ToolFolders } from '../../provider/backup/tools/tool.ts';
+import { builtProgram } from '../rig/servers.ts';
 
 /** The runner as Node is given it: flags, then its file. */
-const RUNNER: readonly string[] = [join(import.meta.dirname, '../../provider/runner/main.ts')];
+const RUNNER: readonly string[] = [builtProgram('runner')];
 
 export interface Finished {
   result: RunResult;

@@ -4,7 +4,7 @@ import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { sharedMysql, sharedPostgres, sharedS3 } from '../rig/servers.ts';
+import { builtProgram, sharedMysql, sharedPostgres, sharedS3 } from '../rig/servers.ts';
 import { toolPath } from '../rig/tool-path.ts';
 import { World } from './world.ts';
 
@@ -31,7 +31,7 @@ const xdb = async (args: readonly string[], env: NodeJS.ProcessEnv): Promise<Res
   await new Promise((resolve) => {
     execFile(
       process.execPath,
-      [join(import.meta.dirname, '../../provider/cli/main.ts'), ...args],
+      [builtProgram('xdb'), ...args],
       { env: { ...process.env, ...env } },
       (error, stdout, stderr) => {
         resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });

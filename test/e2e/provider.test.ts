@@ -1,13 +1,13 @@
 /** The provider with a real API server and a real PostgreSQL, without a function. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../rig/process.ts';
 import { ownCluster } from '../rig/own-cluster.ts';
 import { startPostgres } from '../rig/postgres.ts';
+import { builtProgram } from '../rig/servers.ts';
 import {
   allReady,
   conditionOf,
@@ -101,7 +101,7 @@ describe('a database with an owner, a writer and a reader', () => {
   test('is planned by xdb as the cluster has it: there is nothing to change', async () => {
     const manifests = await cluster.kubectl(['get', 'managed,secrets', '-n', namespace, '-o', 'yaml']);
     const url = `postgres://${server.adminUser}@${server.host}:${server.port}/postgres?sslmode=disable`;
-    const xdb = join(import.meta.dirname, '../../provider/cli/main.ts');
+    const xdb = builtProgram('xdb');
     const child = execFile(process.execPath, [xdb, 'plan', '-f', '-', '--server', url, '--json'], {
       env: { ...process.env, XDB_PASSWORD: server.password },
     });

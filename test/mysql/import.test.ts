@@ -7,9 +7,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { Managed } from '../../provider/api/kind.ts';
 import { type MysqlServer, startMariadb, startMysql } from '../rig/mysql.ts';
+import { builtProgram } from '../rig/servers.ts';
 import { name, text } from './planned.ts';
 
-const main = join(import.meta.dirname, '../../provider/cli/main.ts');
+const main = builtProgram('xdb');
 
 const DATABASES = ['shop', 'my_db', 'Odd `db` 100%', 'vacant'];
 /** User and host. */

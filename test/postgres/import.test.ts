@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { Managed } from '../../provider/api/kind.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
-import { newestPostgres, postgresMajors } from '../rig/servers.ts';
+import { builtProgram, newestPostgres, postgresMajors } from '../rig/servers.ts';
 
-const main = join(import.meta.dirname, '../../provider/cli/main.ts');
+const main = builtProgram('xdb');
 
 const ROLES = Array.from({ length: 50 }, (_, n) => (n % 7 === 0 ? `Team "${n}" $x` : `role_${n}`));
 const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;

@@ -3,10 +3,10 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../rig/process.ts';
-import { newestPostgres, sharedPostgres } from '../rig/servers.ts';
+import { builtProgram, newestPostgres, sharedPostgres } from '../rig/servers.ts';
 
 const root = join(import.meta.dirname, '../..');
 const server = sharedPostgres(newestPostgres());
@@ -30,24 +30,25 @@ interface Result {
   stderr: string;
 }
 
+const XDB = builtProgram('xdb');
+
+/** A file of the project, or one of its programs. */
 const run = async (file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Result> =>
-  await new Promise((resolve) => {
+  await new Promise((done) => {
     execFile(
       process.execPath,
-      [join(root, file), ...args],
+      [resolve(root, file), ...args],
       { cwd: root, env: { ...process.env, ...env }, maxBuffer: 1 << 24 },
       (error, stdout, stderr) => {
-        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+        done({ code: error === null ? 0 : Number(error.code), stdout, stderr });
       },
     );
   });
 
 const xdb = async (command: string, ...args: string[]): Promise<Result> =>
-  await run(
-    'provider/cli/main.ts',
-    [command, '-f', claim, '--state', join(folder, 'state.json'), '--server', url, ...args],
-    { XDB_PASSWORD: server.password },
-  );
+  await run(XDB, [command, '-f', claim, '--state', join(folder, 'state.json'), '--server', url, ...args], {
+    XDB_PASSWORD: server.password,
+  });
 
 describe('xdb', () => {
   test('plan prints the SQL of the whole claim, exits 2 and leaves no trace', async () => {
@@ -115,7 +116,7 @@ describe('xdb', () => {
     // Two claims of one name are looked at before the server is.
     const env =
       code === 1 && args[0] === 'plan' && !args.includes('--server') ? { XDB_SERVER: 'postgres://x@h/x' } : {};
-    const result = await run('provider/cli/main.ts', args, env);
+    const result = await run(XDB, args, env);
     expect(result.code).toBe(code);
     expect(result.stderr).toMatch(text);
     expect(result.stdout).toBe('');
@@ -123,7 +124,7 @@ describe('xdb', () => {
 
   test('a claim is what the Composition beside it makes of it; what only a cluster makes is named', async () => {
     const { code, stdout, stderr } = await run(
-      'provider/cli/main.ts',
+      XDB,
       [
         'plan',
         '-f',
@@ -150,19 +151,13 @@ describe('xdb', () => {
   });
 
   test('a claim of which there is no Composition, though it needs one, is refused with what is missing', async () => {
-    const { code, stderr } = await run('provider/cli/main.ts', [
-      'plan',
-      '-f',
-      'examples/platform/store.yaml',
-      '--server',
-      url,
-    ]);
+    const { code, stderr } = await run(XDB, ['plan', '-f', 'examples/platform/store.yaml', '--server', url]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/Store cart: this kind cannot be planned.*XRD and Composition/);
   });
 
   test('a wrong password is told from other failures and shown nowhere', async () => {
-    const { code, stdout, stderr } = await run('provider/cli/main.ts', ['plan', '-f', claim, '--server', url], {
+    const { code, stdout, stderr } = await run(XDB, ['plan', '-f', claim, '--server', url], {
       XDB_PASSWORD: 'not-the-password',
     });
     expect(code).toBe(1);
@@ -190,23 +185,23 @@ describe('the state file', () => {
 
   test('has one writer at a time; an apply that is interrupted is ended by the next, with Secrets that log in', async () => {
     const state = join(folder, 'state.json');
-    const child = spawn(process.execPath, [join(root, 'provider/cli/main.ts'), ...args('apply', state)], {
+    const child = spawn(process.execPath, [XDB, ...args('apply', state)], {
       env: { ...process.env, ...env },
       stdio: 'ignore',
     });
     const ended = once(child, 'exit');
     await waitFor('something was made', async () => (await readFile(state, 'utf8')).includes('"uid"'));
     child.kill('SIGSTOP');
-    const second = await run('provider/cli/main.ts', args('apply', state), env);
+    const second = await run(XDB, args('apply', state), env);
     child.kill('SIGCONT');
     child.kill('SIGINT');
     await ended;
     expect(second).toMatchObject({ code: 1, stdout: '' });
     expect(second.stderr).toContain(`process ${child.pid}`);
 
-    const third = await run('provider/cli/main.ts', args('apply', state), env);
+    const third = await run(XDB, args('apply', state), env);
     expect({ code: third.code, stderr: third.stderr }).toEqual({ code: 0, stderr: '' });
-    expect((await run('provider/cli/main.ts', args('plan', state), env)).code).toBe(0);
+    expect((await run(XDB, args('plan', state), env)).code).toBe(0);
     const { secrets } = JSON.parse(await readFile(state, 'utf8')) as {
       secrets: Record<string, Record<string, string>>;
     };
@@ -228,7 +223,7 @@ describe('the state file', () => {
     async (text) => {
       const state = join(folder, 'broken.json');
       await writeFile(state, text);
-      const { code, stderr } = await run('provider/cli/main.ts', args('apply', state), env);
+      const { code, stderr } = await run(XDB, args('apply', state), env);
       expect(code).toBe(1);
       expect(stderr).toMatch(/broken\.json is not one that xdb has written/);
       expect(await readFile(state, 'utf8')).toBe(text);
@@ -236,7 +231,7 @@ describe('the state file', () => {
   );
 
   test('in a place where nothing can be written is refused before anything is sent', async () => {
-    const { code, stdout, stderr } = await run('provider/cli/main.ts', args('apply', join(claim, 'state.json')), env);
+    const { code, stdout, stderr } = await run(XDB, args('apply', join(claim, 'state.json')), env);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/state\.json cannot be written: ENOTDIR|EEXIST/);
   });
