@@ -11,11 +11,12 @@ import { LongFirst } from './test/rig/sequencer.ts';
 export default defineConfig({
   test: {
     sequence: { sequencer: LongFirst },
-    projects: projects.map(({ name, include, seconds, setup, needs }) => ({
+    projects: projects.map(({ name, include, seconds, setup, needs, shares }) => ({
       test: {
         name,
         include: [include],
         env: needs.postgres.length > 0 ? { [MAJORS_VARIABLE]: needs.postgres.join(',') } : {},
+        isolate: shares !== true,
         globalSetup: setup.map((file) => `./test/rig/setup/${file}.ts`),
         testTimeout: seconds * 1000,
         hookTimeout: seconds * 1000,

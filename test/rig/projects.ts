@@ -12,6 +12,8 @@ export interface Project {
   needs: { binaries: readonly BinaryName[]; postgres: readonly PostgresMajor[]; mysql?: true; backupTools?: true };
   /** Left out of `npm test`, unless it is asked for or CI=true. */
   onRequest?: boolean;
+  /** Its files touch nothing but what they import, so one process loads that once for many of them. */
+  shares?: true;
   /** Its tests wait most of the time, so the others run beside it. */
   waits?: true;
 }
@@ -25,6 +27,7 @@ export const projects: readonly Project[] = [
     seconds: 60,
     setup: [],
     needs: { binaries: [], postgres: [] },
+    shares: true,
   },
   {
     name: 'golden',
