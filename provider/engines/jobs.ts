@@ -2,6 +2,7 @@
  * What backups, restores and copies ask of a server, besides running the engine's own tools: logins that live as long as
  * one run and may do no more than that run, and databases beside others. Every operation may be repeated.
  */
+import { ResourceError } from '../common/errors.ts';
 import type { Secret } from '../common/secret.ts';
 
 /** A login for one run, by a name that the same run always has. */
@@ -45,6 +46,14 @@ export interface HandOver {
   endSessions: boolean;
 }
 
+/** @param summary What it holds. */
+export const targetNotEmpty = (target: string, summary: string): ResourceError =>
+  new ResourceError(
+    'TargetNotEmpty',
+    `database ${JSON.stringify(target)} holds ${summary}, and mode is FailIfNotEmpty; it was left as it was. Use mode Replace to replace it`,
+    { retryable: false },
+  );
+
 export interface JobOperations {
   /** Makes a login that can read all of one database, and write nothing where the server can tell the two apart. */
   makeReader(login: RunLogin, database: string, signal?: AbortSignal): Promise<void>;
@@ -59,6 +68,11 @@ export interface JobOperations {
    * @returns how many sessions of others are in the way; 0 = done, now or earlier.
    */
   handOver(order: HandOver, signal?: AbortSignal): Promise<number>;
+  /**
+   * For a hand-over that was cut off and that nobody carries on: undoes what it has begun, or carries it to its end where
+   * the target has changed already. Nothing happens to one that never began, or that is done.
+   */
+  settle(order: Pick<HandOver, 'target' | 'beside' | 'replaced' | 'login'>, signal?: AbortSignal): Promise<void>;
   /** Drops a database beside, or one that was replaced. What is not of that run stays. */
   dropBeside(beside: Pick<Beside, 'name' | 'run'>, signal?: AbortSignal): Promise<void>;
   dropLogin(name: string, signal?: AbortSignal): Promise<void>;

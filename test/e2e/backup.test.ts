@@ -193,37 +193,42 @@ describe('once means once', () => {
     ).toEqual([{ n: 1 }]);
   });
 
-  test('a Job that is deleted while it runs has failed, and is not made again', async () => {
+  test.each([
+    { name: 'deleted', how: 'deleted', reason: /JobDeleted|Interrupted/ },
+    { name: 'lost', how: 'taken away with its finalizers', reason: /^JobLost$/ },
+  ])('a Job that is $how while it runs has failed, is not made again, and leaves nothing', async ({ name, reason }) => {
     const { cluster, server } = world;
     const blocker = server
       .query('BEGIN; LOCK TABLE app1.orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)', [], 'shop')
       .catch(() => undefined);
     await cluster.apply(
-      run('Backup', namespace, 'deleted', { databaseRef: { name: 'shop' }, storage: s3Storage(world, bucket) }),
+      run('Backup', namespace, name, { databaseRef: { name: 'shop' }, storage: s3Storage(world, bucket) }),
     );
     const [job] = await waitFor('its Job runs', async () => {
-      const jobs = await jobsOf('deleted');
+      const jobs = await jobsOf(name);
       return (jobs[0]?.['status'] as { active?: number } | undefined)?.active === 1 && jobs;
     });
+    const of = [job?.metadata.name ?? '', '-n', namespace];
+    if (name === 'lost')
+      await cluster.kubectl(['patch', 'job', ...of, '--type=merge', '-p', '{"metadata":{"finalizers":null}}']);
     await cluster.kubectl([
       'delete',
       'job',
-      job?.metadata.name ?? '',
-      '-n',
-      namespace,
+      ...of,
       '--wait=false',
-      '--cascade=foreground',
+      `--cascade=${name === 'lost' ? 'background' : 'foreground'}`,
     ]);
-    expect(atProvider(await ended(world, 'Backup', namespace, 'deleted'))).toMatchObject({
+    expect(atProvider(await ended(world, 'Backup', namespace, name))).toMatchObject({
       phase: 'Failed',
-      failureReason: expect.stringMatching(/JobDeleted|Interrupted/),
+      failureReason: expect.stringMatching(reason),
     });
-    await waitFor('the Job is gone', async () => (await jobsOf('deleted')).length === 0);
+    await waitFor('the Job is gone', async () => (await jobsOf(name)).length === 0);
+    await expect.poll(async () => await leftOvers(server)).toEqual([]);
     await server.query(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%' AND pid <> pg_backend_pid()",
     );
     await blocker;
-    expect(await stored('deleted')).toBe(0);
+    expect(await stored(name)).toBe(0);
   });
 });
 

@@ -114,6 +114,86 @@ describe.each(mysqlServers)('a run on %s', (label) => {
     for (const database of [beside, replaced, source]) expect(grants).not.toContain(database.replaceAll('_', '\\\\_'));
   });
 
+  test('tables of every kind take the place of those of the same names, with their constraints', async () => {
+    await server.query(`DROP DATABASE ${target}`);
+    await server.query(`CREATE DATABASE ${target}`);
+    const order = {
+      target,
+      beside: { like: target, name: beside, run: 'u', mayBeAdministrators: false },
+      replaced,
+      login: name,
+      requireEmpty: false,
+      endSessions: true,
+    };
+    await engine.jobs.makeBeside(login(), order.beside);
+    const statements = [
+      'CREATE TABLE parent (id int PRIMARY KEY, CONSTRAINT positive CHECK (id > 0))',
+      'CREATE TABLE child (id int PRIMARY KEY, parent int, own int, CONSTRAINT of_parent FOREIGN KEY (parent) REFERENCES parent (id), CONSTRAINT of_own FOREIGN KEY (own) REFERENCES child (id))',
+      'ALTER TABLE parent ADD child int, ADD CONSTRAINT back FOREIGN KEY (child) REFERENCES child (id)',
+      'CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id) (PARTITION a VALUES LESS THAN (10), PARTITION b VALUES LESS THAN MAXVALUE)',
+      'CREATE TABLE words (id int AUTO_INCREMENT PRIMARY KEY, t text, up varchar(20) AS (UPPER(LEFT(t, 20))) STORED, FULLTEXT (t), KEY (up)) AUTO_INCREMENT = 70',
+      'CREATE TABLE old_engine (id int) ENGINE = MyISAM',
+      ...(server.flavour === 'mariadb'
+        ? ['CREATE SEQUENCE numbers START WITH 5', 'CREATE TABLE versioned (id int PRIMARY KEY) WITH SYSTEM VERSIONING']
+        : []),
+      'INSERT INTO parent (id) VALUES (1)',
+      'INSERT INTO child VALUES (10, 1, 10)',
+      'UPDATE parent SET child = 10',
+    ];
+    const described = async (database: string): Promise<unknown> => {
+      const tables = await server.query<Record<string, string>>(`SHOW TABLES IN ${database}`);
+      const names = tables.map((row) => Object.values(row)[0] ?? '').toSorted((a, b) => (a < b ? -1 : 1));
+      return await Promise.all(
+        names.map(async (table) => await server.query(`SHOW CREATE TABLE ${database}.${table}`)),
+      );
+    };
+    const admin = { name: server.adminUser, password: server.password };
+    for (const [user, database] of [
+      [admin, target],
+      [{ name, password }, beside],
+    ] as const) {
+      const session = await server.login(user, database);
+      for (const statement of statements) await session.query(statement);
+      await session.end();
+    }
+    await server.query(`INSERT INTO ${beside}.parent (id) VALUES (2)`);
+    const wanted = await described(beside);
+    expect(await engine.jobs.handOver(order)).toBe(0);
+    expect(await described(target)).toEqual(wanted);
+    expect(await server.query(`SELECT id FROM ${target}.parent ORDER BY 1`)).toEqual([{ id: 1 }, { id: 2 }]);
+    for (const [statement, errno] of [
+      [`INSERT INTO ${target}.child VALUES (11, 99, NULL)`, 1452],
+      [`DELETE FROM ${target}.child WHERE id = 10`, 1451],
+    ] as const)
+      await expect(server.query(statement)).rejects.toMatchObject({ errno });
+    for (const database of [beside, replaced]) await engine.jobs.dropBeside({ name: database, run: 'u' });
+    await engine.jobs.dropLogin(name);
+  });
+
+  test('a view that could not be made in the target is refused while the target is as it was', async () => {
+    const order = {
+      target,
+      beside: { like: target, name: beside, run: 'u', mayBeAdministrators: false },
+      replaced,
+      login: name,
+      requireEmpty: false,
+      endSessions: true,
+    };
+    const before = await server.query(`SHOW TABLES IN ${target}`);
+    await engine.jobs.makeBeside(login(), order.beside);
+    for (const statement of ['CREATE TABLE t (id int)', 'CREATE VIEW broken AS SELECT id FROM t', 'DROP TABLE t'])
+      await as(statement, beside);
+    await expect(engine.jobs.handOver(order)).rejects.toMatchObject({
+      reason: 'ViewInvalid',
+      retryable: false,
+      message: expect.stringContaining('"broken"'),
+    });
+    await engine.jobs.settle(order);
+    expect(await server.query(`SHOW TABLES IN ${target}`)).toEqual(before);
+    for (const database of [beside, replaced]) await engine.jobs.dropBeside({ name: database, run: 'u' });
+    await engine.jobs.dropLogin(name);
+  });
+
   test('a session of somebody else is in the way, or is ended', async () => {
     await server.query(`DROP DATABASE ${target}`);
     await server.query(`CREATE DATABASE ${target}`);

@@ -33,11 +33,12 @@ export async function killAt(
   target: { host: string; port: number },
   n: number,
   when: 'before' | 'after',
+  counter: () => AskCounter = () => new Asks(),
 ): Promise<TcpProxy> {
   let count = 0;
   return await TcpProxy.start(target, () => {
     let isDoomed = false;
-    const asks = new Asks();
+    const asks = counter();
     return (chunk, from) => {
       if (from === 'server') return isDoomed ? 'cutAll' : 'pass';
       const asked = asks.in(chunk);
@@ -50,8 +51,12 @@ export async function killAt(
   });
 }
 
-/** Counts the messages of one client that wait for an answer. */
-class Asks {
+/** Counts the messages of one client that wait for an answer, chunk by chunk. */
+export interface AskCounter {
+  in(chunk: Buffer): number;
+}
+
+class Asks implements AskCounter {
   #rest = Buffer.alloc(0);
   /** The first message has no type. */
   #isStarted = false;

@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../../provider/common/secret.ts';
 import type { RunLogin } from '../../provider/engines/jobs.ts';
+import { close } from '../../provider/engines/postgres/jobs/door.ts';
+import { ident, join, sql } from '../../provider/engines/postgres/sql.ts';
 import { circumstances, Place } from './planned.ts';
 
 describe.each(circumstances)('a run on PostgreSQL %i with a %s as administrator', (major, kind) => {
@@ -207,6 +209,50 @@ describe.each(circumstances)('a run on PostgreSQL %i with a %s as administrator'
     expect(await sleeper).toBe('ended');
     await place.engine.jobs.dropBeside({ name: place.name('replaced'), run: 'u-2' });
     await place.engine.jobs.dropLogin(run.name);
+  });
+
+  test('who comes back at once after being ended is not in the way, and is let in afterwards', async () => {
+    const run = login();
+    const [target, database] = [place.name('other'), place.name('beside')];
+    const beside = { like: target, name: database, run: 'u-5', mayBeAdministrators: false };
+    await place.engine.jobs.makeBeside(run, beside);
+    const over = new AbortController();
+    const knocking = Array.from({ length: 4 }, async () => {
+      while (!over.signal.aborted)
+        await place.as(place.name('app'), 'app-password', 'SELECT pg_sleep(60)', target).catch(() => {});
+    });
+    const order = {
+      target,
+      beside,
+      replaced: place.name('replaced'),
+      login: run.name,
+      requireEmpty: true,
+      endSessions: true,
+    };
+    expect(await place.engine.jobs.handOver(order)).toBe(0);
+    await expect
+      .poll(async () => place.server.query('SELECT FROM pg_stat_activity WHERE datname = $1', [target]))
+      .toHaveLength(4);
+    over.abort();
+    await place.server.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [target]);
+    await Promise.all(knocking);
+    await place.engine.jobs.dropBeside({ name: place.name('replaced'), run: 'u-5' });
+    await place.engine.jobs.dropLogin(run.name);
+  });
+
+  test('what a run has closed or filled is opened and dropped when nobody remembers the run', async () => {
+    const [lost, next] = [login(), login()];
+    const target = place.name('other');
+    const beside = { like: target, name: place.name('beside'), run: 'u-6', mayBeAdministrators: false };
+    await place.engine.jobs.makeBeside(lost, beside);
+    const past = sql`ALTER ROLE ${ident(lost.name)} VALID UNTIL '2020-01-01'`;
+    await place.sql(`BEGIN; ${join([...close(target, lost.name), past], '; ').text}; COMMIT`);
+    await place.engine.jobs.makeReader(next, place.name('db'));
+    await place.engine.jobs.dropLogin(next.name);
+    // Runs of other tests look for what is left, too.
+    await expect.poll(leftovers).toEqual([]);
+    expect(await place.sql('SELECT 1 AS open', target)).toEqual([{ open: 1 }]);
+    expect(await place.server.query('SELECT FROM pg_database WHERE datname = $1', [beside.name])).toEqual([]);
   });
 
   test('a database of the same name that is not of the run is left alone', async () => {

@@ -4,8 +4,12 @@
  */
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Secret } from '../../provider/common/secret.ts';
+import { close } from '../../provider/engines/postgres/jobs/door.ts';
+import { join } from '../../provider/engines/postgres/sql.ts';
 import type { Step } from '../../provider/resources/model/steps.ts';
 import { waitFor } from '../rig/process.ts';
+import { postgresMajors } from '../rig/servers.ts';
 import { killAt } from './cutting-proxy.ts';
 import { circumstances, Place, type Story } from './planned.ts';
 
@@ -209,4 +213,54 @@ describe.each(circumstances)('killed at any moment on PostgreSQL %i as %s', (maj
         if (!proxy.isCut) break;
       }
   });
+
+  // One circumstance stands for all: the one in which most is sent.
+  if (admin === 'cloud' && major === Math.max(...postgresMajors))
+    test('a target is wholly the old or the new one, and open, whether its run is carried on or given up', async () => {
+      const [target, run] = [place.name('target'), place.name('over').replaceAll(' ', '_')];
+      /** Before a message it is as after the one before. */
+      const life = async (n: number): Promise<boolean> => {
+        await place.database(target, { owner: owner(), connectionLimit: 7 }).reconcile();
+        await place.sql('SET ROLE {owner}; CREATE TABLE old (id int)', target);
+        const before = await facts(target);
+        const login = {
+          name: `xdatabase_run_${run}`,
+          password: new Secret('run-password'),
+          validUntil: new Date(Date.now() + 3_600_000),
+        };
+        const beside = { name: `xdatabase_beside_${run}`, like: target, run, mayBeAdministrators: false };
+        const replaced = `xdatabase_replaced_${run}`;
+        const { jobs } = place.engine;
+        await jobs.makeBeside(login, beside);
+        await place.as(login.name, 'run-password', 'CREATE TABLE fresh (id int)', beside.name);
+        const order = { target, beside, replaced, login: login.name, requireEmpty: false, endSessions: true };
+        // As a provider leaves it that was killed while the target was closed.
+        if (n % 2 === 0) await place.sql(`BEGIN; ${join(close(target, login.name), '; ').text}; COMMIT`);
+        const proxy = await killAt(place.server, n, 'after');
+        const engine = place.openAt(proxy.port);
+        const answer = await engine.jobs.handOver(order).catch(() => 'killed');
+        await engine.close();
+        await proxy.close();
+        if (!proxy.isCut) expect(answer).toBe(0);
+        const isGivenUp = n % 4 < 2;
+        if (isGivenUp) await jobs.settle(order);
+        else expect(await jobs.handOver(order)).toBe(0);
+        for (const name of [beside.name, replaced]) await jobs.dropBeside({ name, run });
+        await jobs.dropLogin(login.name);
+        const tables = await place.sql<{ name: string }>(
+          "SELECT relname AS name FROM pg_class WHERE relname IN ('old', 'fresh')",
+          target,
+        );
+        expect(tables).toEqual([{ name: isGivenUp && tables[0]?.name === 'old' ? 'old' : 'fresh' }]);
+        expect(await facts(target)).toEqual(before);
+        expect(before).toMatchObject({ open: true, limit: 7 });
+        for (const name of [beside.name, replaced]) expect(await facts(name)).toBeUndefined();
+        expect(await leftovers()).toEqual([]);
+        await place.sql('DROP DATABASE {target} WITH (FORCE)');
+        return proxy.isCut;
+      };
+      let n = 0;
+      while (await life(n)) n += 1;
+      expect(n).toBeGreaterThan(10);
+    });
 });

@@ -7,7 +7,7 @@ import { defined } from '../../resources/creation.ts';
 import { type ResolvedPlace, resolvePlace } from './places.ts';
 import { layoutOf, ResourceWork, TOOL } from './resource-work.ts';
 import type { Job } from './store.ts';
-import { configOf, type Files, type Layout, newLogin, runnerFiles, type WorkServices } from './work.ts';
+import { configOf, type Files, type Layout, runnerFiles, type WorkServices } from './work.ts';
 
 type Fields = BackupParameters & Pick<BackupScheduleParameters, 'retention' | 'verify'>;
 
@@ -31,7 +31,7 @@ export class BackupWork extends StorageWork {
   async prepare(job: Job, signal: AbortSignal): Promise<Files> {
     this.services.guard.check(this.resource);
     const [side, place] = [await this.side(signal), await this.place()];
-    const login = newLogin(this.names.login, this.deadline, this.services.now());
+    const login = this.newLogin();
     await side.operations.makeReader(login, this.database, signal);
     const { compression, compressionLevel, encryption, countRows, retention } = this.fields;
     const request = {
@@ -74,7 +74,7 @@ export class VerifyWork extends StorageWork {
   async prepare(_job: Job, signal: AbortSignal): Promise<Files> {
     this.services.guard.check(this.resource);
     const [side, place] = [await this.side(signal), await this.place()];
-    const login = newLogin(this.names.login, this.deadline, this.services.now());
+    const login = this.newLogin();
     // Nothing of a test restore stays.
     const beside = {
       like: this.database,

@@ -6,7 +6,7 @@ import { RUNNER, workFolder } from '../../backup/job-spec.ts';
 import { invalidSpec, ResourceError } from '../../common/errors.ts';
 import type { Job } from './store.ts';
 import { TargetWork } from './target-work.ts';
-import { configOf, type Files, fixedParts, type Layout, newLogin, runnerFiles, Side } from './work.ts';
+import { configOf, type Files, fixedParts, type Layout, runnerFiles, Side } from './work.ts';
 
 /** Names of the two tools of a copy. */
 const FROM = 'from';
@@ -34,7 +34,7 @@ export class CopyWork extends TargetWork<CopyParameters> {
     const { from, to } = await this.#sides(signal);
     this.services.guard.check(this.#source());
     const { login, database } = await this.makeBeside(to, signal);
-    const reader = newLogin(this.names.sourceLogin, this.deadline, this.services.now());
+    const reader = this.newLogin(this.names.sourceLogin);
     await from.operations.makeReader(reader, this.#sourceDatabase, signal);
     const request = {
       action: 'copy' as const,

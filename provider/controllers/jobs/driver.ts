@@ -101,12 +101,7 @@ export class RunDriver {
 
   async cleanUp(job: Job, base: string, work: Work, signal: AbortSignal): Promise<void> {
     const { store } = this.#options;
-    try {
-      await work.cleanUp(signal);
-    } catch (error) {
-      // Without the configuration or its Secret there is no way to the server any more, and nothing to hold a Job for.
-      if (!(error instanceof ResourceError) || !GONE.has(error.reason)) throw error;
-    }
+    await cleanServer(work, signal);
     for (const container of [RUNNER, ...work.containers])
       await store.removeSecret(job.metadata.namespace, secretNameOf(base, container), signal);
     this.#waiting.delete(job.metadata.uid ?? '');
@@ -155,6 +150,16 @@ export class RunDriver {
   #isLate(job: Job): boolean {
     const end = Date.parse(job.status?.completionTime ?? '');
     return this.#options.now().getTime() - end > (job.spec.activeDeadlineSeconds ?? 86_400) * 1000;
+  }
+}
+
+/** Takes everything of a run off its server. */
+export async function cleanServer(work: Work, signal: AbortSignal): Promise<void> {
+  try {
+    await work.cleanUp(signal);
+  } catch (error) {
+    // Without the configuration or its Secret there is no way to the server any more, and nothing to hold a Job for.
+    if (!(error instanceof ResourceError) || !GONE.has(error.reason)) throw error;
   }
 }
 

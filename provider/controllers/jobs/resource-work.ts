@@ -5,6 +5,7 @@ import type { ProviderConfig } from '../../api/provider-config.ts';
 import { FOLDERS, workFolder } from '../../backup/job-spec.ts';
 import type { RunRequestInput } from '../../backup/contract.ts';
 import type { ToolContainer } from '../../backup/tools/tool.ts';
+import type { RunLogin } from '../../engines/jobs.ts';
 import { type RunRole, type ServerNames, serverNames } from './names.ts';
 import { type ResolvedPlace, secretKeyValue } from './places.ts';
 import type { Job } from './store.ts';
@@ -13,6 +14,7 @@ import {
   type Files,
   fixedParts,
   type Layout,
+  newLogin,
   runnerFiles,
   Side,
   type Work,
@@ -48,6 +50,10 @@ export abstract class ResourceWork<F extends { activeDeadlineSeconds?: number }>
 
   protected get deadline(): number {
     return this.fields.activeDeadlineSeconds ?? 86_400;
+  }
+
+  protected newLogin(name = this.names.login): RunLogin {
+    return newLogin(name, this.deadline, this.services.now());
   }
 
   configs(): ProviderConfig[] {

@@ -6,7 +6,7 @@ import type { KindDefinition, Managed } from '../../api/kind.ts';
 import { jobObject } from '../../backup/job-spec.ts';
 import { appliedOf, isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ConnectOptions, ExternalClient, ExternalConnector, Observation } from '../../runtime/managed/external.ts';
-import { RunDriver, type Situation } from './driver.ts';
+import { cleanServer, RunDriver, type Situation } from './driver.ts';
 import { jobName, serverNames } from './names.ts';
 import { jobPlan, metadataOf, namespaceOf, turnsOf } from './plans.ts';
 import { Removal } from './removal.ts';
@@ -72,7 +72,7 @@ class RunExternal implements ExternalClient {
   async observe(resource: Managed, signal: AbortSignal): Promise<Observation> {
     if (isDeleted(resource))
       return observation({
-        exists: !this.#removal(resource).isOver,
+        exists: !this.#removal(resource).isOver || this.#mustClean(resource),
         record: recordOf(resource),
         atProvider: resource.status?.atProvider ?? {},
       });
@@ -82,6 +82,11 @@ class RunExternal implements ExternalClient {
     const work = this.#options.workOf(resource);
     if (record.outcome !== undefined) return await this.#over(resource, record, job, work, signal);
     if (job === undefined) {
+      if (this.#mustClean(resource))
+        return {
+          ...observation({ exists: true, record, atProvider: resource.status?.atProvider ?? {} }),
+          differences: ['clean up after its Job, which vanished'],
+        };
       if (record.begun === true) return this.#lost(resource, record);
       services.guard.check(resource);
       const namespace = namespaceOf(resource, work, services);
@@ -125,16 +130,31 @@ class RunExternal implements ExternalClient {
   }
 
   #hasActed = false;
+  #hasCleaned = false;
 
   async update(resource: Managed, signal: AbortSignal): Promise<void> {
     const { driver, workOf } = this.#options;
+    if (this.#mustClean(resource)) await this.#clean(resource, signal);
     if (this.#situation === undefined) return;
     this.#hasActed = true;
     await driver.act(this.#situation, jobName(resource), workOf(resource), signal);
   }
 
   async delete(resource: Managed, signal: AbortSignal): Promise<void> {
+    if (this.#mustClean(resource)) await this.#clean(resource, signal);
     await this.#removal(resource).advance(signal);
+  }
+
+  /** Whether a Job went without us, and nobody has taken off the server what it had there. */
+  #mustClean(resource: Managed): boolean {
+    const record = recordOf(resource);
+    const isLost = record.begun === true && record.outcome === undefined;
+    return isLost && !this.#hasCleaned && this.#job(resource, record) === undefined;
+  }
+
+  async #clean(resource: Managed, signal: AbortSignal): Promise<void> {
+    await cleanServer(this.#options.workOf(resource), signal);
+    this.#hasCleaned = true;
   }
 
   #removal(resource: Managed): Removal {

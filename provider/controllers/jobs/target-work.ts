@@ -2,9 +2,9 @@
 import type { CopyParameters } from '../../api/copy.ts';
 import type { RestoreParameters } from '../../api/restore.ts';
 import { ResourceError } from '../../common/errors.ts';
-import type { Beside } from '../../engines/jobs.ts';
+import { type Beside, type HandOver, targetNotEmpty } from '../../engines/jobs.ts';
 import { ResourceWork } from './resource-work.ts';
-import { configOf, type Conclusion, isIsolated, newLogin, type Side } from './work.ts';
+import { configOf, type Conclusion, isIsolated, type Side } from './work.ts';
 
 export abstract class TargetWork<F extends RestoreParameters | CopyParameters> extends ResourceWork<F> {
   protected get target(): string {
@@ -17,35 +17,33 @@ export abstract class TargetWork<F extends RestoreParameters | CopyParameters> e
     return { like: this.target, name, run, mayBeAdministrators };
   }
 
+  get #order(): Pick<HandOver, 'target' | 'beside' | 'replaced' | 'login'> {
+    const { login, replaced } = this.names;
+    return { target: this.target, beside: this.#beside, replaced, login };
+  }
+
   /** Refuses what would fail at the end anyway, before hours are spent on it. */
   protected async makeBeside(side: Side, signal: AbortSignal) {
     this.services.guard.check(this.resource);
     if (this.fields.mode !== 'Replace') {
       const { empty, summary } = await side.operations.contents(this.target, signal);
-      if (!empty)
-        throw new ResourceError(
-          'TargetNotEmpty',
-          `database ${JSON.stringify(this.target)} holds ${summary}, and mode is FailIfNotEmpty; it was left as it was. Use mode Replace to replace it`,
-          { retryable: false },
-        );
+      if (!empty) throw targetNotEmpty(this.target, summary);
     }
-    const { run, replaced, login: loginName } = this.names;
+    const { run, replaced } = this.names;
+    // Of a run before this one, whose Job was taken away in the middle.
+    await side.operations.settle(this.#order, signal);
     // A schedule that keeps what it replaced keeps the last one.
     await side.operations.dropBeside({ name: replaced, run }, signal);
-    const login = newLogin(loginName, this.deadline, this.services.now());
+    const login = this.newLogin();
     return { login, ...(await side.operations.makeBeside(login, this.#beside, signal)) };
   }
 
   async conclude(signal: AbortSignal): Promise<Conclusion> {
     const side = await this.side(signal);
-    const { login, replaced } = this.names;
     const { openSessions, mode } = this.fields;
     const sessions = await side.operations.handOver(
       {
-        target: this.target,
-        beside: this.#beside,
-        replaced,
-        login,
+        ...this.#order,
         requireEmpty: mode !== 'Replace',
         endSessions: openSessions === 'Terminate',
       },
@@ -63,6 +61,7 @@ export abstract class TargetWork<F extends RestoreParameters | CopyParameters> e
   async cleanUp(signal: AbortSignal): Promise<void> {
     const { operations } = await this.side(signal);
     const { login, beside, replaced, run } = this.names;
+    await operations.settle(this.#order, signal);
     await operations.dropBeside({ name: beside, run }, signal);
     if (!this.fields.keepReplaced) await operations.dropBeside({ name: replaced, run }, signal);
     await operations.dropLogin(login, signal);

@@ -42,7 +42,7 @@ export async function runTenantScript(runner: TenantRunner, script: TenantScript
   const username = scriptLoginOf(script.database);
   const password = randomBytes(24).toString('base64url');
   // A process that was killed could not drop its login.
-  await dropExpired(place).catch(() => {});
+  await dropExpired(place, info).catch(() => {});
   await dropLogin(place, username);
   await pool.use(adminDatabase, async (session) => {
     await makeLogin(

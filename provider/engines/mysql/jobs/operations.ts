@@ -5,18 +5,24 @@
  * that database alone.
  */
 import { ResourceError } from '../../../common/errors.ts';
-import { Secret } from '../../../common/secret.ts';
 import type { Step } from '../../../resources/model/steps.ts';
-import type { Beside, HandOver, JobOperations, LoadTarget, RunLogin } from '../../jobs.ts';
+import {
+  type Beside,
+  type HandOver,
+  type JobOperations,
+  type LoadTarget,
+  type RunLogin,
+  targetNotEmpty,
+} from '../../jobs.ts';
 import type { Opening } from '../connect.ts';
 import { patternOf } from '../database-pattern.ts';
 import { codeOf } from '../errors.ts';
 import type { MysqlInfo } from '../info.ts';
 import { readDatabaseContents } from '../reads/contents.ts';
 import { type ConnectionSession, type Session, UNLIMITED_MS } from '../session.ts';
-import { account, ident, join, literal, qualified, sql, word } from '../sql.ts';
-import { DUMP, exists, grant, isDefiner, isRunLogin, kill, LOAD, revoke, runPassword, sessionsIn } from './logins.ts';
-import { dropPrograms, dropTriggers, isBegun, isMoved, keep, markMoved, remake, tablesOf } from './programs.ts';
+import { account, ident, literal, sql, word } from '../sql.ts';
+import { carryOn, type Phase, phaseOf } from './hand-over.ts';
+import { DUMP, exists, grant, isDefiner, isRunLogin, kill, LOAD, sessionsIn } from './logins.ts';
 
 export interface JobSessions {
   info(): Promise<MysqlInfo>;
@@ -35,7 +41,6 @@ export interface JobSessions {
 const DATABASE_PREFIX = /^xdatabase_(beside|replaced)_/;
 /** MariaDB 11.3 tells the right to see a routine from all others. */
 const SHOW_CREATE_ROUTINE = 110_300;
-const ATTEMPTS = 5;
 
 /** Everything is kept before anything is moved: whoever comes back after an interruption can carry it to its end. */
 export class MysqlJobs implements JobOperations {
@@ -104,64 +109,31 @@ export class MysqlJobs implements JobOperations {
   }
 
   async handOver(order: HandOver, signal?: AbortSignal): Promise<number> {
-    const { target, beside, replaced, login, requireEmpty, endSessions } = order;
-    const info = await this.#sessions.info();
-    const hasBegun = await this.#sessions.use(
-      'restore',
-      async (session) => await isBegun(session, beside.name),
-      signal,
-    );
-    if (!hasBegun) {
+    const { target, beside, requireEmpty, endSessions } = order;
+    const phase = await this.#phase(beside, signal);
+    if (phase === 'done') return 0;
+    if (phase !== 'moved') {
       const { empty, summary } = await this.contents(target, signal);
-      if (requireEmpty && !empty)
-        throw new ResourceError(
-          'TargetNotEmpty',
-          `database ${JSON.stringify(target)} holds ${summary}, and mode is FailIfNotEmpty; it was left as it was. Use mode Replace to replace it`,
-          { retryable: false },
-        );
+      if (requireEmpty && !empty) throw targetNotEmpty(target, summary);
+      const inTheWay = await this.#sessions.use(
+        'restore',
+        async (session) => await sessionsIn(session, target, endSessions),
+        signal,
+      );
+      if (inTheWay > 0) return inTheWay;
     }
-    const inTheWay = await this.#sessions.use(
-      'restore',
-      async (session) => await sessionsIn(session, target, endSessions),
-      signal,
-    );
-    if (inTheWay > 0) return inTheWay;
-    const password = runPassword();
-    await this.#sessions.run([{ kind: 'setPassword', name: login, host: '%', password: new Secret(password) }], signal);
-    await this.#sessions.use(
-      'restore',
-      async (session) => {
-        await session.execute(sql`CREATE DATABASE IF NOT EXISTS ${ident(replaced)}`);
-        for (const database of [beside.name, target, replaced])
-          await session.execute(grant(LOAD, database, login, info));
-      },
-      signal,
-    );
-    const run = { username: login, password };
-    await this.#sessions.as(run, 'restore', async (session) => {
-      await session.execute(sql`USE ${ident(beside.name)}`);
-      await keep(session, beside.name);
-      await dropTriggers(session, beside.name);
-    });
-    // What is replaced may be defined by accounts that only the administrator may touch.
-    await this.#sessions.use(
-      'restore',
-      async (session) => {
-        if (!(await isMoved(session, beside.name))) await dropPrograms(session, target);
-      },
-      signal,
-    );
-    await this.#sessions.as(run, 'restore', async (session) => {
-      await move(session, target, beside.name, replaced);
-    });
-    await this.#sessions.use(
-      'restore',
-      async (session) => {
-        for (const database of [beside.name, replaced]) await session.execute(revoke(database, login, info));
-      },
-      signal,
-    );
+    await carryOn(this, this.#sessions, { ...order, beside: beside.name }, signal);
     return 0;
+  }
+
+  async settle(order: Parameters<JobOperations['settle']>[0], signal?: AbortSignal): Promise<void> {
+    const phase = await this.#phase(order.beside, signal);
+    if (phase !== 'clearing' && phase !== 'moved') return;
+    await carryOn(this, this.#sessions, { ...order, beside: order.beside.name }, signal);
+  }
+
+  async #phase({ name }: Beside, signal?: AbortSignal): Promise<Phase | undefined> {
+    return await this.#sessions.use('restore', async (session) => await phaseOf(session, name), signal);
   }
 
   async dropBeside({ name }: Pick<Beside, 'name' | 'run'>, signal?: AbortSignal): Promise<void> {
@@ -229,31 +201,3 @@ export class MysqlJobs implements JobOperations {
 }
 
 const DENIED: ReadonlySet<string> = new Set(['1044', '1045', '1142', '1227']);
-
-/** All tables change places in one statement; what was kept of the programs is made anew until it is all there. */
-async function move(session: ConnectionSession, target: string, beside: string, replaced: string): Promise<void> {
-  await session.execute(sql`USE ${ident(target)}`);
-  if (!(await isMoved(session, beside))) {
-    const [fresh, old] = [await tablesOf(session, beside), await tablesOf(session, target)];
-    const renames = [
-      ...old.map((name) => sql`${qualified(target, name)} TO ${qualified(replaced, name)}`),
-      ...fresh.map((name) => sql`${qualified(beside, name)} TO ${qualified(target, name)}`),
-      markMoved(beside),
-    ];
-    await patiently(async () => {
-      await session.execute(sql`RENAME TABLE ${join(renames)}`, UNLIMITED_MS);
-    });
-  }
-  await remake(session, beside);
-}
-
-/** A transaction that is still open in one of the tables is waited for. */
-async function patiently(work: () => Promise<void>): Promise<void> {
-  for (let attempt = 1; ; attempt += 1)
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (codeOf(error) !== '1205' || attempt >= ATTEMPTS) throw error;
-    }
-}

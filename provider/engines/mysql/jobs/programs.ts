@@ -2,11 +2,15 @@
  * Views, routines, triggers and events cannot be moved between databases as tables can: they are read, kept in a table
  * beside the data, and made anew in the target by the same login, which stays their definer.
  */
+import { ResourceError } from '../../../common/errors.ts';
+import { codeOf } from '../errors.ts';
 import { ident, integer, join, keyword, literal, qualified, type Sql, sql, tenantStatement } from '../sql.ts';
 import type { Row, Session } from '../session.ts';
 
 const KINDS = ['FUNCTION', 'PROCEDURE', 'PACKAGE', 'PACKAGE BODY', 'VIEW', 'TRIGGER', 'EVENT'] as const;
 type Kind = (typeof KINDS)[number];
+
+const VIEW_INVALID = '1356';
 
 interface Program {
   kind: Kind;
@@ -17,11 +21,6 @@ interface Program {
   collation: string;
   timeZone: string;
 }
-
-/** What has been read of a database that is about to be handed over; there once it is complete. */
-const STATE = 'xdatabase_hand_over';
-/** Its name once the tables have moved: it is renamed in the statement that moves them. */
-const MOVED = 'xdatabase_handed_over';
 
 const text = (row: Row | undefined, ...columns: string[]): string =>
   String(columns.map((column) => row?.[column]).find((value) => value !== undefined && value !== null) ?? '');
@@ -59,30 +58,18 @@ async function read(session: Session, kind: Kind, name: string): Promise<Program
   };
 }
 
-const isThere = async (session: Session, database: string, table: string): Promise<boolean> => {
-  const query = sql`SELECT 1 AS one FROM information_schema.TABLES WHERE TABLE_SCHEMA = ${literal(database)} AND TABLE_NAME = ${literal(table)}`;
-  return (await session.query(query)).length > 0;
-};
-
-/** Whether what the database holds has been kept: from then on it is carried to its end. */
-export const isBegun = async (session: Session, database: string): Promise<boolean> =>
-  (await isThere(session, database, STATE)) || (await isMoved(session, database));
-
-export const isMoved = async (session: Session, database: string): Promise<boolean> =>
-  await isThere(session, database, MOVED);
-
-/** One part of the statement that moves the tables. */
-export const markMoved = (database: string): Sql => sql`${qualified(database, STATE)} TO ${qualified(database, MOVED)}`;
-
-/** Keeps all programs of the database in a table, which appears complete. */
-export async function keep(session: Session, database: string): Promise<void> {
-  if (await isBegun(session, database)) return;
-  const draft = qualified(database, `${STATE}_draft`);
+/**
+ * Keeps all programs of the database in a table, which appears complete. What could not be made anew is refused while
+ * nothing has changed yet.
+ */
+export async function keep(session: Session, database: string, table: string): Promise<void> {
+  const draft = qualified(database, `${table}_draft`);
   await session.execute(sql`DROP TABLE IF EXISTS ${draft}`);
   await session.execute(
     sql`CREATE TABLE ${draft} (place int PRIMARY KEY, kind varchar(16), name varchar(64), statement longtext, sql_mode varchar(4096), charset varchar(64), collation varchar(64), time_zone varchar(64)) CHARACTER SET utf8mb4`,
   );
   for (const [place, { kind, name }] of (await namesIn(session, database)).entries()) {
+    if (kind === 'VIEW') await refuseInvalid(session, name);
     const program = await read(session, kind, name);
     const values = [
       program.kind,
@@ -95,11 +82,25 @@ export async function keep(session: Session, database: string): Promise<void> {
     ].map(literal);
     await session.execute(sql`INSERT INTO ${draft} VALUES (${integer(place)}, ${join(values)})`);
   }
-  await session.execute(sql`RENAME TABLE ${draft} TO ${qualified(database, STATE)}`);
+  await session.execute(sql`RENAME TABLE ${draft} TO ${qualified(database, table)}`);
 }
 
-async function kept(session: Session, database: string): Promise<Program[]> {
-  const rows = await session.query(sql`SELECT * FROM ${qualified(database, MOVED)} ORDER BY place`);
+/** A view outlives what it reads from, but cannot be made without it. */
+async function refuseInvalid(session: Session, view: string): Promise<void> {
+  try {
+    await session.query(sql`SHOW COLUMNS FROM ${ident(view)}`);
+  } catch (error) {
+    if (codeOf(error) !== VIEW_INVALID) throw error;
+    throw new ResourceError(
+      'ViewInvalid',
+      `view ${JSON.stringify(view)} reads from something that was not loaded, or that its SQL has dropped, and cannot be made; the target was left as it was`,
+      { retryable: false },
+    );
+  }
+}
+
+async function kept(session: Session, database: string, table: string): Promise<Program[]> {
+  const rows = await session.query(sql`SELECT * FROM ${qualified(database, table)} ORDER BY place`);
   return rows.map((row) => ({
     kind: String(row['kind']) as Kind,
     name: String(row['name']),
@@ -116,22 +117,25 @@ export async function dropTriggers(session: Session, database: string): Promise<
     if (kind === 'TRIGGER') await session.execute(sql`DROP TRIGGER IF EXISTS ${qualified(database, name)}`);
 }
 
+export const hasPrograms = async (session: Session, database: string): Promise<boolean> =>
+  (await namesIn(session, database)).length > 0;
+
 export async function dropPrograms(session: Session, database: string): Promise<void> {
   for (const { kind, name } of await namesIn(session, database))
     await session.execute(sql`DROP ${keyword(kind, KINDS)} IF EXISTS ${qualified(database, name)}`);
 }
 
-/** Tables (and sequences) of a database, without what is kept of it. */
-export async function tablesOf(session: Session, database: string): Promise<string[]> {
+/** Tables (and sequences) of a database, but not those. */
+export async function tablesOf(session: Session, database: string, but: readonly string[]): Promise<string[]> {
   const rows = await session.query(
-    sql`SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = ${literal(database)} AND TABLE_TYPE <> 'VIEW' AND TABLE_NAME NOT IN (${literal(STATE)}, ${literal(MOVED)})`,
+    sql`SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = ${literal(database)} AND TABLE_TYPE <> 'VIEW'`,
   );
-  return rows.map((row) => String(row['name']));
+  return rows.map((row) => String(row['name'])).filter((name) => !but.includes(name));
 }
 
-/** Makes the programs of `from` anew in the database that the session is at home in. Views may need each other. */
-export async function remake(session: Session, from: string): Promise<void> {
-  let left = await kept(session, from);
+/** Makes what a table of `from` keeps anew in the database that the session is at home in. Views may need each other. */
+export async function remake(session: Session, from: string, table: string): Promise<void> {
+  let left = await kept(session, from, table);
   while (left.length > 0) {
     const failed: Program[] = [];
     let failure: unknown;

@@ -8,7 +8,7 @@ import type { Session } from '../session.ts';
 import { ident, integer, join, keyword, literal, type Sql, sql } from '../sql.ts';
 
 /** What the row of a database says, as far as a database in its place has to say the same. */
-interface Shape {
+export interface Shape {
   owner: string;
   /** The owner is a superuser, or who we manage with: nobody may act for it. */
   isAdministrators: boolean;
@@ -25,7 +25,7 @@ interface Shape {
   settings: string[] | null;
 }
 
-interface Right {
+export interface Right {
   grantee: string | null;
   privilege: string;
   grantable: boolean;
@@ -64,7 +64,9 @@ export async function isOfRun(session: Session, { name, run }: Pick<Beside, 'nam
   );
 }
 
-const commentOf = (run: string): string => `xdatabase: being filled by run ${run}`;
+/** Followed by the name of the run. */
+export const FILLED_BY = 'xdatabase: being filled by run ';
+const commentOf = (run: string): string => FILLED_BY + run;
 const replacedBy = (run: string): string => `xdatabase: replaced by run ${run}`;
 
 /** CREATE DATABASE and who may use it. The administrator owns it until it is handed over, so that no tenant can connect. */

@@ -2,9 +2,12 @@
 import { ResourceError } from '../../../common/errors.ts';
 import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { RunLogin } from '../../jobs.ts';
+import { dropDatabase } from '../drop-database.ts';
 import { scramVerifier } from '../scram.ts';
 import type { Session } from '../session.ts';
 import { ident, join, keyword, literal, secretLiteral, type Sql, sql } from '../sql.ts';
+import { FILLED_BY } from './beside.ts';
+import { openAgain } from './door.ts';
 
 /** Names of all run logins begin so; initSQL's too. */
 export const RUN_PREFIX = 'xdatabase_run_';
@@ -92,16 +95,25 @@ async function holdings(session: Session, name: string): Promise<string[] | unde
 /** How long after its end a login of a run that nobody cleaned up is left alone. */
 const EXPIRED = sql`interval '1 hour'`;
 
-/** Drops what runs left behind that were killed with all their records. */
-export async function dropExpired(place: Place): Promise<void> {
-  const rows = await place.use(
-    place.adminDatabase,
-    async (session) =>
-      await session.query(
-        `SELECT rolname FROM pg_roles WHERE starts_with(rolname, $1) AND rolvaliduntil < now() - ${EXPIRED.text}`,
-        [RUN_PREFIX],
-      ),
-  );
-  // One that owns something where nobody can get at it is no reason for a run to fail.
-  for (const row of rows) await dropLogin(place, row['rolname'] as string).catch(() => undefined);
+/** Logins that nobody cleaned up, each with the databases that it was to fill. */
+const LEFT = `
+SELECT r.rolname AS name, ARRAY(SELECT d.datname::text FROM pg_database d JOIN pg_shdepend s
+    ON s.dbid = 0 AND s.classid = 'pg_database'::regclass AND s.objid = d.oid AND s.refclassid = 'pg_authid'::regclass AND s.refobjid = r.oid
+  WHERE starts_with(shobj_description(d.oid, 'pg_database'), $2)) AS databases
+FROM pg_roles r WHERE starts_with(r.rolname, $1) AND r.rolvaliduntil < now() - ${EXPIRED.text}`;
+
+/** Drops what runs left behind that were killed with all their records, and opens what they have closed. */
+export async function dropExpired(place: Place, info: ServerInfo): Promise<void> {
+  const { use, adminDatabase } = place;
+  const rows = await use(adminDatabase, async (session) => await session.query(LEFT, [RUN_PREFIX, FILLED_BY]));
+  for (const { name, databases } of rows as { name: string; databases: string[] }[])
+    try {
+      await use(adminDatabase, async (session) => {
+        await openAgain(session, name, info);
+        for (const database of databases) await dropDatabase(session, database, info);
+      });
+      await dropLogin(place, name);
+    } catch {
+      // One that owns something where nobody can get at it is no reason for a run to fail.
+    }
 }

@@ -1,12 +1,19 @@
 /** Logins and databases of runs on PostgreSQL. */
 import { ResourceError } from '../../../common/errors.ts';
 import type { ServerInfo } from '../../../resources/model/server.ts';
-import type { Beside, HandOver, JobOperations, LoadTarget, RunLogin } from '../../jobs.ts';
+import {
+  type Beside,
+  type HandOver,
+  type JobOperations,
+  type LoadTarget,
+  type RunLogin,
+  targetNotEmpty,
+} from '../../jobs.ts';
 import { dropDatabase } from '../drop-database.ts';
 import { borrow } from '../membership.ts';
 import { readDatabaseContents } from '../reads/contents.ts';
 import { type Session, UNLIMITED_MS } from '../session.ts';
-import { ident, join, keyword, literal, type Sql, sql } from '../sql.ts';
+import { join } from '../sql.ts';
 import {
   createBeside,
   finishInside,
@@ -17,10 +24,11 @@ import {
   readPublic,
   readRights,
   shapeOf,
-  swapNames,
 } from './beside.ts';
+import { openAgain } from './door.ts';
 import { dropExpired, dropLogin, makeLogin, type Place } from './logins.ts';
 import { letIn, readerRights } from './reader.ts';
+import { isDone, swap } from './swap.ts';
 
 export interface JobSessions {
   adminDatabase: string;
@@ -30,12 +38,6 @@ export interface JobSessions {
   /** Our own idle sessions must not keep a database from being renamed or dropped. */
   evict(database: string): Promise<void>;
 }
-
-/** What a login says of itself once its database has been handed over. */
-const DONE = 'xdatabase: handed over';
-/** How often sessions of others are ended before the door is shut first. */
-const POLITE_ATTEMPTS = 3;
-const ATTEMPTS = 6;
 
 export class PostgresJobs implements JobOperations {
   readonly #sessions: JobSessions;
@@ -111,6 +113,7 @@ export class PostgresJobs implements JobOperations {
     const info = await this.#sessions.info();
     const { target, beside, login } = order;
     if (await this.#admin('restore', async (session) => await isDone(session, login), signal)) return 0;
+    await this.settle(order, signal);
     await this.#refuseFull(order, signal);
     if (!(await this.#admin('restore', async (session) => await isOfRun(session, beside), signal)))
       throw new ResourceError(
@@ -133,7 +136,6 @@ export class PostgresJobs implements JobOperations {
       'restore',
       async (session) => {
         const rights = await readRights(session, target);
-        const statements = swapNames({ ...order, done: DONE }, shape, rights);
         const { take, giveBack } = await borrow(
           session,
           [
@@ -142,10 +144,15 @@ export class PostgresJobs implements JobOperations {
           ],
           info,
         );
-        return await swap(session, order, (own) => [...take, ...own, ...giveBack], statements);
+        return await swap(session, order, { shape, rights, take, giveBack });
       },
       signal,
     );
+  }
+
+  async settle({ login }: Pick<HandOver, 'login'>, signal?: AbortSignal): Promise<void> {
+    const info = await this.#sessions.info();
+    await this.#admin('restore', async (session) => await openAgain(session, login, info), signal);
   }
 
   async dropBeside(beside: Pick<Beside, 'name' | 'run'>, signal?: AbortSignal): Promise<void> {
@@ -167,7 +174,8 @@ export class PostgresJobs implements JobOperations {
   /** Makes room for a login: what an earlier attempt of the run left goes, and what is left of others. */
   async #clear({ name }: RunLogin, tried: string, signal?: AbortSignal): Promise<void> {
     const place = this.#place(tried, signal);
-    await dropExpired(place);
+    await dropExpired(place, await this.#sessions.info());
+    await this.settle({ login: name }, signal);
     await dropLogin(place, name);
   }
 
@@ -181,7 +189,7 @@ export class PostgresJobs implements JobOperations {
   async #refuseFull({ target, requireEmpty }: HandOver, signal?: AbortSignal): Promise<void> {
     if (!requireEmpty) return;
     const { empty, summary } = await this.contents(target, signal);
-    if (!empty) throw notEmpty(target, summary);
+    if (!empty) throw targetNotEmpty(target, summary);
   }
 
   async #admin<T>(tried: string, work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
@@ -195,71 +203,3 @@ const administrators = (database: string, owner: string): ResourceError =>
     `database ${JSON.stringify(database)} belongs to the administrator ${JSON.stringify(owner)}, and on a shared server nothing that others wrote may become the administrator's; give the Database an owner`,
     { retryable: false },
   );
-
-const notEmpty = (target: string, summary: string): ResourceError =>
-  new ResourceError(
-    'TargetNotEmpty',
-    `database ${JSON.stringify(target)} holds ${summary}, and mode is FailIfNotEmpty; it was left as it was. Use mode Replace to replace it`,
-    { retryable: false },
-  );
-
-const isDone = async (session: Session, login: string): Promise<boolean> => {
-  const query = `SELECT 1 FROM pg_roles WHERE rolname = $1 AND shobj_description(oid, 'pg_authid') = $2`;
-  return (await session.query(query, [login, DONE])).length > 0;
-};
-
-const OTHERS =
-  'SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = ANY($1) AND pid <> pg_backend_pid()';
-
-/** Ends the sessions of others if it may, and changes the names; gives the number of sessions that are in the way. */
-async function swap(
-  session: Session,
-  order: HandOver,
-  /** Surrounds statements with the memberships that they take. */
-  withRights: (statements: readonly Sql[]) => Sql[],
-  statements: readonly Sql[],
-): Promise<number> {
-  const { target, beside } = order;
-  const end = sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (${literal(target)}, ${literal(beside.name)}) AND pid <> pg_backend_pid()`;
-  const door = (isOpen: boolean): Sql =>
-    sql`ALTER DATABASE ${ident(target)} WITH ALLOW_CONNECTIONS ${keyword(String(isOpen), ['true', 'false'])}`;
-  const run = async (list: readonly Sql[]): Promise<void> => {
-    await session.execute(`BEGIN; ${join(withRights(list), '; ').text}; COMMIT`);
-  };
-  if (!order.endSessions) {
-    const [row] = await session.query(OTHERS, [[target]]);
-    if (row?.['count'] !== 0) return row?.['count'] as number;
-  }
-  let isShut = false;
-  try {
-    for (let attempt = 1; ; attempt += 1)
-      try {
-        if (order.endSessions) {
-          if (attempt > POLITE_ATTEMPTS && !isShut) {
-            await run([door(false)]);
-            isShut = true;
-          }
-          await run([end]);
-        }
-        const open = isShut
-          ? [
-              sql`ALTER DATABASE ${ident(target)} WITH ALLOW_CONNECTIONS true`,
-              sql`ALTER DATABASE ${ident(order.replaced)} WITH ALLOW_CONNECTIONS true`,
-            ]
-          : [];
-        await run([...statements, ...open]);
-        isShut = false;
-        return 0;
-      } catch (error) {
-        if ((error as { code?: string }).code !== OBJECT_IN_USE || attempt >= ATTEMPTS) throw error;
-        if (!order.endSessions) {
-          const [row] = await session.query(OTHERS, [[target]]);
-          return Math.max(1, row?.['count'] as number);
-        }
-      }
-  } finally {
-    if (isShut) await run([door(true)]);
-  }
-}
-
-const OBJECT_IN_USE = '55006';
