@@ -4,16 +4,16 @@ import { refuseWhatOthersDo } from '../../api/native-refusals.ts';
 import type { RestoreParameters } from '../../api/restore.ts';
 import { collectionOf, splitKey } from '../../backup/native/names.ts';
 import { runState } from '../../backup/native/outcome.ts';
-import { ResourceError, waiting } from '../../common/errors.ts';
+import { waiting } from '../../common/errors.ts';
+import { targetNotEmpty } from '../../engines/jobs.ts';
 import type { NativeJob } from '../../engines/native.ts';
-import { defined } from '../../resources/creation.ts';
 import { externalNameOf, isDeleted } from '../../runtime/managed/annotations.ts';
-import type { ExternalClient, Observation } from '../../runtime/managed/external.ts';
+import type { Observation } from '../../runtime/managed/external.ts';
 import { serverNames } from '../jobs/names.ts';
+import { isUnfinished, NativeRun } from './run.ts';
 import {
   connectionOf,
   encryptionOf,
-  type NativeContext,
   observation,
   over,
   recordOf,
@@ -24,82 +24,53 @@ import {
 import { InPlace } from './in-place.ts';
 import { chooseKey, storageOf } from './source.ts';
 
-export class NativeRestore implements ExternalClient {
-  readonly #context: NativeContext;
-  #act: ((signal: AbortSignal) => Promise<void>) | undefined;
-
-  constructor(context: NativeContext) {
-    this.#context = context;
-  }
-
-  get #fields(): RestoreParameters {
-    return this.#context.resource.spec.forProvider as unknown as RestoreParameters;
-  }
-
+export class NativeRestore extends NativeRun<RestoreParameters> {
   get #names(): { beside: string; replaced: string } {
-    return serverNames(this.#context.resource, 'run');
+    return serverNames(this.context.resource, 'run');
   }
 
   get #target(): string {
-    const { targetDatabase } = this.#fields;
+    const { targetDatabase } = this.fields;
     if (targetDatabase === undefined) throw waiting('forProvider.targetDatabase is not resolved yet');
     return targetDatabase;
   }
 
   async observe(resource: Managed, signal: AbortSignal): Promise<Observation> {
-    const { native, lookAgain } = this.#context;
+    const { native, lookAgain } = this.context;
     const name = connectionOf(resource);
     const record = recordOf(resource);
     const { beside } = this.#names;
-    this.#act = undefined;
+    this.act = undefined;
     const all = await native.jobs('RESTORE', `external://${name}/`, signal);
     const jobs = all.filter((job) => isInto(job, beside));
     const again = all.filter((job) => !isInto(job, beside));
     const shown = await native.connection(name, signal);
     if (isDeleted(resource)) return await this.#observeDeletion(shown, all, signal);
-    if (record.outcome !== undefined) {
-      if (shown === undefined) return over(record, record.outcome, false);
-      this.#act = async (until) => {
-        await native.dropConnection(name, until);
-      };
-      return { ...over(record, record.outcome, false), differences: ['DROP EXTERNAL CONNECTION'] };
-    }
-    refuseWhatOthersDo(this.#fields);
+    if (record.outcome !== undefined) return this.known(record, record.outcome, shown);
+    refuseWhatOthersDo(this.fields);
     if (again.length > 0) return await this.#observeInPlace(again, signal);
     const state = runState(jobs, 0);
     if (state.state === 'none') {
       if (record.begun === true && (await this.#exists(beside, signal))) return this.#place(undefined, resource);
       return observation(false, record, { ...record, begun: true }, { phase: 'Pending' });
     }
-    if (state.state === 'failed')
-      return over(
-        record,
-        { ...this.#run(state.job, 'Failed'), failureReason: state.reason, failureMessage: state.message },
-        true,
-      );
+    if (state.state === 'failed') return this.failed(record, state);
     if (state.state === 'succeeded') {
       if (await this.#exists(beside, signal)) return this.#place(state.job, resource);
       lookAgain(SOON_MS);
       return over(record, this.#succeeded(state.job), true);
     }
-    lookAgain(RUNNING_MS);
-    const message = state.paused
-      ? `job ${state.job.id} is paused on the server, by somebody or because a disk was full; RESUME JOB ${state.job.id} lets it go on`
-      : `job ${state.job.id} runs`;
-    return {
-      ...observation(true, record, record, this.#run(state.job, 'Running')),
-      unready: { reason: state.paused ? 'JobPaused' : 'Running', message },
-    };
+    return this.running(record, state, ', by somebody or because a disk was full');
   }
 
   async #exists(database: string, signal: AbortSignal): Promise<boolean> {
-    const [found] = await this.#context.connection.engine.read('database', [{ name: database }], signal);
+    const [found] = await this.context.connection.engine.read('database', [{ name: database }], signal);
     return found !== undefined;
   }
 
   #inPlace(job: NativeJob | undefined): InPlace {
-    const { keepReplaced, sourceDatabase } = this.#fields;
-    return new InPlace(this.#context, {
+    const { keepReplaced, sourceDatabase } = this.fields;
+    return new InPlace(this.context, {
       ...this.#names,
       target: this.#target,
       keepReplaced,
@@ -107,9 +78,9 @@ export class NativeRestore implements ExternalClient {
       order: async (signal) => {
         const name = await this.#connect(signal);
         // The very backup that is beside: there may be a newer one by now.
-        const key = restoredKey(job) ?? (await chooseKey(this.#context, signal));
+        const key = restoredKey(job) ?? (await chooseKey(this.context, signal));
         const { collection, path } = splitKey(key)!;
-        const { options } = await encryptionOf(this.#context, this.#fields.cockroachdb);
+        const { options } = await encryptionOf(this.context, this.fields.cockroachdb);
         const database = sourceDatabase ?? this.#target;
         return { collection: collectionOf(name, collection), path, database, ...options };
       },
@@ -117,7 +88,7 @@ export class NativeRestore implements ExternalClient {
   }
 
   async #observeInPlace(jobs: readonly NativeJob[], signal: AbortSignal): Promise<Observation> {
-    const { resource, lookAgain } = this.#context;
+    const { resource, lookAgain } = this.context;
     const record = recordOf(resource);
     const state = await this.#inPlace(jobs.at(-1)).state(jobs, signal);
     if (state.over) {
@@ -125,10 +96,10 @@ export class NativeRestore implements ExternalClient {
       return over(record, this.#succeeded(state.job), true);
     }
     const { job, act, difference, reason, message } = state;
-    this.#act = act;
+    this.act = act;
     lookAgain(act === undefined ? RUNNING_MS : SOON_MS);
     return {
-      ...observation(true, record, record, this.#run(job, 'Running')),
+      ...observation(true, record, record, this.status(job, 'Running')),
       differences: difference === undefined ? [] : [difference],
       unready: { reason, message },
     };
@@ -136,50 +107,42 @@ export class NativeRestore implements ExternalClient {
 
   /** The data is there, beside the target. */
   #place(job: NativeJob | undefined, resource: Managed): Observation {
-    const { native, services, lookAgain } = this.#context;
+    const { native, services, lookAgain } = this.context;
     const { beside, replaced } = this.#names;
     const record = recordOf(resource);
-    this.#act = async (signal) => {
+    this.act = async (signal) => {
       await this.#refuseFilled(signal);
       const outcome = await native.takePlace({ beside, target: this.#target, replaced }, signal);
       if (outcome === 'immovable') {
         await this.#inPlace(job).start(signal);
         return;
       }
-      if (!this.#fields.keepReplaced) await native.dropDatabase(replaced, signal);
+      if (!this.fields.keepReplaced) await native.dropDatabase(replaced, signal);
       // Grants do not come with a restore: whatever manages something in the database looks again.
       services.onReplaced(resource);
     };
     lookAgain(SOON_MS);
     return {
-      ...observation(true, record, record, this.#run(job, 'Running')),
+      ...observation(true, record, record, this.status(job, 'Running')),
       differences: [`put the restored database in the place of ${JSON.stringify(this.#target)}`],
       unready: { reason: 'Running', message: 'what was restored takes the place of the target' },
     };
   }
 
   async #refuseFilled(signal: AbortSignal): Promise<void> {
-    const { engine } = this.#context.connection;
-    if (this.#fields.mode === 'Replace' || !(await this.#exists(this.#target, signal))) return;
+    const { engine } = this.context.connection;
+    if (this.fields.mode === 'Replace' || !(await this.#exists(this.#target, signal))) return;
     const [contents] = await engine.read('databaseContents', [{ name: this.#target }], signal);
     if (contents?.empty !== false) return;
-    throw new ResourceError(
-      'TargetNotEmpty',
-      `database ${JSON.stringify(this.#target)} holds ${contents.summary}, and mode is FailIfNotEmpty; it was left as it was. Use mode Replace to replace it`,
-      { retryable: false },
-    );
-  }
-
-  #run(job: NativeJob | undefined, phase: string): Record<string, unknown> {
-    return defined({ phase, jobId: job?.id, startTime: job?.created, completionTime: job?.finished });
+    throw targetNotEmpty(this.#target, contents.summary);
   }
 
   #succeeded(job: NativeJob): Record<string, unknown> {
-    const { engine } = this.#context.info;
-    const { keepReplaced } = this.#fields;
+    const { engine } = this.context.info;
+    const { keepReplaced } = this.fields;
     const key = restoredKey(job);
     return {
-      ...this.#run(job, 'Succeeded'),
+      ...this.status(job, 'Succeeded'),
       ...(key === undefined ? {} : { restored: { key, engine } }),
       ...(keepReplaced ? { replacedDatabase: this.#names.replaced } : {}),
     };
@@ -190,21 +153,19 @@ export class NativeRestore implements ExternalClient {
     jobs: readonly NativeJob[],
     signal: AbortSignal,
   ): Promise<Observation> {
-    const { resource, native, lookAgain } = this.#context;
-    const running = jobs.filter(({ state }) => !['succeeded', 'failed', 'canceled'].includes(state));
+    const { resource, native, lookAgain } = this.context;
     const { beside } = this.#names;
     const isBeside = await this.#exists(beside, signal);
-    const { targetDatabase } = this.#fields;
+    const { targetDatabase } = this.fields;
     const isLast = isBeside && (await this.#isHalfway(jobs, signal));
-    this.#act = async (until) => {
-      for (const { id, state } of running) if (state !== 'ending') await native.cancelJob(id, until);
-      if (running.length > 0) return;
+    this.act = async (until) => {
+      if (!(await this.cancel(jobs, until))) return;
       if (!isLast) await native.dropDatabase(beside, until);
       await native.dropConnection(connectionOf(resource), until);
     };
     lookAgain(SOON_MS);
     const record = recordOf(resource);
-    const exists = shown !== undefined || running.length > 0 || (isBeside && !isLast);
+    const exists = shown !== undefined || jobs.some(isUnfinished) || (isBeside && !isLast);
     const seen = observation(exists, record, record, resource.status?.atProvider ?? {});
     if (!isLast) return seen;
     const message = `database ${JSON.stringify(targetDatabase)} is not there; what was restored is in ${JSON.stringify(beside)}, which was kept`;
@@ -213,8 +174,8 @@ export class NativeRestore implements ExternalClient {
 
   /** Between the old database and the new one: what is beside is all that there is of a database that is still wanted. */
   async #isHalfway(jobs: readonly NativeJob[], signal: AbortSignal): Promise<boolean> {
-    const { resource, services } = this.#context;
-    const { targetDatabase } = this.#fields;
+    const { resource, services } = this.context;
+    const { targetDatabase } = this.fields;
     const { beside, replaced } = this.#names;
     if (targetDatabase === undefined || (await this.#exists(targetDatabase, signal))) return false;
     const isAgain = jobs.some((job) => !isInto(job, beside));
@@ -225,7 +186,7 @@ export class NativeRestore implements ExternalClient {
   }
 
   async create(_resource: Managed, signal: AbortSignal): Promise<void> {
-    const context = this.#context;
+    const context = this.context;
     const { resource, native, services } = context;
     services.guard.check(resource);
     if (!(await this.#exists(this.#target, signal)))
@@ -233,12 +194,12 @@ export class NativeRestore implements ExternalClient {
     await this.#refuseFilled(signal);
     const name = await this.#connect(signal);
     const { collection, path } = splitKey(await chooseKey(context, signal))!;
-    const { options } = await encryptionOf(context, this.#fields.cockroachdb);
+    const { options } = await encryptionOf(context, this.fields.cockroachdb);
     await native.startRestore(
       {
         collection: collectionOf(name, collection),
         path,
-        database: this.#fields.sourceDatabase ?? this.#target,
+        database: this.fields.sourceDatabase ?? this.#target,
         as: this.#names.beside,
         ...options,
       },
@@ -247,18 +208,10 @@ export class NativeRestore implements ExternalClient {
   }
 
   async #connect(signal: AbortSignal): Promise<string> {
-    const name = connectionOf(this.#context.resource);
-    const { uri } = await storageBehind(this.#context, storageOf(this.#context));
-    await this.#context.native.putConnection({ name, uri }, signal);
+    const name = connectionOf(this.context.resource);
+    const { uri } = await storageBehind(this.context, storageOf(this.context));
+    await this.context.native.putConnection({ name, uri }, signal);
     return name;
-  }
-
-  async update(_resource: Managed, signal: AbortSignal): Promise<void> {
-    await this.#act?.(signal);
-  }
-
-  async delete(_resource: Managed, signal: AbortSignal): Promise<void> {
-    await this.#act?.(signal);
   }
 }
 
