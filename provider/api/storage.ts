@@ -9,6 +9,9 @@ const prefix = matching(
   512,
 ).describe('Path before every key; with or without a slash at either end it means the same.');
 
+const address = (example: string) =>
+  matching(/^https?:\/\/[^\s/?#]+\/?$/, `must be a URL with http or https, e.g. ${example}`, 512).optional();
+
 const s3 = (scope: SecretScope) =>
   z
     .object({
@@ -18,13 +21,9 @@ const s3 = (scope: SecretScope) =>
         255,
       ).describe('Name of the bucket.'),
       region: z.string().min(1).max(64).default('us-east-1').describe('Region of the bucket.'),
-      endpoint: matching(
-        /^https?:\/\/[^\s/?#]+\/?$/,
-        'must be a URL with http or https, e.g. https://minio.example.org:9000',
-        512,
-      )
-        .optional()
-        .describe('Address of an S3-compatible server; Amazon S3 when not given.'),
+      endpoint: address('https://minio.example.org:9000').describe(
+        'Address of an S3-compatible server; Amazon S3 when not given.',
+      ),
       prefix: prefix.optional(),
       forcePathStyle: z
         .boolean()
@@ -52,7 +51,14 @@ const s3 = (scope: SecretScope) =>
         .optional()
         .describe('Role that is assumed before the bucket is used.'),
       externalId: z.string().min(1).max(1224).optional().describe('External ID that roleArn asks for.'),
-      caSecretRef: secretKeyOf(scope, 'ca.crt', 'CA that signed the certificate of endpoint (PEM).').optional(),
+      stsEndpoint: address('https://minio.example.org:9000').describe(
+        'Address of the token service (STS) that gives the keys of roleArn, or those of the web identity of the ServiceAccount; that of Amazon in the region when not given.',
+      ),
+      caSecretRef: secretKeyOf(
+        scope,
+        'ca.crt',
+        'CA that signed the certificates of endpoint and stsEndpoint (PEM).',
+      ).optional(),
       serverSideEncryption: z
         .object({
           type: z

@@ -1,5 +1,6 @@
 /** AssumeRole of AWS STS: one signed request. */
 import { createHash, createHmac } from 'node:crypto';
+import { Agent, request } from 'undici';
 import { RunError } from './errors.ts';
 
 interface Keys {
@@ -14,7 +15,11 @@ export interface RoleToAssume {
   externalId?: string;
   /** Of STS; by default that of the region, or AWS_ENDPOINT_URL_STS. */
   endpoint?: string;
+  /** Authorities of its certificate (PEM); by default those of Node. */
+  ca?: readonly string[];
 }
+
+const TIMEOUT_MS = 30_000;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
@@ -66,13 +71,18 @@ export async function assumeRole(keys: Keys, role: RoleToAssume): Promise<Keys &
     ...(role.externalId === undefined ? {} : { ExternalId: role.externalId }),
   }).toString();
   const { host: _, ...headers } = signed(url, body, keys, role.region, new Date());
-  let response: Response;
+  const dispatcher = new Agent(role.ca === undefined ? {} : { connect: { ca: [...role.ca] } });
+  let status: number;
   let xml: string;
   try {
-    response = await fetch(url, { method: 'POST', headers, body, signal: AbortSignal.timeout(30_000) });
-    xml = await response.text();
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const response = await request(url, { method: 'POST', headers, body, dispatcher, signal });
+    status = response.statusCode;
+    xml = await response.body.text();
   } catch (error) {
     throw new RunError('StorageUnavailable', `STS at ${url.host} does not answer: ${String(error)}`, { cause: error });
+  } finally {
+    await dispatcher.destroy();
   }
   const [accessKeyId, secretAccessKey, sessionToken, expiration] = [
     'AccessKeyId',
@@ -80,10 +90,10 @@ export async function assumeRole(keys: Keys, role: RoleToAssume): Promise<Keys &
     'SessionToken',
     'Expiration',
   ].map((name) => element(xml, name));
-  if (!response.ok || !accessKeyId || !secretAccessKey || !sessionToken || !expiration)
+  if (status !== 200 || !accessKeyId || !secretAccessKey || !sessionToken || !expiration)
     throw new RunError(
-      response.status >= 500 ? 'StorageUnavailable' : 'StorageDenied',
-      `role ${role.roleArn} cannot be assumed: ${element(xml, 'Code') ?? response.status}: ${element(xml, 'Message') ?? ''}`,
+      status >= 500 ? 'StorageUnavailable' : 'StorageDenied',
+      `role ${role.roleArn} cannot be assumed: ${element(xml, 'Code') ?? status}: ${element(xml, 'Message') ?? ''}`,
     );
   return { accessKeyId, secretAccessKey, sessionToken, expiration: new Date(expiration) };
 }

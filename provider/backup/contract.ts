@@ -21,6 +21,8 @@ const s3Place = z.strictObject({
     .optional(),
   roleArn: z.string().optional(),
   externalId: z.string().optional(),
+  /** Of the token service; absent: AWS_ENDPOINT_URL_STS, or that of Amazon in the region. */
+  stsEndpoint: z.string().optional(),
   caFile: path.optional(),
   serverSideEncryption: z
     .discriminatedUnion('type', [
@@ -114,8 +116,6 @@ const restore = z.strictObject({
    * where it has them, and the backup is marked as verified.
    */
   verify: z.boolean().default(false),
-  /** Folder on a volume of its own where the file may be kept while it is checked. Absent: it is read twice. */
-  spool: path.optional(),
 });
 
 const copy = z.strictObject({
@@ -173,6 +173,8 @@ export const FAILURES = [
   'EngineMismatch',
   /** The target holds something already, and must not. */
   'TargetNotEmpty',
+  /** The server ran out of space while it loaded. */
+  'TargetFull',
   'RowsDiffer',
   'NotYours',
   /** SIGTERM: the deadline, a deletion or a drained node. */

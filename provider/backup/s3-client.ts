@@ -32,8 +32,11 @@ function staticCredentials({ credentials }: S3Place): NonNullable<S3ClientConfig
 }
 
 export function s3Client(place: S3Place): S3Client {
-  const { endpoint, region, roleArn, externalId, caFile } = place;
+  const { endpoint, region, roleArn, externalId, stsEndpoint, caFile } = place;
   const own = staticCredentials(place);
+  const ca = caFile === undefined ? undefined : [...rootCertificates, secretFile(caFile, 'the CA of the storage')];
+  // There is no other way to tell the client where it exchanges a web identity.
+  if (stsEndpoint !== undefined) process.env['AWS_ENDPOINT_URL_STS'] = stsEndpoint;
   const config: S3ClientConfig = {
     region,
     maxAttempts: ATTEMPTS,
@@ -44,9 +47,7 @@ export function s3Client(place: S3Place): S3Client {
       connectionTimeout: 10_000,
       // Of silence, not of the whole request.
       socketTimeout: 120_000,
-      ...(caFile === undefined
-        ? {}
-        : { httpsAgent: { ca: [...rootCertificates, secretFile(caFile, 'the CA of the storage')] } }),
+      ...(ca === undefined ? {} : { httpsAgent: { ca } }),
     },
     // Servers other than Amazon's may store the framing of streamed checksums as data; they get Content-MD5 instead.
     ...(endpoint === undefined
@@ -63,6 +64,7 @@ export function s3Client(place: S3Place): S3Client {
         roleArn,
         region,
         ...(externalId === undefined ? {} : { externalId }),
+        ...(ca === undefined ? {} : { ca }),
       }),
   });
   if (endpoint !== undefined) addContentMd5(assumed);

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import type { S3Place } from '../../provider/backup/contract.ts';
 import { openStorage } from '../../provider/backup/open-storage.ts';
 import { readAll } from '../../provider/backup/storage.ts';
+import { createAuthority } from '../rig/certificates.ts';
 import { type FaultyS3, type S3Request, startFaultyS3 } from '../rig/s3-faults.ts';
 import { type SessionKeys, startTokenS3, type TokenS3 } from '../rig/s3-tokens.ts';
 import { sharedS3 } from '../rig/servers.ts';
@@ -241,6 +243,34 @@ describe('who we are', () => {
       ExternalId: 'ours',
     });
     expect(asked[0]!.headers.authorization).toContain('Credential=AKIDOFBACKUPS/');
+  });
+
+  test.each([
+    { own: true, actions: ['AssumeRole'] },
+    { own: false, actions: ['AssumeRoleWithWebIdentity', 'AssumeRole'] },
+  ])('the token service is the one of the storage, with its own authority ($actions)', async ({ own, actions }) => {
+    const authority = createAuthority();
+    const { key, certificate } = authority.issue({ commonName: 'sts' });
+    const secure = createSecureServer({ key, cert: certificate }, (request, response) => {
+      sts.emit('request', request, response);
+    }).listen(0, '127.0.0.1');
+    await once(secure, 'listening');
+    vi.stubEnv('AWS_ENDPOINT_URL_STS', 'http://127.0.0.1:1');
+    vi.stubEnv('AWS_ROLE_ARN', own ? undefined : ROLE);
+    vi.stubEnv('AWS_WEB_IDENTITY_TOKEN_FILE', own ? undefined : await file('web-identity', 'token-of-the-pod'));
+    const place = {
+      ...(own ? { credentials: await keys('AKIDOFBACKUPS', 'none') } : {}),
+      roleArn: ROLE,
+      stsEndpoint: `https://127.0.0.1:${(secure.address() as AddressInfo).port}`,
+    };
+    await withToken({ ...place, caFile: await file('ca.crt', authority.certificate) });
+    expect(asked.map(({ form }) => form.get('Action'))).toEqual(actions);
+    await expect(openStorage(placeOf({ ...place, endpoint: tokens.endpoint })).head('k')).rejects.toMatchObject({
+      reason: own ? 'StorageUnavailable' : expect.any(String),
+    });
+    expect(asked).toHaveLength(actions.length);
+    secure.closeAllConnections();
+    secure.close();
   });
 
   test('a role is assumed with the web identity of the pod', async () => {

@@ -33,6 +33,10 @@ describe('a storage as a URI', () => {
     expect(parsed({ endpoint, forcePathStyle: false }).searchParams.has('AWS_USE_PATH_STYLE')).toBe(false);
   });
 
+  test('refuses a token service that the server would not ask', () => {
+    expect(() => parsed({ stsEndpoint: 'https://sts.example' })).toThrow('stsEndpoint');
+  });
+
   test('assumes a role, and encrypts at rest', () => {
     const { searchParams } = parsed({
       roleArn: 'arn:aws:iam::1:role/x',

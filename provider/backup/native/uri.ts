@@ -11,6 +11,8 @@ export function storageUri(place: Place, secretOf: (file: string) => string): Se
     throw invalidSpec(
       'storage.s3.caSecretRef: CockroachDB trusts the authorities of its cluster setting cloudstorage.http.custom_ca only; set it there and remove it here',
     );
+  if (place.stsEndpoint !== undefined)
+    throw invalidSpec('storage.s3.stsEndpoint: CockroachDB asks the token service of Amazon only; remove it');
   if (place.serverSideEncryption?.type === 'SSE-C')
     throw invalidSpec('storage.s3.serverSideEncryption: CockroachDB knows SSE-S3 and SSE-KMS only');
   const parameters: [name: string, value: string | undefined][] = [];

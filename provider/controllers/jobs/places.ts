@@ -90,6 +90,7 @@ async function resolveS3(s3: S3Storage, origin: Origin): Promise<Omit<ResolvedPl
     ...(s3.forcePathStyle === undefined ? {} : { forcePathStyle: s3.forcePathStyle }),
     ...(s3.roleArn === undefined ? {} : { roleArn: s3.roleArn }),
     ...(s3.externalId === undefined ? {} : { externalId: s3.externalId }),
+    ...(s3.stsEndpoint === undefined ? {} : { stsEndpoint: s3.stsEndpoint }),
     ...(s3.storageClass === undefined ? {} : { storageClass: s3.storageClass }),
   };
   const keys = s3.credentialsSecretRef;
