@@ -157,6 +157,7 @@ async function removeBackup(storage: Storage, key: string, signal?: AbortSignal)
 /**
  * Deletes the backups of one owner that its rules do not keep. Only good ones count and only good ones go: what has no
  * manifest, or is not as long as its manifest says, is left for people to look at.
+ * @param made Key of the one that was made just now, which is never among them.
  * @returns Keys that were deleted, how many files were left because they are not good, and the first that could not be
  *   deleted.
  */
@@ -165,6 +166,7 @@ export async function prune(
   owner: Owner,
   rules: RetentionRules,
   signal?: AbortSignal,
+  made?: string,
 ): Promise<{ pruned: string[]; bad: number; refused: { key: string; error: Error } | undefined }> {
   const { backups, unreadable } = await manifestsBelow(storage, databaseFolder(owner), () => true, signal);
   const own = backups.filter(({ manifest }) => manifest.engine === owner.engine && manifest.name === owner.name);
@@ -172,7 +174,7 @@ export async function prune(
   const good = own.filter(({ whole }) => whole);
   let refused: { key: string; error: Error } | undefined;
   // One that is held, e.g. by an object lock, keeps none of the others.
-  for (const { key } of expired(good, rules))
+  for (const { key } of expired(good, rules, made))
     try {
       await removeBackup(storage, key, signal);
       pruned.push(key);

@@ -7,6 +7,11 @@ test('a prefix means the same with and without slashes', () => {
   for (const prefix of ['', '/', '//']) expect(normalPrefix(prefix)).toBe('');
 });
 
+test('a prefix that leads elsewhere is refused', () => {
+  for (const prefix of ['..', 'a/../../b', './a', 'a/.']) expect(() => normalPrefix(prefix)).toThrow('"." or ".."');
+  expect(normalPrefix('.a/b..c')).toBe('.a/b..c/');
+});
+
 test('any name is one segment, and no two names are the same one', () => {
   const names = fc.oneof(
     fc.string({ unit: 'binary', minLength: 1 }),

@@ -1,6 +1,7 @@
 /** Names of files: `<prefix>/<namespace>/<name>/<database>/<UTC time>.<ending>`, and of what stands beside them. */
 import { createHash } from 'node:crypto';
 import type { Owner } from './contract.ts';
+import { RunError } from './errors.ts';
 
 export const MANIFEST_ENDING = '.manifest.json';
 /** Written when a test restore has proved a backup good. */
@@ -9,9 +10,17 @@ export const VERIFIED_ENDING = '.verified.json';
 /** Longest name of a file that filesystems take is 255 bytes, endings included. */
 const LONGEST_SEGMENT = 200;
 
-/** `a`, `/a`, `a/` and `/a/` are the same; the result is empty or ends in a slash. */
+/**
+ * `a`, `/a`, `a/` and `/a/` are the same; the result is empty or ends in a slash.
+ * @throws RunError InvalidRequest for one that leads out of the folder of the storage
+ */
 export function normalPrefix(prefix: string): string {
   const segments = prefix.split('/').filter((segment) => segment !== '');
+  if (segments.some((segment) => segment === '.' || segment === '..'))
+    throw new RunError(
+      'InvalidRequest',
+      `the prefix ${JSON.stringify(prefix)} has "." or ".." in it, which no key may have`,
+    );
   return segments.length === 0 ? '' : `${segments.join('/')}/`;
 }
 

@@ -35,6 +35,12 @@ describe('what is kept', () => {
     expect(left(days, rules)).toEqual(expected);
   });
 
+  test('what was made just now, although another clock says otherwise', () => {
+    const gone = expired(days, { keepLast: 1 }, '2026-03-01T02:00').map(({ key }) => key);
+    expect(gone).not.toContain('2026-03-01T02:00');
+    expect(gone).toHaveLength(days.length - 2);
+  });
+
   test('weeks belong to the year of their Thursday', () => {
     const newYear = at('2026-12-31T10:00', '2027-01-01T10:00', '2027-01-03T10:00', '2027-01-04T10:00');
     expect(left(newYear, { keepWeekly: 9 })).toEqual(['2027-01-03T10:00', '2027-01-04T10:00']);

@@ -28,8 +28,9 @@ function isoWeek(time: Date): string {
  * The backups that no rule keeps, oldest first. Rules that keep one for each period keep its newest, for the newest periods
  * that have one. The newest backup of all is always kept, and without any rule all are.
  * @param good Good backups only: a broken one must never push a good one out.
+ * @param made Key of the one that was made just now, which is kept although another seems newer: clocks differ.
  */
-export function expired<T extends KeptBackup>(good: readonly T[], rules: RetentionRules): T[] {
+export function expired<T extends KeptBackup>(good: readonly T[], rules: RetentionRules, made?: string): T[] {
   if (Object.values(rules).every((rule) => rule === undefined)) return [];
   const newestFirst = good.toSorted((a, b) => b.time.getTime() - a.time.getTime() || (a.key < b.key ? 1 : -1));
   const kept = new Set<T>(newestFirst.slice(0, Math.max(1, rules.keepLast ?? 0)));
@@ -43,5 +44,5 @@ export function expired<T extends KeptBackup>(good: readonly T[], rules: Retenti
       periods.add(name);
     }
   }
-  return newestFirst.filter((backup) => !kept.has(backup)).toReversed();
+  return newestFirst.filter((backup) => !kept.has(backup) && backup.key !== made).toReversed();
 }

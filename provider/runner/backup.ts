@@ -29,7 +29,7 @@ export async function backup(request: RequestOf<'backup'>, context: RunContext):
     storage = openStorage(request.storage);
     const made =
       (await earlier(storage, request, context.signal)) ?? (await dumpTo(storage, meeting, request, context));
-    return { backup: storedBackup(made), ...(await pruned(storage, request, context)) };
+    return { backup: storedBackup(made), ...(await pruned(storage, made.key, request, context)) };
   } finally {
     meeting.leave();
     storage?.close();
@@ -132,13 +132,14 @@ async function refuseExisting(storage: Storage, key: string, signal: AbortSignal
 /** Pruning happens after a good backup only, and does not make it a bad one when it fails. */
 async function pruned(
   storage: Storage,
+  made: string,
   { owner, retention }: RequestOf<'backup'>,
   { signal, onProgress }: RunContext,
 ): Promise<Outcome> {
   if (retention === undefined) return {};
   onProgress({ phase: 'pruning', bytes: 0 });
   try {
-    const result = await prune(storage, owner, retention, signal);
+    const result = await prune(storage, owner, retention, signal, made);
     const { pruned: keys, bad, refused } = result;
     const warnings = [
       ...(refused === undefined ? [] : [`old backups could not be deleted: ${refused.key}: ${refused.error.message}`]),

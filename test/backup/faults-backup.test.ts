@@ -135,6 +135,17 @@ describe('a backup that goes wrong is no backup', () => {
     expect((await filesBelow(place)).length).toBe(2);
   });
 
+  test('a good one is not deleted by its own run because the clock of an earlier one was ahead', async () => {
+    const early = await backup({ storage: place });
+    const manifest = (await filesBelow(place)).find((file) => file.endsWith('.manifest.json')) ?? '';
+    const ahead = { ...(JSON.parse(await readFile(manifest, 'utf8')) as object), finishTime: '2099-01-01T00:00:00Z' };
+    await writeFile(manifest, JSON.stringify(ahead));
+    const { result } = await backup({ storage: place, over: { retention: { keepLast: 1 } } });
+    expect(result).toMatchObject({ ok: true, prunedCount: 0 });
+    for (const key of [early.result.backup?.key, result.backup?.key])
+      expect((await filesBelow(place)).some((file) => file.endsWith(key ?? '?'))).toBe(true);
+  });
+
   test('a second attempt of one run finds what the first has made', async () => {
     const first = await backup({ storage: place, over: { run: 'same' } });
     const second = await backup({ storage: place, over: { run: 'same' } });
