@@ -14,6 +14,9 @@ const POLL_MS = 50;
 /** How long the other container may take to appear: its image may have to be pulled. */
 const APPEAR_MS = 3_600_000;
 
+/** As the servers and their clients say it; 1114 and 1021 are "table is full" and "disk full" of MySQL and MariaDB. */
+const NO_SPACE = /No space left on device|Disk quota exceeded|\bERROR (1114|1021)\b/;
+
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
 export class Meeting {
@@ -105,6 +108,8 @@ export class Meeting {
         'ToolVanished',
         `the container of the ${what} tool was killed${words === '' ? '' : `: ${words}`}`,
       );
+    if (what === 'load' && NO_SPACE.test(words))
+      throw new RunError('TargetFull', `the server has no space left for what is loaded: ${words}`);
     throw new RunError('ToolFailed', `the ${what} tool failed (exit code ${code})${words === '' ? '' : `: ${words}`}`);
   }
 

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { parseIdentities } from '../backup/age.ts';
 import { chooseBackup } from '../backup/catalogue.ts';
 import type { RequestOf } from '../backup/contract.ts';
@@ -26,7 +25,7 @@ export async function restore(request: RequestOf<'restore'>, context: RunContext
     await meeting.join(context.signal);
     storage = openStorage(request.storage);
     const manifest = await chooseBackup(storage, request.source, context.signal);
-    const stored = new StoredDump(storage, manifest, identitiesOf(request, manifest), request.spool);
+    const stored = new StoredDump(storage, manifest, identitiesOf(request, manifest));
     const rows = await stored.check(context);
     const { body, entries, skipped } = await formats[manifest.engine].loadable(stored.read('loading', context));
     if (entries !== undefined) await meeting.choose(entries);
@@ -42,7 +41,6 @@ export async function restore(request: RequestOf<'restore'>, context: RunContext
   } finally {
     meeting.leave();
     storage?.close();
-    if (request.spool !== undefined) await rm(request.spool, { force: true });
   }
 }
 

@@ -1,7 +1,4 @@
-/** One stored backup as the dump that it was made of. */
-import { createReadStream, createWriteStream } from 'node:fs';
-import { once } from 'node:events';
-import { finished } from 'node:stream/promises';
+/** One stored backup as the dump that it was made of. It is kept nowhere: to check it and to load it, it is fetched twice. */
 import { decrypt } from '../backup/age.ts';
 import { decompress } from '../backup/compress.ts';
 import { dispose } from '../backup/disposable.ts';
@@ -16,16 +13,12 @@ export class StoredDump {
   readonly #storage: Storage;
   readonly #manifest: Manifest;
   readonly #identities: readonly string[];
-  readonly #spool: string | undefined;
   #file: StoredFile | undefined;
-  #spooled = false;
 
-  /** @param spool Where the file is kept between checking and reading; without it, it is fetched twice. */
-  constructor(storage: Storage, manifest: Manifest, identities: readonly string[], spool?: string) {
+  constructor(storage: Storage, manifest: Manifest, identities: readonly string[]) {
     this.#storage = storage;
     this.#manifest = manifest;
     this.#identities = identities;
-    this.#spool = spool;
   }
 
   /**
@@ -50,9 +43,7 @@ export class StoredDump {
         reader.update(part);
         dispose(part);
       }
-      const rows = reader.end();
-      this.#spooled = this.#spool !== undefined;
-      return rows;
+      return reader.end();
     } catch (error) {
       if (!(error instanceof RunError) || !['FileBroken', 'WrongIdentity'].includes(error.reason)) throw error;
       // Whether the file is not what it was, or was made so, is told by the rest of it.
@@ -76,26 +67,11 @@ export class StoredDump {
     { signal, onProgress }: RunContext,
   ): AsyncGenerator<Buffer, void, undefined> {
     if (this.#file === undefined) throw new Error('check comes first');
-    const body = this.#spooled
-      ? (createReadStream(this.#spool ?? '', { highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>)
-      : this.#storage.read(this.#file, signal);
-    const spool =
-      this.#spool === undefined || this.#spooled ? undefined : createWriteStream(this.#spool, { mode: 0o600 });
-    spool?.on('error', () => {});
-    try {
-      for await (const part of body) {
-        signal.throwIfAborted();
-        measure.update(part);
-        if (spool?.write(part) === false) await once(spool, 'drain');
-        onProgress({ phase, bytes: measure.bytes, total: this.#file.size });
-        yield part;
-      }
-      if (spool !== undefined) await finished(spool.end());
-    } catch (error) {
-      if (spool?.errored === undefined || spool.errored === null) throw error;
-      throw new RunError('StorageFull', `the file cannot be kept while it is checked: ${spool.errored.message}`);
-    } finally {
-      spool?.destroy();
+    for await (const part of this.#storage.read(this.#file, signal)) {
+      signal.throwIfAborted();
+      measure.update(part);
+      onProgress({ phase, bytes: measure.bytes, total: this.#file.size });
+      yield part;
     }
   }
 

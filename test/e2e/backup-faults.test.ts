@@ -8,7 +8,9 @@ import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { KubeObject } from '../../provider/api/kind.ts';
 import { waitFor } from '../rig/process.ts';
+import { binary } from '../rig/binaries.ts';
 import { type FaultyS3, startFaultyS3 } from '../rig/s3-faults.ts';
+import { builtProgram } from '../rig/servers.ts';
 import { toolPath } from '../rig/tool-path.ts';
 import {
   atProvider,
@@ -235,11 +237,39 @@ describe('a backup', () => {
   });
 });
 
+test('a restore for which the server has no room fails, and leaves its target as it was and nothing beside it', async () => {
+  const { server } = world;
+  const volume = join(folder, 'server');
+  await mkdir(volume);
+  const [data] = await server.query<{ data_directory: string }>('SHOW data_directory');
+  // Enough for two empty databases.
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', volume]);
+  try {
+    execFileSync('chown', [`--reference=${data!.data_directory}`, volume]);
+    await server.query(`CREATE TABLESPACE small LOCATION '${volume}'`);
+    await server.query('CREATE DATABASE narrow TABLESPACE small');
+    await server.query('CREATE TABLE keep AS SELECT 1 AS it', [], 'narrow');
+    expect(await restore('no-room', { source: { storage: s3() }, targetDatabase: 'narrow' })).toMatchObject({
+      phase: 'Failed',
+      failureReason: 'TargetFull',
+      failureMessage: expect.stringContaining('No space left on device'),
+    });
+    expect(await contents(server, 'narrow')).toEqual({ 'public.keep': expect.stringMatching(/^1 /) });
+    await expect.poll(async () => await leftOvers(server)).toEqual([]);
+    await server.query('DROP DATABASE narrow WITH (FORCE)');
+    await server.query('DROP TABLESPACE small');
+  } finally {
+    execFileSync('umount', ['--lazy', volume]);
+  }
+});
+
 describe('a restore from a volume, of an encrypted backup,', () => {
   let [before, file, key]: [Record<string, string>, string, string] = [{}, '', ''];
+  let right: string;
 
   beforeAll(async () => {
-    const [right, wrong] = [await generateX25519Identity(), await generateX25519Identity()];
+    right = await generateX25519Identity();
+    const wrong = await generateX25519Identity();
     await world.cluster.apply([
       secret(namespace, 'right', { identity: right }),
       secret(namespace, 'wrong', { identity: wrong }),
@@ -296,6 +326,32 @@ describe('a restore from a volume, of an encrypted backup,', () => {
     expect(newest).toMatchObject({ phase: 'Failed', failureReason: 'BackupNotFound' });
     expect(await contents(world.server, 'target')).toEqual(before);
     await rename(join(folder, 'aside'), manifest);
+  });
+
+  test('needs no cluster: xdb, and the age command line, read what it wrote', async () => {
+    const { server } = world;
+    const tools = await toolPath('postgresql-18');
+    const identityFile = join(folder, 'identity');
+    await writeFile(identityFile, `${right}\n`, { mode: 0o600 });
+    await server.query('CREATE DATABASE by_xdb');
+    await server.query('CREATE DATABASE by_age');
+    const env = { ...process.env, PGPASSWORD: server.password, XDB_PASSWORD: server.password };
+    const url = (database: string): string =>
+      `postgres://${server.adminUser}@${server.host}:${server.port}/${database}?sslmode=disable`;
+    const args = ['--from', join(folder, 'disk'), '--database', 'shop', '--identity', identityFile, '--tools', tools];
+    const said = execFileSync(
+      process.execPath,
+      [builtProgram('xdb'), 'restore', '--server', url('by_xdb'), ...args, '--json'],
+      { env, encoding: 'utf8' },
+    );
+    expect(JSON.parse(said)).toMatchObject({ ok: true, backup: { key } });
+    expect(await contents(server, 'by_xdb')).toEqual(rows);
+    const byHand =
+      '"$age" --decrypt -i "$identity" "$file" | gzip --decompress | "$tools/pg_restore" --no-owner --dbname="$url"';
+    execFileSync('/bin/bash', ['-euo', 'pipefail', '-c', byHand], {
+      env: { ...env, age: await binary('age'), identity: identityFile, file, tools, url: url('by_age') },
+    });
+    expect(await contents(server, 'by_age')).toEqual(rows);
   });
 
   test('gives all rows back with the right key', async () => {
