@@ -106,7 +106,7 @@ test('what is seldom in a schema comes back as it was, loaded by a login that ow
      create procedure work(inout n int) begin atomic select 1; end;
      create aggregate total (int) (sfunc = int4pl, stype = int); create operator === (leftarg = int, rightarg = int, function = int4eq);
      comment on column gen.h is 'with ''quotes'' and a \\ ';
-     insert into gen (price, p, h, name) select n, (n, 'b'), 'a => 1', 'n' || n from generate_series(1, 5) n;
+     insert into gen (price, p, h, name) select n, row(n, 'b')::pair, 'a => 1', 'n' || n from generate_series(1, 5) n;
      insert into parted values ('2026-05-01', 1), ('1999-01-01', 2); insert into heir values (1, 'x');
      begin; insert into egg values (1, 1); insert into hen values (1, 1); commit;
      insert into hidden values ('somebody', 1); insert into fast values (1); refresh materialized view sums`,
