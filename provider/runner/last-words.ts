@@ -4,6 +4,9 @@ const LONGEST = 1200;
 /** Lines in which tools repeat statements or rows, which can be anybody's data. */
 const REPEATED = /^\s*(DETAIL|CONTEXT|STATEMENT|QUERY|LINE \d+|Command was)\b/i;
 
+/** Where servers put a value of a row into the error itself: "Duplicate entry 'x' for key", "syntax for type integer: "x"". */
+const VALUE_OF_ROW = /(\b(?:entry|value:?) )'.*'(?= for (?:key|column|function)\b)|(\bfor type [^:]+: )".*"/g;
+
 /** Between two of these mariadb repeats the statement that failed, rows and all. */
 const RULE = '-'.repeat(14);
 
@@ -18,6 +21,9 @@ export function lastWords(log: string): string {
   const lines = withoutStatement(log.split('\n').map((line) => line.trimEnd()))
     // What follows a repeated statement over several lines begins with no name of a program.
     .filter((line) => line !== '' && !REPEATED.test(line));
-  const said = lines.slice(-12).join('; ');
+  const said = lines
+    .slice(-12)
+    .map((line) => line.replaceAll(VALUE_OF_ROW, '$1$2…'))
+    .join('; ');
   return said.length > LONGEST ? `…${said.slice(-LONGEST)}` : said;
 }
