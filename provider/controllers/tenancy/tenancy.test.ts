@@ -93,6 +93,25 @@ describe('one object has one manager', () => {
     expect(refusal(open, database, going, next)).toBeUndefined();
   });
 
+  test('what is made anew, as its end was moved, waits too for what is being deleted', () => {
+    const going = make('Role', 'a', 'owner');
+    going.metadata.deletionTimestamp = '2026-01-02T00:00:00Z';
+    const over = '2026-01-02T00:00:00Z';
+    const database = make('Database', 'a', 'orders', { owner: 'owner', expiresAt: over });
+    database.metadata.annotations!['crossplane.io/external-create-succeeded'] = '2026-01-01T00:00:00Z';
+    for (const expired of ['Dropping', 'Dropped']) {
+      database.status = { atProvider: { expired, expiresAt: over } };
+      database.spec.forProvider['expiresAt'] = over;
+      expect(refusal(open, database, going)).toBeUndefined();
+      for (const later of ['2026-03-01T00:00:00Z', undefined]) {
+        database.spec.forProvider['expiresAt'] = later;
+        expect(refusal(open, database, going)).toBe('Waiting');
+      }
+    }
+    database.status = { atProvider: { expired: 'Kept', expiresAt: over } };
+    expect(refusal(open, database, going)).toBeUndefined();
+  });
+
   test('accounts of one name at two hosts are two accounts', () => {
     const a = make('Role', 'team-a', 'app', { host: '10.%' });
     const b = make('Role', 'team-a', 'app', { host: '%' });

@@ -28,6 +28,12 @@ export interface Inventory {
 /** Roles that PostgreSQL itself comes with. */
 const PREDEFINED = /^pg_/;
 
+/** Whether it was dropped at its end, and the end has been moved since. */
+function isMadeAnew({ spec, status }: Managed): boolean {
+  const { expired, expiresAt } = status?.atProvider ?? {};
+  return expired !== undefined && expired !== 'Kept' && expiresAt !== spec.forProvider['expiresAt'];
+}
+
 export class Tenancy implements Guard {
   readonly #inventory: Inventory;
   readonly #observes: (resource: Managed) => boolean;
@@ -44,7 +50,7 @@ export class Tenancy implements Guard {
     const isDeleted = resource.metadata.deletionTimestamp !== undefined;
     if (!isDeleted) {
       this.#oneManager(resource, policy);
-      if (!hasCreated(resource)) this.#nothingOnItsWayOut(resource, policy);
+      if (!hasCreated(resource) || isMadeAnew(resource)) this.#nothingOnItsWayOut(resource, policy);
     }
     if (!policy.isolated) return;
     if (isDeleted) refuseHeirs(resource);
