@@ -1,23 +1,26 @@
 /** What app teams do with claims beside asking for one: what the claim itself then says, and what becomes of the server. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { KubeObject, Managed } from '../../provider/api/kind.ts';
 import { ownCrossplane } from '../rig/own-cluster.ts';
 import { waitFor } from '../rig/process.ts';
 import { sharedPostgres } from '../rig/servers.ts';
-import { conditionOf, connectionSecret, namespaceOf } from './objects.ts';
-import { CLAIMS, composedOf, installPlatform, unreadyOf } from './platform.ts';
+import { lives } from './claims/life.ts';
+import { ClaimScene, isReady } from './claims/scene.ts';
+import { namespaceOf } from './objects.ts';
+import { CLAIMS, installPlatform } from './platform.ts';
 import { type ProviderProcess, startProvider } from './provider-process.ts';
 
 const { cluster, crossplane, stop } = await ownCrossplane();
 const server = sharedPostgres(18);
 const NAMESPACE = 'siblings';
+const LONG_NAMESPACE = `n${'o'.repeat(61)}t`;
+const LONG_CLAIM = 'x'.repeat(63);
 
 let provider: ProviderProcess;
 let fn: Awaited<ReturnType<typeof installPlatform>>;
 
 beforeAll(async () => {
-  fn = await installPlatform(cluster, crossplane, server, [NAMESPACE]);
-  provider = await startProvider(cluster, { poll: '1m' });
+  fn = await installPlatform(cluster, crossplane, server, [NAMESPACE, LONG_NAMESPACE]);
+  provider = await startProvider(cluster, { poll: '1m', args: ['--runner-image', 'runner:none'] });
 });
 afterAll(async () => {
   if (process.env['XDB_TEST_SHOW_LOG']) process.stderr.write(provider.log() + fn.log());
@@ -26,50 +29,12 @@ afterAll(async () => {
   await stop();
 });
 
-type Version = keyof typeof CLAIMS;
-const serverRef = { kind: 'ClusterProviderConfig', name: 'shared-postgres' };
-
-const claim = (version: Version, name: string, spec: object, namespace = NAMESPACE): KubeObject => ({
-  apiVersion: CLAIMS[version].apiVersion,
-  kind: 'XDatabase',
-  metadata: { namespace, name },
-  spec: { serverRef, ...spec },
-});
-
-async function until(object: KubeObject, what: string, is: (current: Managed) => boolean): Promise<Managed> {
-  const { name, namespace = '' } = object.metadata;
-  const version: Version = object.apiVersion === CLAIMS.v1.apiVersion ? 'v1' : 'v2';
-  return await waitFor(
-    `${name}: ${what}`,
-    async () => {
-      const current = await cluster.get<Managed>(CLAIMS[version].resource, name, '-n', namespace);
-      if (is(current)) return current;
-      throw new Error(`${JSON.stringify(current.status)} ${unreadyOf(await composedOf(cluster, namespace))}`);
-    },
-    { timeout: 120_000, interval: 300 },
-  );
-}
-
-const isReady = (current: Managed): boolean =>
-  conditionOf(current, 'Ready')?.status === 'True' && conditionOf(current, 'Ready')?.observedGeneration !== 0;
-
-async function ready(object: KubeObject): Promise<Managed> {
-  await cluster.apply(object);
-  return await until(object, 'is Ready', isReady);
-}
-
-/** Waits until a condition of the claim says so. */
-const says = async (object: KubeObject, type: string, words: RegExp): Promise<Managed> =>
-  await until(object, `${type} says ${String(words)}`, (current) => {
-    const condition = conditionOf(current, type);
-    return condition?.status === 'False' && words.test(`${condition.reason}: ${condition.message}`);
-  });
-
-const login = async (secretName: string): Promise<{ name: string; password: string }> => {
-  const { username = '', password = '' } = await connectionSecret(cluster, NAMESPACE, secretName);
-  return { name: username, password };
-};
-
+const scene = new ClaimScene(cluster, server, NAMESPACE);
+const claim = scene.claim.bind(scene);
+const until = scene.until.bind(scene);
+const ready = scene.ready.bind(scene);
+const says = scene.says.bind(scene);
+const login = scene.login.bind(scene);
 const app = { name: 'app', access: 'readWrite' };
 
 describe.each(['v1', 'v2'] as const)('a claim of %s that cannot be had', (version) => {
@@ -108,46 +73,47 @@ test.each([
   await says(object, 'DatabaseReady', words);
 });
 
-test('of two claims for one database the older has it, and the other says so until it goes', async () => {
+test('of two claims for one database and one role the older has them, and the other says so until it goes', async () => {
   const first = claim('v1', 'first', {
     databaseName: 'both_want',
     dropPolicy: 'Always',
-    roles: [{ name: 'a', access: 'readOnly' }],
+    roles: [{ name: 'a', access: 'readOnly', username: 'both_are' }],
   });
   await ready(first);
-  const second = claim('v1', 'second', { databaseName: 'both_want', roles: [{ name: 'b', access: 'readOnly' }] });
+  const second = claim('v1', 'second', {
+    databaseName: 'both_want',
+    roles: [{ name: 'b', access: 'readOnly', username: 'both_are' }],
+  });
   await cluster.apply(second);
   await says(second, 'DatabaseReady', /both_want/);
+  await until(second, 'waits for the role too', ({ status }) =>
+    ((status as { waitingFor?: string[] }).waitingFor ?? []).some((what) => what.includes('role "both_are"')),
+  );
   expect(isReady(await until(first, 'is there', () => true))).toBe(true);
   await cluster.kubectl(['delete', CLAIMS.v1.resource, 'first', '-n', NAMESPACE]);
   await until(second, 'is Ready', isReady);
+  await scene.enters('second-b', 'both_want');
 });
 
-test('32 roles in whatever order are the same roles, and names need not be ASCII', async () => {
+test('32 roles in whatever order are the same roles; names need not be ASCII, and may be as long as they can', async () => {
   const roles = Array.from({ length: 32 }, (_, n) => ({
     name: `role-${n}`,
     access: n % 2 === 0 ? 'readOnly' : 'readWrite',
     ...(n === 1 ? { username: 'große Nutzerin 用户' } : {}),
   }));
-  const object = claim('v2', 'many', { databaseName: 'größe_データ', schemas: [{ name: 'Schéma "x"' }], roles });
+  const spec = { databaseName: 'größe_データ', schemas: [{ name: 'Schéma "x"' }, { name: 's'.repeat(63) }] };
+  const object = claim('v2', LONG_CLAIM, { ...spec, roles }, LONG_NAMESPACE);
   await ready(object);
-  const user = await login('many-role-1');
+  const user = await login(`${LONG_CLAIM}-role-1`, LONG_NAMESPACE);
   expect(user.name).toBe('große Nutzerin 用户');
   expect(await server.queryAs(user, 'größe_データ', 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
-  const generations = async (): Promise<unknown> =>
-    (await composedOf(cluster, NAMESPACE))
-      .filter(({ metadata }) => metadata.labels?.['crossplane.io/composite'] === 'many')
-      .map(({ metadata }) => `${metadata.uid} ${metadata.generation}`)
-      .toSorted();
-  const before = await generations();
-  await cluster.apply(
-    claim('v2', 'many', { databaseName: 'größe_データ', schemas: [{ name: 'Schéma "x"' }], roles: roles.toReversed() }),
-  );
+  const before = await scene.generations(LONG_CLAIM, LONG_NAMESPACE);
+  await cluster.apply(claim('v2', LONG_CLAIM, { ...spec, roles: roles.toReversed() }, LONG_NAMESPACE));
   await until(object, 'is composed of the new order', (current) => {
     const names = (current.status as { secretNames?: string[] } | undefined)?.secretNames;
-    return names?.[0] === 'many-role-31';
+    return names?.[0] === `${LONG_CLAIM}-role-31`;
   });
-  expect(await generations()).toEqual(before);
+  expect(await scene.generations(LONG_CLAIM, LONG_NAMESPACE)).toEqual(before);
 });
 
 test('a name that is too long is refused by its bytes, never cut', async () => {
@@ -231,3 +197,5 @@ test('a composite that is deleted in the foreground takes everything along, in w
     ),
   ).toEqual([]);
 });
+
+lives(scene);
