@@ -6,6 +6,8 @@ import { createAuthority } from '../../rig/certificates.ts';
 import { type Scene, scenario, type Theatre } from './scene.ts';
 
 const CONFIGS = 'providerconfigs.m.xdatabase.dev';
+/** That of the manifests, and the Secret that it names. */
+const [HOST, ROOT] = ['example-host', 'cockroachdb-root'];
 
 interface Config extends KubeObject {
   status?: { version?: string; conditions?: Condition[] };
@@ -35,10 +37,10 @@ export function cr1(theatre: Theatre): void {
     step(
       'the administrator is logged in by certificate, or by password, and the server says what it is',
       async (scene) => {
-        await scene.open();
+        await scene.open('cr1-base.yaml');
         const password = { username: 'root', password: scene.server.rootPassword, 'ca.crt': scene.ca };
-        await scene.apply(...scene.configured('ProviderConfig', 'by-password', password));
-        const { status } = await available(scene, 'default', IN);
+        await scene.apply(...scene.configured('by-password', password));
+        const { status } = await available(scene, HOST, IN);
         expect(JSON.stringify(status)).toContain(`${scene.version}.1`);
         await available(scene, 'by-password', IN);
       },
@@ -55,7 +57,7 @@ export function cr1(theatre: Theatre): void {
         ['keyless', keyless, 'SecretKeyNotFound'],
         ['no-pem', { ...good, 'tls.crt': 'no certificate' }, 'InvalidCertificate'],
       ];
-      for (const [name, values] of bad) await scene.apply(...scene.configured('ProviderConfig', name, values));
+      for (const [name, values] of bad) await scene.apply(...scene.configured(name, values));
       for (const [name, , reason] of bad) await available(scene, name, { status: 'False', reason });
       for (const [name] of bad) await scene.apply(scene.secret(`${name}-admin`, good));
       for (const [name] of bad) await available(scene, name, IN);
@@ -69,7 +71,7 @@ export function cr1(theatre: Theatre): void {
       const old = inUse(scene);
       expect(old.size).toBeGreaterThan(0);
       const renewed = scene.certificate();
-      await scene.apply(scene.secret('default-admin', { username: 'root', 'ca.crt': scene.ca, ...renewed }));
+      await scene.apply(scene.secret(ROOT, { 'ca.crt': scene.ca, ...renewed }));
       await scene.eventually('only the new certificate is used', async () => {
         const now = inUse(scene);
         if (now.size === 1 && now.has(fingerprint(renewed['tls.crt']))) return await Promise.resolve(true);
@@ -85,7 +87,7 @@ export function cr1(theatre: Theatre): void {
       // Announced: the old one and the new one are trusted for a while, on both sides.
       const next = createAuthority();
       const both = [before, next.certificate].join('\n');
-      await scene.apply(scene.secret('default-admin', { username: 'root', 'ca.crt': both, ...scene.certificate() }));
+      await scene.apply(scene.secret(ROOT, { 'ca.crt': both, ...scene.certificate() }));
       await scene.apply(scene.managed('Role', 'announced', {}, { externalName: 'announced' }));
       await scene.ready();
       scene.server.renewAuthority(next, [before]);
@@ -93,19 +95,17 @@ export function cr1(theatre: Theatre): void {
       await scene.ready();
       // Not announced.
       scene.server.renewAuthority();
-      await available(scene, 'default', { status: 'False', reason: 'CertificateUntrusted' });
-      await scene.apply(
-        scene.secret('default-admin', { username: 'root', 'ca.crt': scene.ca, ...scene.certificate() }),
-      );
-      await available(scene, 'default', IN);
+      await available(scene, HOST, { status: 'False', reason: 'CertificateUntrusted' });
+      await scene.apply(scene.rootSecret());
+      await available(scene, HOST, IN);
     });
 
     step('the configuration stays while it is used, and goes then', async (scene) => {
-      await scene.cluster.kubectl(['delete', CONFIGS, 'default', '-n', scene.namespace, '--wait=false']);
+      await scene.cluster.kubectl(['delete', CONFIGS, HOST, '-n', scene.namespace, '--wait=false']);
       for (const name of ['before', 'after', 'announced', 'renewed']) await scene.delete('Role', name);
       await scene.eventually('the configuration is gone', async () => {
         const names = await scene.cluster.kubectl(['get', CONFIGS, '-n', scene.namespace, '-o', 'name']);
-        return !names.includes('/default');
+        return !names.includes(`/${HOST}`);
       });
       await scene.gone();
       expect(scene.server.violations).toEqual([]);

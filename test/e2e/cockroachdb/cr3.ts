@@ -5,7 +5,7 @@ import { type Scene, scenario, type Theatre } from './scene.ts';
 const DATABASE = 'example-db';
 
 const schema = (scene: Scene, forProvider: object = {}, name = 'books', externalName = 'app1', more: object = {}) =>
-  scene.managed('Schema', name, { databaseRef: { name: 'db' }, ...forProvider }, { externalName, ...more });
+  scene.managed('Schema', name, { databaseRef: { name: DATABASE }, ...forProvider }, { externalName, ...more });
 
 const schemas = async (scene: Scene): Promise<string[]> =>
   await scene.column("SELECT schema_name FROM [SHOW SCHEMAS] WHERE schema_name LIKE 'app%' ORDER BY 1", DATABASE);
@@ -14,11 +14,18 @@ export function cr3(theatre: Theatre): void {
   describe('CR3 schema', () => {
     const step = scenario(theatre, 'cr3');
 
+    step('a schema without a creator is made, and goes', async (scene) => {
+      await scene.open('cr3-schema.yaml');
+      await scene.apply(...scene.manifests.base);
+      await scene.ready();
+      expect(await schemas(scene)).toEqual(['app1']);
+      await scene.delete('Schema', 'app1');
+      expect(await schemas(scene)).toEqual([]);
+    });
+
     step('a schema is made under its real name, belongs to its creator, and is remade', async (scene) => {
-      await scene.open();
       await scene.apply(
         scene.managed('Role', 'creator', { privileges: { login: false } }, { externalName: 'creator' }),
-        scene.managed('Database', 'db', {}, { externalName: DATABASE }),
         schema(scene, { ownerRef: { name: 'creator' } }),
         // Named as the other is really called.
         schema(scene, {}, 'app1', 'app2'),
@@ -72,7 +79,7 @@ export function cr3(theatre: Theatre): void {
       await scene.ready();
       await scene.delete('Schema', 'books');
       expect(await schemas(scene)).toEqual(['app3']);
-      await scene.delete('Database', 'db');
+      await scene.delete('Database', DATABASE);
       await scene.gone();
     });
   });

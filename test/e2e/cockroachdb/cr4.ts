@@ -1,5 +1,6 @@
 /** CR4 backup-job: a backup by the server itself, once, and what can be had back from it. */
 import { describe, expect } from 'vitest';
+import type { KubeObject } from '../../../provider/api/kind.ts';
 import { startProvider } from '../provider-process.ts';
 import { conditionOf } from '../objects.ts';
 import { S3_SECRET, type Scene, scenario, type Theatre } from './scene.ts';
@@ -7,9 +8,13 @@ import { S3_SECRET, type Scene, scenario, type Theatre } from './scene.ts';
 const DATABASE = 'example-db';
 const ALL = ['CONNECT', 'CREATE', 'DROP', 'BACKUP', 'RESTORE', 'ZONECONFIG'];
 const SJUUL = { name: 'sjuul', password: 'bla' };
-const storage = { name: 'main' };
+const BACKUP = 'example-backup-job';
 
-const backup = (scene: Scene, name: string) => scene.run('Backup', name, { databaseRef: { name: 'db' }, storage });
+/** As that of the manifests, but for its name. */
+const backup = (scene: Scene, name: string, more: object = {}) => {
+  const { forProvider } = scene.manifests.object('Backup', BACKUP)['spec'] as { forProvider: object };
+  return scene.run('Backup', name, { ...forProvider, ...more });
+};
 /** Jobs of the server for that resource, the oldest first; nobody else's mention it. */
 const jobsOf = ({ server, namespace }: Scene, name: string): string[] =>
   [...server.state.jobs.values()].flatMap(({ id, description }) =>
@@ -27,19 +32,13 @@ export function cr4(theatre: Theatre): void {
     const step = scenario(theatre, 'cr4');
 
     step('a role and its grants come before their database, and say that they wait', async (scene) => {
-      await scene.open();
-      await scene.apply(
-        scene.secret('example-user-secret', { password: SJUUL.password }),
-        scene.managed(
-          'Role',
-          'example-user',
-          { passwordSecretRef: { name: 'example-user-secret', key: 'password' } },
-          { externalName: SJUUL.name },
-        ),
-        scene.managed('Grant', 'all', { database: DATABASE, roleRef: { name: 'example-user' }, privileges: ['ALL'] }),
+      await scene.open('cr4-backup-job.yaml');
+      const isDatabase = ({ kind }: KubeObject): boolean => kind === 'Database';
+      await scene.apply(...scene.manifests.base.filter((one) => !isDatabase(one)));
+      expect(await scene.refused('Grant', 'example-user-example-db', 'ReferenceNotFound')).toContain(
+        `there is no Database "${DATABASE}"`,
       );
-      expect(await scene.refused('Grant', 'all', 'Waiting')).toContain(`database "${DATABASE}"`);
-      await scene.apply(scene.managed('Database', 'db', {}, { externalName: DATABASE }));
+      await scene.apply(...scene.manifests.base.filter(isDatabase));
       await scene.ready();
       expect(await scene.databases()).toEqual(['defaultdb', DATABASE, 'postgres', 'system']);
       expect(await scene.users()).toEqual(['root', 'sjuul']);
@@ -52,7 +51,7 @@ export function cr4(theatre: Theatre): void {
       await scene.apply(
         scene.managed('Role', 'reader', {}, { externalName: 'reader', secret: 'reader' }),
         scene.managed('Grant', 'read', {
-          databaseRef: { name: 'db' },
+          databaseRef: { name: DATABASE },
           schema: 'public',
           tables: ['items'],
           roleRef: { name: 'reader' },
@@ -64,10 +63,10 @@ export function cr4(theatre: Theatre): void {
 
     step('a database that is younger than what a backup is of is waited for', async (scene) => {
       scene.rejuvenate();
-      await scene.apply(backup(scene, 'example-backup-job'));
-      expect(await scene.refused('Backup', 'example-backup-job', 'Waiting')).toContain('ten seconds ago');
+      await scene.apply(scene.manifests.object('Backup', BACKUP));
+      expect(await scene.refused('Backup', BACKUP, 'Waiting')).toContain('ten seconds ago');
       scene.age();
-      const done = await scene.until('Backup', 'example-backup-job', 'Ready', 'True');
+      const done = await scene.until('Backup', BACKUP, 'Ready', 'True');
       const said = done.status?.atProvider ?? {};
       expect(said).toMatchObject({ phase: 'Succeeded', engine: 'cockroachdb' });
       const id = String(said['jobId']);
@@ -82,9 +81,7 @@ export function cr4(theatre: Theatre): void {
       const { jobs } = scene.server;
       jobs.isHeld = true;
       const names = ['canceled', 'failed', 'revert-failed'] as const;
-      await scene.apply(
-        ...names.map((name) => scene.run('Backup', name, { databaseRef: { name: 'db' }, storage, backoffLimit: 0 })),
-      );
+      await scene.apply(...names.map((name) => backup(scene, name, { backoffLimit: 0 })));
       const becomes = async (name: (typeof names)[number], reason: string): Promise<void> => {
         const id = await jobOf(scene, name);
         jobs.set(id, 'paused');
@@ -117,15 +114,15 @@ export function cr4(theatre: Theatre): void {
       await scene.server.jobs.finish(id);
       await scene.until('Backup', 'during-restart', 'Ready', 'True');
       expect(await atProvider(scene, 'Backup', 'during-restart')).toMatchObject({ phase: 'Succeeded', jobId: id });
-      expect(await atProvider(scene, 'Backup', 'example-backup-job')).toMatchObject({ phase: 'Succeeded' });
+      expect(await atProvider(scene, 'Backup', BACKUP)).toMatchObject({ phase: 'Succeeded' });
       expect(jobsOf(scene, 'during-restart')).toEqual([id]);
     });
 
     step('the same rows come back, under the same name and under another; grants are made again', async (scene) => {
       await scene.as(SJUUL, 'DELETE FROM public.items WHERE id = 1', DATABASE);
-      const source = { backupRef: { name: 'example-backup-job' } };
+      const source = { backupRef: { name: BACKUP } };
       await scene.apply(
-        scene.run('Restore', 'back', { source, targetDatabaseRef: { name: 'db' }, mode: 'Replace' }),
+        scene.run('Restore', 'back', { source, targetDatabaseRef: { name: DATABASE }, mode: 'Replace' }),
         scene.managed('Database', 'copy', {}, { externalName: 'copy-db' }),
         scene.run('Restore', 'beside', { source, sourceDatabase: DATABASE, targetDatabaseRef: { name: 'copy' } }),
       );
@@ -159,9 +156,9 @@ export function cr4(theatre: Theatre): void {
       expect(scene.server.violations).toEqual([]);
     });
 
-    step('all of it goes in any order, and only a database with rows stays', async (scene) => {
-      await scene.gone(['copy-db', 'defaultdb', DATABASE, 'postgres', 'system']);
-      for (const name of [DATABASE, 'copy-db']) await scene.sql(`DROP DATABASE "${name}" CASCADE`);
+    step('all of it goes in any order, and only a database with rows of which nothing is said stays', async (scene) => {
+      await scene.gone(['copy-db', 'defaultdb', 'postgres', 'system']);
+      await scene.sql('DROP DATABASE "copy-db" CASCADE');
     });
   });
 }

@@ -7,15 +7,11 @@ import { S3_SECRET, type Scene, scenario, type Theatre } from './scene.ts';
 
 const DATABASE = 'example-db';
 const NAME = 'example-backup-cron-job';
-const storage = { name: 'main' };
+const ELSEWHERE = { bucket: 'elsewhere', prefix: 'moved/' };
 
-const fields = (more: object = {}) => ({
-  databaseRef: { name: 'db' },
-  storage,
-  schedule: '0 0 * * *',
-  cockroachdb: { fullBackup: 'Always' },
-  ...more,
-});
+/** Those of the manifests. */
+const fields = (scene: Scene): { storage: { s3: object } } =>
+  (scene.manifests.object('BackupSchedule', NAME)['spec'] as { forProvider: { storage: { s3: object } } }).forProvider;
 const mine = (scene: Scene, name = NAME, namespace = scene.namespace): Schedule[] =>
   [...scene.server.state.schedules.values()].filter(({ label }) => label.includes(` ${namespace}/${name} `));
 const only = (scene: Scene): Schedule => {
@@ -36,17 +32,8 @@ export function cr5(theatre: Theatre): void {
     const step = scenario(theatre, 'cr5');
 
     step('a schedule is made, and shown with its secret hidden', async (scene) => {
-      await scene.open();
-      await scene.apply(
-        scene.managed('Role', 'example-user', {}, { externalName: 'sjuul', secret: 'sjuul' }),
-        scene.managed('Grant', 'all', {
-          databaseRef: { name: 'db' },
-          roleRef: { name: 'example-user' },
-          privileges: ['ALL'],
-        }),
-        scene.managed('Database', 'db', {}, { externalName: DATABASE }),
-        scene.run('BackupSchedule', NAME, fields()),
-      );
+      await scene.open('cr5-backup-cron-job.yaml');
+      await scene.apply(...scene.manifests.objects);
       await scene.ready();
       const made = await scene.until('BackupSchedule', NAME, 'Ready', 'True');
       expect(made.status?.atProvider).toMatchObject({
@@ -80,13 +67,11 @@ export function cr5(theatre: Theatre): void {
 
     step('another storage, and a rotated key, are taken up by the same schedule', async (scene) => {
       const { id } = only(scene);
-      const key = { AWS_ACCESS_KEY_ID: 'MYKEY', AWS_SECRET_ACCESS_KEY: 'rotated' };
-      await scene.apply(scene.secret('default-s3', key));
+      await scene.apply(scene.secret('s3-secret', { AWS_ACCESS_KEY_ID: 'MYKEY', SECRET_ACCESS_KEY: 'rotated' }));
       const uri = (): string => [...scene.server.state.connections.values()].map((each) => each.uri).join(' ');
       await scene.eventually('the new key is there', async () => await Promise.resolve(uri().includes('rotated')));
       expect(uri()).not.toContain(encodeURIComponent(S3_SECRET));
-      const inline = { s3: { bucket: 'elsewhere', prefix: 'moved/', credentialsSecretRef: { name: 'default-s3' } } };
-      await scene.edit('BackupSchedule', NAME, { storage: { name: null, ...inline } });
+      await scene.edit('BackupSchedule', NAME, { storage: { s3: ELSEWHERE } });
       await scene.eventually(
         'the other bucket is there',
         async () => await Promise.resolve(uri().includes('s3://elsewhere/moved')),
@@ -105,10 +90,18 @@ export function cr5(theatre: Theatre): void {
     step('one that is born suspended stays so; one of the same name elsewhere is another', async (scene) => {
       const other = `${scene.namespace}-other`;
       await scene.apply(
-        scene.run('BackupSchedule', 'suspended', fields({ suspend: true })),
+        scene.run('BackupSchedule', 'suspended', { ...fields(scene), suspend: true }),
         namespaceOf(other),
-        ...scene.configured('ProviderConfig', 'default', undefined, other),
-        run('BackupSchedule', other, NAME, { ...fields(), databaseRef: undefined, database: DATABASE }),
+        scene.rootSecret(other),
+        scene.secret('s3-secret', { AWS_ACCESS_KEY_ID: 'MYKEY', SECRET_ACCESS_KEY: 'rotated' }, other),
+        { ...scene.manifests.config, metadata: { ...scene.manifests.config.metadata, namespace: other } },
+        run(
+          'BackupSchedule',
+          other,
+          NAME,
+          { ...fields(scene), databaseRef: undefined, database: DATABASE },
+          scene.config,
+        ),
       );
       await scene.until('BackupSchedule', 'suspended', 'Ready', 'True');
       await scene.eventually(
@@ -139,7 +132,7 @@ export function cr5(theatre: Theatre): void {
         scene.managed('Database', 'copy', { dropPolicy: 'Always' }, { externalName: 'copy-db' }),
         scene.run('Restore', 'copy', {
           source: {
-            storage: { s3: { bucket: 'elsewhere', prefix: 'moved/', credentialsSecretRef: { name: 'default-s3' } } },
+            storage: { s3: { ...fields(scene).storage.s3, ...ELSEWHERE } },
             key,
           },
           sourceDatabase: DATABASE,
@@ -152,7 +145,7 @@ export function cr5(theatre: Theatre): void {
 
     step('deletion leaves no schedule, but the one that may not be deleted', async (scene) => {
       const policies = ['Observe', 'Create', 'Update', 'LateInitialize'];
-      await scene.apply(scene.run('BackupSchedule', 'kept', fields(), policies));
+      await scene.apply(scene.run('BackupSchedule', 'kept', fields(scene), policies));
       await scene.until('BackupSchedule', 'kept', 'Ready', 'True');
       for (const name of [NAME, 'suspended', 'kept']) await scene.delete('BackupSchedule', name);
       expect([...scene.server.state.schedules.values()].map(({ label }) => label)).toEqual([
@@ -160,7 +153,6 @@ export function cr5(theatre: Theatre): void {
       ]);
       for (const { id } of mine(scene, 'kept')) await scene.sql(`DROP SCHEDULE ${id}`);
       for (const name of scene.server.state.connections.keys()) await scene.sql(`DROP EXTERNAL CONNECTION ${name}`);
-      await scene.edit('Database', 'db', { dropPolicy: 'Always' });
       await scene.gone();
       expect(scene.server.violations).toEqual([]);
     });

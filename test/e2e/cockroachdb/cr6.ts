@@ -8,7 +8,7 @@ export function cr6(theatre: Theatre): void {
     const step = scenario(theatre, 'cr6');
 
     step('the namespace has a server of its own', async (scene) => {
-      await scene.open();
+      await scene.open('cr6-privileges.yaml');
     });
     leastPrivilege(step);
 

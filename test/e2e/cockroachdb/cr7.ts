@@ -1,12 +1,11 @@
 /** CR7 privileges-global-dbserver: CR6 on a server that the platform lends, where namespaces meet. */
 import { describe, expect } from 'vitest';
-import { managed, namespaceOf, resourceName, run, untilCondition } from '../objects.ts';
+import { managed, resourceName, run, untilCondition } from '../objects.ts';
 import { leastPrivilege } from './least-privilege.ts';
-import { type Scene, scenario, type Theatre } from './scene.ts';
+import { S3_SECRET, type Scene, scenario, type Theatre } from './scene.ts';
 
 const CONFIG = 'clusterproviderconfigs.m.xdatabase.dev';
 const other = ({ namespace }: Scene): string => `${namespace}-other`;
-const platform = ({ namespace }: Scene): string => `${namespace}-platform`;
 const configName = ({ version }: Scene): string =>
   `example-host-cockroachdb-priviliges-global-v${version.replace('.', '-')}`;
 
@@ -15,26 +14,38 @@ export function cr7(theatre: Theatre): void {
     const step = scenario(theatre, 'cr7');
 
     step('the platform lends a server to two namespaces', async (scene) => {
-      scene.config = { kind: 'ClusterProviderConfig', name: configName(scene) };
-      const names = [scene.namespace, other(scene)];
-      await scene.apply(...[...names, platform(scene)].map((name) => namespaceOf(name)));
-      const [admin, s3, config] = scene.configured(
-        'ClusterProviderConfig',
-        configName(scene),
-        undefined,
-        platform(scene),
-      );
-      Object.assign(config!['spec'] as object, { allowedNamespaces: { names } });
+      const { config } = await scene.read('cr7-privileges-global-dbserver.yaml', other(scene), scene.platform);
+      expect(config).toMatchObject({
+        kind: 'ClusterProviderConfig',
+        metadata: { name: configName(scene) },
+        spec: { allowedNamespaces: { names: [scene.namespace, scene.platform] } },
+      });
+      // The platform lends it to another one, and adds a place for backups.
+      const key = { namespace: scene.platform, name: 's3' };
+      Object.assign(config.spec, {
+        allowedNamespaces: { names: [scene.namespace, other(scene)] },
+        storages: [{ name: 'main', s3: { bucket: 'testbucket', credentialsSecretRef: key } }],
+      });
       // One of the same name in the namespace itself, that leads nowhere, changes nothing.
-      const nowhere = scene.configured('ProviderConfig', configName(scene)).slice(-1);
-      Object.assign(nowhere[0]!['spec'] as object, { endpoint: '127.0.0.1', port: 1 });
-      await scene.apply(admin!, s3!, config!, ...nowhere);
+      const [admin, nowhere] = scene.configured(configName(scene), {
+        password: 'x',
+        username: 'root',
+        'ca.crt': scene.ca,
+      });
+      Object.assign(nowhere!['spec'] as object, { endpoint: '127.0.0.1', port: 1 });
+      await scene.apply(
+        scene.rootSecret(scene.platform),
+        scene.secret('s3', { AWS_ACCESS_KEY_ID: 'MYKEY', AWS_SECRET_ACCESS_KEY: S3_SECRET }, scene.platform),
+        config,
+        admin!,
+        nowhere!,
+      );
     });
     leastPrivilege(step);
 
     step('a namespace that is not allowed is refused, and one that is gets no more than its own', async (scene) => {
       const { config } = scene;
-      const stranger = platform(scene);
+      const stranger = scene.platform;
       await scene.apply(managed('Role', stranger, 'role', {}, { externalName: 'stranger', config }));
       await untilCondition(scene.cluster, 'Role', stranger, 'role', 'Synced', 'False', 'NamespaceNotAllowed');
       await scene.apply(
@@ -104,9 +115,12 @@ export function cr7(theatre: Theatre): void {
         ),
       );
       await untilCondition(scene.cluster, 'Restore', other(scene), 'theft', 'Synced', 'False', 'NotYours');
-      for (const namespace of [scene.namespace, other(scene)]) {
-        expect(await scene.cluster.kubectl(['get', 'secrets', '-n', namespace, '-o', 'name'])).toBe('');
-      }
+      const secrets = async (namespace: string): Promise<string> =>
+        await scene.cluster.kubectl(['get', 'secrets', '-n', namespace, '-o', 'name']);
+      expect(await secrets(other(scene))).toBe('');
+      // What the manifests themselves brought, and that of the configuration which leads nowhere.
+      const own = [...scene.manifests.names('Secret'), `${configName(scene)}-admin`].toSorted();
+      expect((await secrets(scene.namespace)).trim()).toBe(own.map((name) => `secret/${name}`).join('\n'));
     });
 
     step('the configuration stays while anybody uses it', async (scene) => {
@@ -121,7 +135,7 @@ export function cr7(theatre: Theatre): void {
         ['Role', 'owner'],
       ] as const)
         await scene.cluster.kubectl(['delete', resourceName(kind), name, '-n', other(scene), '--timeout=60s']);
-      await scene.cluster.kubectl(['delete', resourceName('Role'), 'role', '-n', platform(scene), '--timeout=60s']);
+      await scene.cluster.kubectl(['delete', resourceName('Role'), 'role', '-n', scene.platform, '--timeout=60s']);
       await scene.gone();
       await scene.eventually('it is gone too', async () => {
         const names = await scene.cluster.kubectl(['get', CONFIG, '-o', 'name']);

@@ -10,6 +10,7 @@ import type { Cluster } from '../../rig/kubernetes.ts';
 import { waitFor } from '../../rig/process.ts';
 import * as objects from '../objects.ts';
 import type { ProviderProcess } from '../provider-process.ts';
+import { type Manifests, manifests } from './manifests.ts';
 
 export interface Theatre {
   cluster: Cluster;
@@ -34,8 +35,9 @@ export class Scene {
   readonly server: Simulator;
   readonly version: SimulatedVersion;
   readonly namespace: string;
-  /** What resources are to be reached by; the ProviderConfig `default` when nothing else is said. */
-  config = { kind: 'ProviderConfig', name: 'default' };
+  /** What resources are to be reached by: that of the manifests. */
+  config = { kind: 'ProviderConfig', name: 'example-host' };
+  #manifests: Manifests | undefined;
 
   constructor({ cluster, servers }: Theatre, version: SimulatedVersion, scenario: string) {
     this.cluster = cluster;
@@ -63,31 +65,57 @@ export class Scene {
     return objects.secret(namespace, name, values);
   }
 
-  /** A configuration with its Secret: the administrator logs in with a certificate, as on most clusters (CRHOST). */
-  configured(kind: string, name: string, values?: Record<string, string>, namespace = this.namespace): KubeObject[] {
-    const where = kind === 'ProviderConfig' ? {} : { namespace };
-    const ref = { ...where, name: `${name}-admin` };
-    const given = values ?? { username: 'root', 'ca.crt': this.ca, ...this.certificate() };
-    const metadata = kind === 'ProviderConfig' ? { namespace, name } : { name };
+  get platform(): string {
+    return `${this.namespace}-platform`;
+  }
+
+  /** What the administrator logs in with in the manifests, which come without it. */
+  rootSecret(namespace = this.namespace): KubeObject {
+    return this.secret('cockroachdb-root', { 'ca.crt': this.ca, ...this.certificate() }, namespace);
+  }
+
+  /** A configuration of ours with its Secret. */
+  configured(name: string, values: Record<string, string>, namespace = this.namespace): KubeObject[] {
+    const ref = { name: `${name}-admin` };
     return [
-      this.secret(ref.name, given, namespace),
-      this.secret(`${name}-s3`, { AWS_ACCESS_KEY_ID: 'MYKEY', AWS_SECRET_ACCESS_KEY: S3_SECRET }, namespace),
+      this.secret(ref.name, values, namespace),
       {
         apiVersion: 'm.xdatabase.dev/v1alpha1',
-        kind,
-        metadata,
+        kind: 'ProviderConfig',
+        metadata: { namespace, name },
         spec: {
           engine: 'cockroachdb',
           endpoint: this.server.host,
           port: this.server.port,
           credentials: { secretRef: ref },
-          tls: { caSecretRef: ref, ...('password' in given ? {} : { clientCertSecretRef: ref }) },
-          storages: [
-            { name: 'main', s3: { bucket: 'testbucket', credentialsSecretRef: { ...where, name: `${name}-s3` } } },
-          ],
+          tls: { caSecretRef: ref, ...('password' in values ? {} : { clientCertSecretRef: ref }) },
         },
       },
     ];
+  }
+
+  /** Of this scenario, once they have been read. */
+  get manifests(): Manifests {
+    if (this.#manifests === undefined) throw new Error(`${this.namespace} has not been opened`);
+    return this.#manifests;
+  }
+
+  /** Reads the manifests, and makes the namespaces that they are for. */
+  async read(file: string, ...others: string[]): Promise<Manifests> {
+    const { host, port } = this.server;
+    const suffix = `v${this.version.replace('.', '-')}`;
+    const { namespace, platform } = this;
+    this.#manifests = await manifests(file, { host, port, s3Secret: S3_SECRET, namespace, platform, suffix });
+    const { kind, metadata } = this.#manifests.config;
+    this.config = { kind, name: metadata.name };
+    await this.apply(...[namespace, ...others].map((name) => objects.namespaceOf(name)));
+    return this.#manifests;
+  }
+
+  /** The namespace with its configuration; nothing else of the manifests yet. */
+  async open(file: string): Promise<void> {
+    const { config } = await this.read(file);
+    await this.apply(this.rootSecret(), config);
   }
 
   managed(
@@ -107,11 +135,6 @@ export class Scene {
 
   async apply(...what: KubeObject[]): Promise<void> {
     await this.cluster.apply(what);
-  }
-
-  /** The namespace with its configuration. */
-  async open(): Promise<void> {
-    await this.apply(objects.namespaceOf(this.namespace), ...this.configured('ProviderConfig', 'default'));
   }
 
   async get(kind: string, name: string): Promise<Managed> {
