@@ -1,11 +1,11 @@
 /**
- * A platform as examples/install makes it: the packages and images of `npm run package`, installed by Crossplane core and run
- * by the Deployments that core makes of them, each as its own service account, whose rights are those of Crossplane's RBAC
- * manager and of examples/install. Only what cannot be the same is changed, and it is all here: addresses, as pods have the
- * network of this machine, and where packages come from.
+ * A platform as the quick start makes it, command by command: the packages and images of `npm run package`, installed by
+ * Crossplane core and run by the Deployments that core makes of them, each as its own service account, whose rights are those
+ * of Crossplane's RBAC manager and of examples/install. Only what cannot be the same is changed, and it is all here:
+ * addresses, as pods have the network of this machine, and where packages come from.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,12 +19,13 @@ import { unpackImage, wholeImage } from '../rig/image.ts';
 import { Kubelet } from '../rig/kubelet.ts';
 import type { Image } from '../rig/kubelet-sandbox.ts';
 import { type Cluster, startKubernetes } from '../rig/kubernetes.ts';
+import { filledIn, paste, shellBlocks } from '../rig/pages.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
 import { freePorts } from '../rig/process.ts';
 import { type S3Server, startS3 } from '../rig/s3.ts';
+import { builtProgram } from '../rig/servers.ts';
 import { startServiceProxy } from '../rig/services.ts';
 import { toolImage } from './backup-world.ts';
-import { secret } from './objects.ts';
 
 const run = promisify(execFile);
 const INSTALL = join(import.meta.dirname, '../../examples/install');
@@ -39,6 +40,10 @@ export interface InstalledWorld {
   kubelet: Kubelet;
   server: PostgresServer;
   s3: S3Server;
+  /** What the last commands of the quick start printed. */
+  said: string;
+  /** Runs commands of the documentation where those of the quick start were run. */
+  paste(block: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -113,39 +118,66 @@ async function runtimeConfigs(): Promise<KubeObject[]> {
   });
 }
 
-async function install(world: Omit<InstalledWorld, 'kubelet' | 'stop'>, packages: Map<string, string>): Promise<void> {
-  const { cluster, server, s3 } = world;
-  await cluster.apply(await runtimeConfigs());
-  await cluster.apply(
-    await example('20-packages.yaml', (object) => {
-      const spec = object['spec'] as { package: string; skipDependencyResolution?: boolean };
-      const [name = ''] = /\w+-xdatabase(?=:)/.exec(spec.package) ?? [];
-      spec.package = packages.get(name) ?? '';
-      // What it depends on is beside it, from the same place.
-      spec.skipDependencyResolution = true;
-    }),
-  );
-  await cluster.apply(join(INSTALL, '30-rbac.yaml'));
+type Servers = Pick<InstalledWorld, 'cluster' | 'server' | 's3'>;
+
+/** The folder that somebody is in who follows the quick start, with what it tells them to change. */
+async function checkout(folder: string, world: Servers, packages: Map<string, string>): Promise<void> {
+  const { server, s3 } = world;
+  await cp(join(INSTALL, '..'), join(folder, 'examples'), { recursive: true });
+  const write = async (file: string, items: readonly KubeObject[]): Promise<void> => {
+    const list = { apiVersion: 'v1', kind: 'List', items };
+    await writeFile(join(folder, 'examples/install', file), JSON.stringify(list));
+  };
+  await write('10-runtime.yaml', await runtimeConfigs());
+  const sources = await example('20-packages.yaml', (object) => {
+    const spec = object['spec'] as { package: string; skipDependencyResolution?: boolean };
+    const [name = ''] = /\w+-xdatabase(?=:)/.exec(spec.package) ?? [];
+    spec.package = packages.get(name) ?? '';
+    // What it depends on is beside it, from the same place.
+    spec.skipDependencyResolution = true;
+  });
+  await write('20-packages.yaml', sources);
   const bucket = await s3.bucket();
-  await cluster.apply([
-    secret(SYSTEM, 'pg-admin', { username: server.adminUser, password: server.password }),
-    secret(SYSTEM, 'pg-ca', { 'ca.crt': await readFile(server.caFile ?? '', 'utf8') }),
-    secret(SYSTEM, 'backups', { AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey }),
-  ]);
-  await cluster.wait('create', 'crd/clusterproviderconfigs.m.xdatabase.dev');
-  await cluster.wait('condition=Established', 'crd/clusterproviderconfigs.m.xdatabase.dev');
-  await cluster.apply(
-    await example('40-server.yaml', (object) => {
-      const spec = object['spec'] as {
-        endpoint: string;
-        port: number;
-        storages: { s3: Record<string, unknown> }[];
-      };
-      Object.assign(spec, { endpoint: server.host, port: server.port });
-      for (const storage of spec.storages)
-        Object.assign(storage.s3, { bucket, region: s3.region, endpoint: s3.endpoint });
-    }),
+  const configs = await example('40-server.yaml', (object) => {
+    const spec = object['spec'] as { endpoint: string; port: number; storages: { s3: Record<string, unknown> }[] };
+    Object.assign(spec, { endpoint: server.host, port: server.port });
+    for (const storage of spec.storages)
+      Object.assign(storage.s3, { bucket, region: s3.region, endpoint: s3.endpoint });
+  });
+  await write('40-server.yaml', configs);
+  await cp(server.caFile ?? '', join(folder, 'pg-ca.crt'));
+}
+
+/** Puts the programs on the PATH of whoever is in the folder. */
+async function shellIn(folder: string, { cluster, server }: Servers): Promise<(block: string) => Promise<string>> {
+  const programs = join(folder, 'programs');
+  await mkdir(programs);
+  await symlink(cluster.command, join(programs, 'kubectl'));
+  const xdb = `#!/bin/sh\nexec '${process.execPath}' '${builtProgram('xdb')}' "$@"\n`;
+  await writeFile(join(programs, 'xdb'), xdb, { mode: 0o755 });
+  const env = {
+    KUBECONFIG: cluster.kubeconfig,
+    PATH: `${programs}:${process.env['PATH'] ?? ''}`,
+    XDB_SERVER: `postgres://${server.adminUser}@${server.host}:${server.port}/postgres?sslmode=verify-full&sslrootcert=pg-ca.crt`,
+    XDB_PASSWORD: server.password,
+  };
+  return async (block) => await paste(block, folder, env);
+}
+
+/** Follows the quick start to its end, and gives what its last commands said. */
+async function followQuickStart(run: InstalledWorld['paste'], { server, s3 }: Servers): Promise<string> {
+  const [prepare = '', apply = '', look = ''] = shellBlocks(
+    'docs/quick-start.md',
+    'In a cluster with Crossplane ≥ 2.2',
   );
+  const secrets = filledIn(prepare, [
+    ['username=admin', `username='${server.adminUser}'`],
+    ["password='…'", `password='${server.password}'`],
+    ["AWS_ACCESS_KEY_ID='…'", `AWS_ACCESS_KEY_ID='${s3.accessKeyId}'`],
+    ["AWS_SECRET_ACCESS_KEY='…'", `AWS_SECRET_ACCESS_KEY='${s3.secretAccessKey}'`],
+  ]);
+  for (const block of [secrets, apply]) await run(block);
+  return await run(look);
 }
 
 export async function startInstalledWorld(): Promise<InstalledWorld> {
@@ -176,8 +208,11 @@ export async function startInstalledWorld(): Promise<InstalledWorld> {
         images: { ...images, [`postgres:${server.version}`]: await toolImage() },
       }),
     );
-    await install({ cluster, crossplane, server, s3 }, packages);
-    return { cluster, crossplane, kubelet, server, s3, stop };
+    const servers = { cluster, server, s3 };
+    await checkout(folder, servers, packages);
+    const shell = await shellIn(folder, servers);
+    const said = await followQuickStart(shell, servers);
+    return { cluster, crossplane, kubelet, server, s3, said, paste: shell, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KubeObject, Managed } from '../../provider/api/kind.ts';
 import { managedKinds } from '../../provider/api/registry.ts';
 import { parseManifests } from '../../provider/local/manifests.ts';
+import { shellBlocks } from '../rig/pages.ts';
 import { waitFor } from '../rig/process.ts';
 import { type InstalledWorld, startInstalledWorld, SYSTEM } from './installed-world.ts';
 import { conditionOf, connectionSecret } from './objects.ts';
@@ -55,6 +56,17 @@ async function loginOf(secretName: string): Promise<{ name: string; password: st
   const values = await connectionSecret(cluster, NAMESPACE, secretName);
   return { name: values['username'] ?? '', password: values['password'] ?? '' };
 }
+
+test('the quick start ends with a claim that is Ready, said in words, and an address that logs in', async () => {
+  expect(world.said).toContain(`${NAMESPACE}/orders: Ready`);
+  expect(world.said).toMatch(/^ {2}Database Name:\s+orders$/m);
+  const [, uri = ''] = /(postgres(?:ql)?:\/\/\S+)$/.exec(world.said) ?? [];
+  const { username, password, pathname } = new URL(uri);
+  const name = decodeURIComponent(username);
+  expect([name, pathname]).toEqual(['orders_app', '/orders']);
+  const login = { name, password: decodeURIComponent(password) };
+  expect(await server.queryAs(login, 'orders', 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+});
 
 describe('the packages', () => {
   test.each([
@@ -115,18 +127,16 @@ describe('the packages', () => {
 
 describe('a claim with backups', () => {
   beforeAll(async () => {
-    await cluster.apply({
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: { name: NAMESPACE, labels: { 'databases.example.org/shared': 'true' } },
-    });
     const orders = await exampleClaim('claim.yaml');
     orders.spec['backup'] = { schedule: NEVER, storage: 'main', countRows: true };
     await cluster.apply(orders);
   });
 
   test('is Ready, and says what it is and that there is no backup yet', async () => {
-    await untilReady('orders');
+    await until('orders', 'has backups to come', (object) => {
+      const isThere = conditionOf(object, 'BackupHealthy')?.reason === 'NoBackupYet';
+      return isThere && conditionOf(object, 'Ready')?.status === 'True';
+    });
     const text = await describeOf('orders');
     for (const pattern of [
       /^ {2}Phase:\s+Ready$/m,
@@ -207,6 +217,20 @@ test('a claim with source.restoreFrom begins with the rows of the last backup', 
   ).toEqual([{ rows: 50, name: 'Jane Doe 1' }]);
 });
 
+test('what the pages tell people to run runs: to look around, to replace passwords, to see what an upgrade would do', async () => {
+  const shown = await world.paste(shellBlocks('docs/operations.md', 'What to watch').join(''));
+  expect(shown).toMatch(/^team-a\s+orders-pr-42\s/m);
+  // The kubelet of the rig serves no logs.
+  const [look = ''] = shellBlocks('docs/troubleshooting.md', 'When a claim says nothing');
+  await world.paste(look.replace(/^kubectl logs .*$/m, ''));
+  const before = await loginOf('orders-app');
+  await world.paste(shellBlocks('docs/operations.md', 'Passwords of roles').join(''));
+  await waitFor('there is another password', async () => (await loginOf('orders-app')).password !== before.password);
+  await expect
+    .poll(async () => await world.paste(shellBlocks('docs/operations.md', 'Upgrade').join('')))
+    .toContain('Nothing to change');
+});
+
 describe('deletion', () => {
   const databases = async (): Promise<string[]> =>
     (
@@ -248,8 +272,10 @@ describe('deletion', () => {
     expect(await server.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'orders%' AND rolcanlogin")).toEqual([]);
     const { items: jobs } = await cluster.get<{ items: unknown[] }>('jobs,cronjobs', '-A');
     expect(jobs).toEqual([]);
-    const { items: secrets } = await cluster.get<{ items: KubeObject[] }>('secrets', '-n', NAMESPACE);
-    expect(secrets.map(({ metadata }) => metadata.name)).toEqual([]);
+    // They go with their owners, by Kubernetes' own garbage collector.
+    await expect
+      .poll(async () => await cluster.kubectl(['get', 'secrets', '-n', NAMESPACE, '-o', 'name']), { timeout: 60_000 })
+      .toBe('');
   });
 });
 

@@ -1,10 +1,11 @@
 /** The command line and the demo, as processes, at a real server. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { filledIn, paste, shellBlocks } from '../rig/pages.ts';
 import { waitFor } from '../rig/process.ts';
 import { builtProgram, newestPostgres, sharedPostgres } from '../rig/servers.ts';
 
@@ -235,6 +236,27 @@ describe('the state file', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/state\.json cannot be written: ENOTDIR|EEXIST/);
   });
+});
+
+test('what the quick start does on a server of yours is done by the program that the build makes', async () => {
+  const place = join(folder, 'checkout');
+  await mkdir(join(place, 'examples'), { recursive: true });
+  await symlink(dirname(XDB), join(place, 'dist'));
+  const [, own = ''] = shellBlocks('docs/quick-start.md', 'Without a cluster');
+  const block = filledIn(own, [
+    ['npm run build\n', ''],
+    ['postgres://admin@db.example.org:5432/postgres', url],
+    ["XDB_PASSWORD='…'", `XDB_PASSWORD='${server.password}'`],
+    // It exits with 2, as there is something to do.
+    ['plan -f examples/claim.yaml', 'plan -f examples/claim.yaml || [ $? = 2 ]'],
+  ]);
+  await writeFile(
+    join(place, 'examples/claim.yaml'),
+    (await readFile(claim, 'utf8')).replace('xdb_orders', 'quick_start'),
+  );
+  const said = await paste(block, place, { PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}` });
+  expect(said).toContain('CREATE DATABASE "quick_start"');
+  expect(await server.query("SELECT datname FROM pg_database WHERE datname = 'quick_start'")).toHaveLength(1);
 });
 
 test('the demo ends with 0, and proves that the app writes into later tables and creates none', async () => {
