@@ -10,9 +10,6 @@ import { RUNNER_PROCESS } from '../../provider/backup/job-spec.ts';
 import type { ToolContainer, ToolFolders } from '../../provider/backup/tools/tool.ts';
 import { builtProgram } from '../rig/servers.ts';
 
-/** The runner as Node is given it: flags, then its file. */
-const RUNNER: readonly string[] = [builtProgram('runner')];
-
 export interface Finished {
   result: RunResult;
   /** Of the runner, then of the tools. */
@@ -86,11 +83,11 @@ export class World {
     });
   }
 
-  /** Starts a runner and the tools that it needs. */
+  /** Starts a runner and the tools that it needs. `program` is the runner as Node is given it: flags, then its file. */
   async start(
     request: RunRequestInput,
     tools: readonly { container: ToolContainer; path: string }[] = [],
-    program: readonly string[] = RUNNER,
+    program: readonly string[] = [builtProgram('runner')],
   ): Promise<Pod> {
     const id = randomUUID();
     const requestFile = await this.file(`request-${id}.json`, JSON.stringify(request));
