@@ -3,7 +3,7 @@
  * Secret is fetched once per version and an edit is noticed within the second.
  */
 import { createHash } from 'node:crypto';
-import { apiVersion, type KindDefinition, type KubeObject, type Managed } from '../../api/kind.ts';
+import { apiVersion, type KindDefinition, type KubeObject, type Managed, type OwnerReference } from '../../api/kind.ts';
 import { ResourceError } from '../../common/errors.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
 import { isAlreadyExists, isNotFound, KubeError } from '../../runtime/kube/errors.ts';
@@ -120,14 +120,28 @@ export class Secrets {
     const existing = await this.get(namespace, name);
     if (existing === undefined) return await create();
     const controller = existing.metadata.ownerReferences?.find((owner) => owner.controller);
+    const isFormer =
+      existing.type === CONNECTION_SECRET_TYPE &&
+      controller !== undefined &&
+      isEarlier(controller, resource, definition);
     const isOurs =
       controller === undefined ? existing.type === CONNECTION_SECRET_TYPE : controller.uid === resource.metadata.uid;
-    if (!isOurs)
+    if (!isOurs && !isFormer)
       throw new ResourceError(
         'SecretNotOurs',
         `writeConnectionSecretToRef: Secret ${JSON.stringify(name)} exists and belongs to ${controller === undefined ? 'nobody that we know' : `${controller.kind} ${controller.name}`}; choose another name`,
         { retryable: false },
       );
+    if (isFormer) {
+      const others = (existing.metadata.ownerReferences ?? []).filter((owner) => owner !== controller);
+      const ownerReferences = [...others, controllerReference(resource, definition)];
+      const { uid, resourceVersion } = existing.metadata;
+      return await this.#client.mergePatch<SecretObject>(
+        SECRETS,
+        { namespace, name },
+        { data, metadata: { uid, resourceVersion, ownerReferences } },
+      );
+    }
     if (Object.entries(data).every(([k, v]) => existing.data?.[k] === v)) return existing;
     if (isUnknown) {
       this.#metadata.put(withoutData(existing));
@@ -144,6 +158,16 @@ export class Secrets {
     );
   }
 }
+
+/**
+ * Whether the owner is this resource in an earlier life: one that was deleted, or restored from a backup of the cluster with
+ * its Secret. There are never two of that name, and what the earlier one published is still the password.
+ */
+const isEarlier = (owner: OwnerReference, { metadata }: Managed, { group, kind }: KindDefinition): boolean =>
+  owner.uid !== metadata.uid &&
+  owner.kind === kind &&
+  owner.name === metadata.name &&
+  owner.apiVersion.split('/')[0] === group;
 
 export const controllerReference = (resource: Managed, definition: KindDefinition) => ({
   apiVersion: apiVersion(definition),
