@@ -23,10 +23,13 @@ export const FINALIZER = 'finalizer.managedresource.crossplane.io';
 export const annotation = (object: KubeObject, name: string): string | undefined => object.metadata.annotations?.[name];
 
 /**
- * The name on the server: the annotation, else the name of the object, as Crossplane initialises it.
+ * The name on the server: the annotation, else the name of the object, as Crossplane initialises it. Whoever takes the
+ * annotation away does not mean another object: what was made keeps its name.
  */
 export const externalNameOf = (resource: KubeObject): string =>
-  annotation(resource, ANNOTATION.externalName) || resource.metadata.name;
+  annotation(resource, ANNOTATION.externalName) ||
+  (isAnothers(resource) ? undefined : annotation(resource, ANNOTATION.madeAs)) ||
+  resource.metadata.name;
 
 export const isPaused = (resource: KubeObject): boolean => annotation(resource, ANNOTATION.paused) === 'true';
 

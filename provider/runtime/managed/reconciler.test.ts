@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Managed } from '../../api/kind.ts';
 import { ResourceError, withOpenOutcome } from '../../common/errors.ts';
 import { LocalStore } from '../../local/store.ts';
-import { ANNOTATION, appliedOf, FINALIZER, hasCreated, isCreating } from './annotations.ts';
+import { ANNOTATION, appliedOf, externalNameOf, FINALIZER, hasCreated, isCreating } from './annotations.ts';
 import { conditionOf } from './conditions.ts';
 import type { ExternalClient, Observation } from './external.ts';
 import type { ReferenceResolver } from './options.ts';
@@ -383,6 +383,21 @@ describe('a resource that is given another external name', () => {
     ]);
   });
 });
+
+test.each([undefined, ''])(
+  'a resource whose external name was taken away (%j) keeps the one that it has',
+  async (given) => {
+    store.add(resource((r) => (r.metadata.annotations = { [ANNOTATION.externalName]: 'legacy' })));
+    external.name = 'legacy';
+    await reconcile();
+    const { [ANNOTATION.externalName]: _, ...others } = current().metadata.annotations ?? {};
+    current().metadata.annotations = given === undefined ? others : { ...others, [ANNOTATION.externalName]: given };
+    expect([externalNameOf(current()), hasCreated(current())]).toEqual(['legacy', true]);
+    await reconcile();
+    expect(current().metadata.annotations?.[ANNOTATION.externalName]).toBe('legacy');
+    expect(reasons()).not.toContain('KeptExternalResource');
+  },
+);
 
 describe('a resource that was restored from a backup of the cluster, or copied', () => {
   /** As Velero or `kubectl get -o yaml` keep it: all annotations, and another uid. */
