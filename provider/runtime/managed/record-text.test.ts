@@ -27,7 +27,7 @@ test('a record says the same when it is read again, and is written the same then
   );
 });
 
-test.each([{}, { adopted: true }, null, 7, [], [1, null, 'x'], [{ target: 'x' }], [{ target: { names: 'x' } }]])(
+test.each([{}, { adopted: true }, null, 7, [], [1, 1, null, 'x'], [{ target: 'x' }], [{ target: { names: 'x' } }]])(
   'what is no list of targets is left as it is (%j)',
   (record) => {
     expect(decodeRecord(JSON.stringify(record))).toEqual(record);

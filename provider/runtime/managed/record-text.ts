@@ -22,7 +22,7 @@ export function decodeRecord(text: string): unknown {
 
 function packed(entries: readonly unknown[]): unknown[] {
   const groups = Map.groupBy(entries, (entry) => {
-    if (!isEntry(entry) || typeof entry.target['name'] !== 'string') return entry;
+    if (!isEntry(entry) || typeof entry.target['name'] !== 'string') return Symbol('alone');
     const { name: _, ...target } = entry.target;
     return JSON.stringify({ ...entry, target });
   });
