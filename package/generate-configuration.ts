@@ -9,6 +9,7 @@ import { INPUT_GROUP, INPUT_KIND, inputFields, inputRules } from '../function/in
 import { claimStatus } from '../function/status.ts';
 import { type JsonSchema, openApiSchema, toCrd } from '../provider/api/crd.ts';
 import { type KindDefinition, type PrinterColumn, VERSION } from '../provider/api/kind.ts';
+import { plainRules } from './plain-rules.ts';
 import { page } from './reference.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -95,7 +96,7 @@ function definitionV1() {
   };
 }
 
-/** Its CRD is never installed: tools read it to check Compositions. */
+/** Crossplane never installs its CRD: tools read it to check Compositions. */
 const inputKind: KindDefinition = {
   group: INPUT_GROUP,
   version: VERSION,
@@ -114,6 +115,15 @@ const inputKind: KindDefinition = {
   references: [],
   managed: false,
 };
+
+/** As an API server takes it, which counts what rules may cost: a claim's fields are in it once for each class. */
+function inputCrd(): object {
+  const { spec, ...crd } = toCrd(inputKind);
+  const rules = { 'x-kubernetes-validations': [...inputRules] };
+  const schema = { openAPIV3Schema: plainRules({ ...openApiSchema(inputKind), ...rules }) };
+  const versions = spec['versions'] as object[];
+  return { ...crd, spec: { ...spec, versions: versions.map((version) => ({ ...version, schema })) } };
+}
 
 const exampleOf = (name: string): string => readFileSync(join(ROOT, `examples/${name}.yaml`), 'utf8');
 
@@ -136,7 +146,7 @@ export function configurationFiles(): Map<string, string> {
   return new Map([
     ['package/configuration/v1/definition.yaml', yaml(definitionV1())],
     ['package/configuration/v2/definition.yaml', yaml(definitionV2())],
-    [`package/function/input/${INPUT_GROUP}_inputs.yaml`, yaml(toCrd(inputKind))],
+    [`package/function/input/${INPUT_GROUP}_inputs.yaml`, yaml(inputCrd())],
     ['docs/xdatabase.md', page(claimKind('xdatabase.dev', claimSpecV2), exampleOf('xr-complete'))],
     ['docs/input.md', inputPage()],
   ]);
