@@ -218,8 +218,11 @@ test('a claim with source.restoreFrom begins with the rows of the last backup', 
 });
 
 test('what the pages tell people to run runs: to look around, to replace passwords, to see what an upgrade would do', async () => {
-  const shown = await world.paste(shellBlocks('docs/operations.md', 'What to watch').join(''));
-  expect(shown).toMatch(/^team-a\s+orders-pr-42\s/m);
+  const watch = shellBlocks('docs/operations.md', 'What to watch').join('');
+  // It ends with 2 while anything is not ready.
+  await expect
+    .poll(async () => await world.paste(watch), { timeout: 60_000, interval: 500 })
+    .toMatch(/^team-a\s+orders-pr-42\s/m);
   // The kubelet of the rig serves no logs.
   const [look = ''] = shellBlocks('docs/troubleshooting.md', 'When a claim says nothing');
   await world.paste(look.replace(/^kubectl logs .*$/m, ''));
@@ -227,7 +230,7 @@ test('what the pages tell people to run runs: to look around, to replace passwor
   await world.paste(shellBlocks('docs/operations.md', 'Passwords of roles').join(''));
   await waitFor('there is another password', async () => (await loginOf('orders-app')).password !== before.password);
   await expect
-    .poll(async () => await world.paste(shellBlocks('docs/operations.md', 'Upgrade').join('')))
+    .poll(async () => await world.paste(shellBlocks('docs/operations.md', 'Upgrade').join('')), { timeout: 60_000 })
     .toContain('Nothing to change');
 });
 
