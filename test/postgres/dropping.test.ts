@@ -122,6 +122,82 @@ describe.each(postgresMajors)('on PostgreSQL %i', (major) => {
     expect(await server.query("SELECT FROM pg_replication_slots WHERE slot_name = 'slot'")).toEqual([]);
   });
 
+  describe('while autovacuum works in a database, an administrator who is no superuser', () => {
+    let cloud: PostgresEngine;
+    const database = async (name: string, spec: object): Promise<Story> => {
+      const theirs = { engine: cloud, reader: async () => await readerOf(cloud) };
+      const story = new Story(theirs, new DatabasePlanner(), name, { ...spec, dropPolicy: 'Always' });
+      await story.reconcile();
+      // As slow as can be: one page takes seconds.
+      await server.query(
+        `CREATE TABLE t WITH (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0,
+           autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)
+         AS SELECT repeat('x', 1000) FROM generate_series(1, 5000)`,
+        [],
+        name,
+      );
+      await server.query('DELETE FROM t', [], name);
+      return story;
+    };
+    const isVacuumed = async (name: string): Promise<void> => {
+      const query = "SELECT FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'autovacuum worker'";
+      const looks = async (): Promise<boolean> => (await server.query(query, [name])).length > 0;
+      await waitFor(`autovacuum works in ${name}`, looks, { timeout: 50_000, interval: 20 });
+    };
+    const databases = async (): Promise<object[]> =>
+      await server.query("SELECT datname FROM pg_database WHERE datname LIKE 'vacuumed%'");
+
+    beforeAll(async () => {
+      await server.query("ALTER SYSTEM SET autovacuum_naptime = '1s'");
+      await server.query('SELECT pg_reload_conf()');
+      await server.query("CREATE ROLE cloud LOGIN CREATEROLE CREATEDB PASSWORD 'cloud'");
+      cloud = new PostgresEngine({
+        engine: 'postgres',
+        host: server.host,
+        port: server.port,
+        username: 'cloud',
+        password: new Secret('cloud'),
+        database: 'postgres',
+        tls: { mode: 'disable' },
+        connectionLimit: 3,
+      });
+      await cloud.run([{ kind: 'createRole', name: 'cloud_owner', attributes: { login: false } }]);
+    });
+    afterAll(async () => {
+      await server.query('ALTER SYSTEM RESET autovacuum_naptime');
+      await server.query('SELECT pg_reload_conf()');
+      await cloud.close();
+    });
+
+    test.each([
+      ['its own', {}],
+      ["a role's", { owner: 'cloud_owner' }],
+    ])('drops it where it is %s', async (_, spec) => {
+      const story = await database('vacuumed', spec);
+      await isVacuumed('vacuumed');
+      await story.delete();
+      expect(await databases()).toEqual([]);
+    });
+
+    test('puts another in its place', async () => {
+      await database('vacuumed', { owner: 'cloud_owner' });
+      const login = {
+        name: 'xdatabase_run_vacuumed',
+        password: new Secret('run-password'),
+        validUntil: new Date(Date.now() + 3_600_000),
+      };
+      const beside = { like: 'vacuumed', name: 'vacuumed_beside', run: 'u', mayBeAdministrators: false };
+      const order = { target: 'vacuumed', beside, replaced: 'vacuumed_replaced', login: login.name };
+      await cloud.jobs.makeBeside(login, beside);
+      await isVacuumed('vacuumed');
+      expect(await cloud.jobs.handOver({ ...order, requireEmpty: false, endSessions: true })).toBe(0);
+      await isVacuumed('vacuumed_replaced');
+      await cloud.jobs.dropBeside({ name: 'vacuumed_replaced', run: 'u' });
+      await cloud.jobs.dropLogin(login.name);
+      expect(await databases()).toEqual([{ datname: 'vacuumed' }]);
+    });
+  });
+
   test('a role that owns and is granted one of everything, in databases and outside, is emptied and dropped', async () => {
     await role('heir', {});
     const [one, two] = ['every_one', 'every_two'];

@@ -21,6 +21,19 @@ const QUERY = `SELECT pg_get_userbyid(datdba) AS owner, datistemplate AS "isTemp
 /** What is sent in the end; who owns the database, and who is logged in to it, decides what comes before. */
 export const dropStatement = (name: string): Sql => sql`DROP DATABASE IF EXISTS ${ident(name)} WITH (FORCE)`;
 
+/**
+ * Sends it. FORCE ends background processes too, as those of autovacuum, which is a superuser's to do; a drop without it has
+ * them end by themselves. So where only such are left it is that.
+ */
+async function drop(session: Session, name: string): Promise<void> {
+  try {
+    await runByItself(session, dropStatement(name));
+  } catch (error) {
+    if (codeOf(error) !== INSUFFICIENT_PRIVILEGE || (await hasUsers(session, name))) throw error;
+    await runByItself(session, sql`DROP DATABASE IF EXISTS ${ident(name)}`);
+  }
+}
+
 /** Throws the server's error, or ResourceError when a membership is missing that the administrator may not take. */
 export async function dropDatabase(session: Session, name: string, info: ServerInfo): Promise<void> {
   const [row] = await session.query(QUERY, [name]);
@@ -32,7 +45,7 @@ export async function dropDatabase(session: Session, name: string, info: ServerI
   try {
     if (borrowed.joined.length > 0) return await dropAsOwner(session, name, found, borrowed, before);
     await runTogether(session, before);
-    await runByItself(session, dropStatement(name));
+    await drop(session, name);
   } catch (error) {
     throw explainRefusal(error, borrowed.refused, info);
   }
@@ -52,7 +65,7 @@ async function dropAsOwner(
   const end = sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ${literal(name)} AND pid <> pg_backend_pid() AND usesysid IS NOT NULL`;
   const role = borrowed.joined.includes(found.owner) ? found.owner : undefined;
   /** Gives the server's refusal when somebody came back before it was gone. */
-  const drop = async (): Promise<unknown> => {
+  const attempt = async (): Promise<unknown> => {
     const before = [...template, end];
     let isReady = false;
     try {
@@ -60,7 +73,7 @@ async function dropAsOwner(
       else await become(session, role, borrowed, before);
       isReady = true;
       await untilAlone(session, name);
-      await runByItself(session, dropStatement(name));
+      await drop(session, name);
       return undefined;
     } catch (error) {
       if (isReady && codeOf(error) === INSUFFICIENT_PRIVILEGE) return error;
@@ -69,12 +82,12 @@ async function dropAsOwner(
       if (role !== undefined) await beOneself(session, borrowed);
     }
   };
-  if ((await drop()) === undefined) return;
+  if ((await attempt()) === undefined) return;
   const mark = readMark(found.comment);
   const limit = mark === undefined ? found.limit : unfinishedLimit(name, mark);
   await setDoor(session, name, borrowed, false, limit);
   try {
-    const refusal = await drop();
+    const refusal = await attempt();
     if (refusal !== undefined) throw refusal;
   } catch (error) {
     await setDoor(session, name, borrowed, true, found.limit).catch(() => {});
@@ -88,11 +101,16 @@ const LOOK_MS = 20;
 
 /** A session that is told to end is there for a moment yet, and to end it once more takes the right to. */
 async function untilAlone(session: Session, name: string): Promise<void> {
-  const query = 'SELECT FROM pg_stat_activity WHERE datname = $1 AND usesysid IS NOT NULL LIMIT 1';
   for (const start = performance.now(); performance.now() - start < GOODBYE_MS; ) {
-    if ((await session.query(query, [name])).length === 0) return;
+    if (!(await hasUsers(session, name))) return;
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
+}
+
+/** Whether anybody's session is in it; background processes have no user. */
+async function hasUsers(session: Session, name: string): Promise<boolean> {
+  const query = 'SELECT FROM pg_stat_activity WHERE datname = $1 AND usesysid IS NOT NULL LIMIT 1';
+  return (await session.query(query, [name])).length > 0;
 }
 
 /** In a transaction of its own: whoever comes before it is committed is ended after it. */

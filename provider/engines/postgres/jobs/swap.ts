@@ -18,11 +18,15 @@ export const isDone = async (session: Session, login: string): Promise<boolean> 
   return (await session.query(query, [login, DONE])).length > 0;
 };
 
-const OTHERS =
-  'SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = ANY($1) AND pid <> pg_backend_pid()';
+/** Background processes have no user: only a superuser may end them, and a change of names has them end by themselves. */
+const others = sql`pid <> pg_backend_pid() AND usesysid IS NOT NULL`;
 
 const sessionsIn = async (session: Session, database: string): Promise<number> =>
-  (await session.query(OTHERS, [[database]]))[0]?.['count'] as number;
+  (
+    await session.query(`SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = $1 AND ${others.text}`, [
+      database,
+    ])
+  )[0]?.['count'] as number;
 
 /** What the target was like, and whose rights every transaction takes. */
 interface Circumstances extends Pick<Borrowed, 'take' | 'giveBack'> {
@@ -37,7 +41,7 @@ export async function swap(session: Session, order: HandOver, circumstances: Cir
   const run = async (...list: readonly Sql[]): Promise<void> => {
     await session.execute(`BEGIN; ${join([...take, ...list, ...giveBack], '; ').text}; COMMIT`);
   };
-  const end = sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (${literal(target)}, ${literal(beside.name)}) AND pid <> pg_backend_pid()`;
+  const end = sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (${literal(target)}, ${literal(beside.name)}) AND ${others}`;
   const statements = swapNames({ ...order, done: DONE }, shape, rights);
   if (!order.endSessions) {
     const count = await sessionsIn(session, target);
