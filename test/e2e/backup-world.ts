@@ -117,8 +117,18 @@ export async function ended(world: BackupWorld, kind: string, namespace: string,
       throw new Error(JSON.stringify(object.status));
     },
     { timeout: 90_000, interval: 200 },
-  );
+  ).catch(async (error: unknown) => {
+    throw new Error(`${String(error)}; the pods of ${namespace}: ${await podsOf(world, namespace)}`, { cause: error });
+  });
 }
+
+const podsOf = async ({ cluster }: BackupWorld, namespace: string): Promise<string> =>
+  JSON.stringify(
+    (await cluster.get<{ items: KubeObject[] }>('pods', '-n', namespace)).items.map(({ metadata, status }) => ({
+      name: metadata.name,
+      status,
+    })),
+  );
 
 /** Rows and a checksum of every table, by name. */
 export async function contents(server: PostgresClient, database: string): Promise<Record<string, string>> {

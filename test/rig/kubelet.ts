@@ -6,10 +6,11 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { KubeObject } from '../../provider/api/kind.ts';
 import { KubeClient } from '../../provider/runtime/kube/client.ts';
 import { PooledKubeConfig } from '../../provider/runtime/kube/config.ts';
-import { isNotFound } from '../../provider/runtime/kube/errors.ts';
+import { isConflict, isNotFound } from '../../provider/runtime/kube/errors.ts';
 import { Reflector } from '../../provider/runtime/kube/reflector.ts';
 import { keyOf, type Resource, SECRETS } from '../../provider/runtime/kube/resource.ts';
 import { createLog } from '../../provider/runtime/log.ts';
@@ -28,6 +29,7 @@ const tokensOf = (account: string): Resource => ({
   namespaced: true,
 });
 const NODE = 'rig';
+const RETRY_MS = 200;
 
 export interface KubeletOptions {
   kubeconfig: string;
@@ -122,7 +124,21 @@ export class Kubelet {
       metadata: { namespace, name },
       target: { apiVersion: 'v1', kind: 'Node', name: NODE },
     };
-    await this.#client.create(BINDINGS, binding).catch(() => undefined);
+    await this.#untilHeard(`${namespace}/${name}`, async () => await this.#client.create(BINDINGS, binding));
+  }
+
+  /** What the API server does not take now is said again, as nothing else would: only a pod that is gone is given up. */
+  async #untilHeard(pod: string, say: () => Promise<unknown>): Promise<void> {
+    for (;;)
+      try {
+        await say();
+        return;
+      } catch (error) {
+        // A pod that somebody else has bound, or that was made anew under its name, is a conflict.
+        if (this.#abort.signal.aborted || isNotFound(error) || isConflict(error)) return;
+        process.stderr.write(`kubelet: ${pod}: ${String(error)}\n`);
+        await delay(RETRY_MS);
+      }
   }
 
   async #token(pod: KubeObject, audience: string | undefined): Promise<string> {
@@ -153,17 +169,12 @@ export class Kubelet {
       token: async (audience) => await this.#token(pod, audience),
       environment: this.#environment,
       report: async (status) => {
-        await this.#client
-          .mergePatch(
-            PODS,
-            { namespace, name: pod.metadata.name },
-            { metadata: { uid }, status },
-            { subresource: 'status' },
-          )
-          .catch((error: unknown) => {
-            if (!isNotFound(error) && !this.#abort.signal.aborted)
-              process.stderr.write(`kubelet: ${keyOf(pod.metadata)}: ${String(error)}\n`);
-          });
+        const at = { namespace, name: pod.metadata.name };
+        const patch = { metadata: { uid }, status };
+        await this.#untilHeard(
+          keyOf(pod.metadata),
+          async () => await this.#client.mergePatch(PODS, at, patch, { subresource: 'status' }),
+        );
       },
       gone: async () => {
         await this.#client
