@@ -25,4 +25,4 @@ ENTRYPOINT ["node", "--max-semi-space-size=2", "--optimize-for-size", "/app/prov
 
 FROM base AS runner
 COPY --from=build /src/dist/runner.js ./
-ENTRYPOINT ["node", "--max-semi-space-size=2", "--optimize-for-size", "/app/runner.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=2", "--optimize-for-size", "--no-concurrent-recompilation", "--no-concurrent-sparkplug", "/app/runner.js"]

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { NODE_FLAGS } from '../provider/common/node-flags.ts';
+import { NODE_FLAGS, RUN_FLAGS } from '../provider/common/node-flags.ts';
 import { bundle, ENTRIES } from './build.ts';
 
 // A bundle is made anew in each test.
@@ -17,9 +17,12 @@ test('every process has a bundle, and every bundle a process', async () => {
   expect(Object.values(ENTRIES).toSorted()).toEqual(found.toSorted());
 });
 
-test.each(['provider', 'runner'])('the image starts the %s with the flags that are measured', async (name) => {
+test.each([
+  ['provider', NODE_FLAGS],
+  ['runner', RUN_FLAGS],
+])('the image starts the %s with the flags that are measured', async (name, flags) => {
   const text = await readFile(resolve(import.meta.dirname, '../Dockerfile'), 'utf8');
-  expect(text).toContain(JSON.stringify(['node', ...NODE_FLAGS, `/app/${name}.js`]).replaceAll(',', ', '));
+  expect(text).toContain(JSON.stringify(['node', ...flags, `/app/${name}.js`]).replaceAll(',', ', '));
 });
 
 test('the provider is one file that runs alone', async () => {

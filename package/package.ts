@@ -8,7 +8,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { binary } from '../test/rig/binaries.ts';
-import { NODE_FLAGS } from '../provider/common/node-flags.ts';
+import { NODE_FLAGS, RUN_FLAGS } from '../provider/common/node-flags.ts';
 import { bundle, ENTRIES } from './build.ts';
 import { buildImage, dockerArchive, type Image } from './image/image.ts';
 import { indexArchive } from './image/index-archive.ts';
@@ -22,7 +22,7 @@ const run = promisify(execFile);
 const IMAGES: readonly { name: string; package: string | undefined; flags: readonly string[]; port?: number }[] = [
   { name: 'function', package: 'function', flags: [], port: 9443 },
   { name: 'provider', package: 'provider', flags: NODE_FLAGS, port: 8080 },
-  { name: 'runner', package: undefined, flags: NODE_FLAGS },
+  { name: 'runner', package: undefined, flags: RUN_FLAGS },
 ];
 
 export interface Built {

@@ -4,7 +4,7 @@
  */
 import type { JobSettings, Resources } from '../api/jobs.ts';
 import type { KubeObject, ObjectMeta } from '../api/kind.ts';
-import { NODE_FLAGS } from '../common/node-flags.ts';
+import { RUN_FLAGS } from '../common/node-flags.ts';
 import type { ToolContainer } from './tools/tool.ts';
 
 /** Where things are in the containers. */
@@ -23,7 +23,7 @@ export const REQUEST_FILE = 'request.json';
  * memory for each thread that ever compressed something.
  */
 export const RUNNER_PROCESS = {
-  flags: NODE_FLAGS,
+  flags: RUN_FLAGS,
   env: { NODE_ENV: 'production', MALLOC_ARENA_MAX: '2' },
 } as const;
 
