@@ -55,7 +55,8 @@ const BUILT_IN: ReadonlySet<string> = new Set(builtinModules.flatMap((name) => [
 const builtInsWhenRun: Plugin = {
   name: 'built-ins-when-run',
   setup: (bundling) => {
-    bundling.onResolve({ filter: /.*/ }, ({ path, kind }) =>
+    // Each import that a filter lets through is a question to this process.
+    bundling.onResolve({ filter: /^(node:)?[\w/]+$/ }, ({ path, kind }) =>
       kind === 'import-statement' && BUILT_IN.has(path) ? { path, namespace: builtInsWhenRun.name } : undefined,
     );
     bundling.onLoad({ filter: /.*/, namespace: builtInsWhenRun.name }, ({ path }) => ({
