@@ -93,6 +93,22 @@ describe('one object has one manager', () => {
     expect(refusal(open, database, going, next)).toBeUndefined();
   });
 
+  test('what is made for a role that its own composite is to have waits, though its manager does not go yet', () => {
+    const label = (made: Managed, composite: string): Managed => {
+      made.metadata.labels = { 'crossplane.io/composite': composite };
+      return made;
+    };
+    const first = label(make('Role', 'a', 'owner'), 'first');
+    const second = label(make('Role', 'a', 'owner', {}, '2026-02-01T00:00:00Z'), 'second');
+    const database = label(make('Database', 'a', 'orders', { owner: 'owner' }), 'second');
+    expect(refusal(open, database, first, second)).toBe('Waiting');
+    expect(refusal(open, database, second)).toBeUndefined();
+    // Whose it is to be is nobody else's business.
+    expect(refusal(open, label(database, 'third'), first, second)).toBeUndefined();
+    database.metadata.annotations!['crossplane.io/external-create-succeeded'] = '2026-01-01T00:00:00Z';
+    expect(refusal(open, label(database, 'second'), first, second)).toBeUndefined();
+  });
+
   test('what is made anew, as its end was moved, waits too for what is being deleted', () => {
     const going = make('Role', 'a', 'owner');
     going.metadata.deletionTimestamp = '2026-01-02T00:00:00Z';

@@ -34,6 +34,14 @@ function isMadeAnew({ spec, status }: Managed): boolean {
   return expired !== undefined && expired !== 'Kept' && expiresAt !== spec.forProvider['expiresAt'];
 }
 
+const COMPOSITE = 'crossplane.io/composite';
+
+/** Whether one composite has both. */
+const isSibling = (a: Managed, b: Managed): boolean =>
+  a.metadata.namespace === b.metadata.namespace &&
+  a.metadata.labels?.[COMPOSITE] !== undefined &&
+  a.metadata.labels[COMPOSITE] === b.metadata.labels?.[COMPOSITE];
+
 export class Tenancy implements Guard {
   readonly #inventory: Inventory;
   readonly #observes: (resource: Managed) => boolean;
@@ -148,15 +156,17 @@ export class Tenancy implements Guard {
 
   /**
    * What is made for an object that is being deleted would hold it there: a database its owner, for one. Where another
-   * resource is to have that object next, neither would ever end.
+   * resource is to have that object next, neither would ever end. The resources of a composite go one after another, so
+   * what a sibling is to have next is waited for before its manager is seen to go.
    */
   #nothingOnItsWayOut(resource: Managed, policy: ServerPolicy): void {
     for (const mention of mentionsOf(resource)) {
-      const holder = this.#holder(mention, resource, policy);
-      if (holder?.metadata.deletionTimestamp === undefined) continue;
-      throw waiting(
-        `${mention.path}: the ${mention.kind} that manages ${JSON.stringify(mention.name)} on this server is being deleted`,
-      );
+      const [holder, ...next] = this.#rivals(mention, resource, policy).toSorted(byAge);
+      if (holder === undefined) continue;
+      const what = `${mention.path}: the ${mention.kind} that manages ${JSON.stringify(mention.name)} on this server`;
+      if (holder.metadata.deletionTimestamp !== undefined) throw waiting(`${what} is being deleted`);
+      if (next.some((other) => isSibling(other, resource)))
+        throw waiting(`${what} is not yet the one that was made together with this resource`);
     }
   }
 
