@@ -1,6 +1,7 @@
 /** Logins and databases of runs on MySQL and MariaDB. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { HandOver } from '../../provider/engines/jobs.ts';
 import { Secret } from '../../provider/common/secret.ts';
 import { MysqlEngine } from '../../provider/engines/mysql/engine.ts';
 import { settingsOf } from '../planning/settings.ts';
@@ -15,6 +16,13 @@ describe.each(mysqlServers)('a run on %s', (label) => {
   let engine: MysqlEngine;
 
   const login = () => ({ name, password: new Secret(password), validUntil: new Date(Date.now() + 3_600_000) });
+  const orderOf = (how: Pick<HandOver, 'requireEmpty' | 'endSessions'>) => ({
+    target,
+    beside: { like: target, name: beside, run: 'u', mayBeAdministrators: false },
+    replaced,
+    login: name,
+    ...how,
+  });
   const as = async (text: string, database?: string): Promise<object[]> =>
     await server.queryAs({ name, password }, text, database);
 
@@ -53,14 +61,7 @@ describe.each(mysqlServers)('a run on %s', (label) => {
   });
 
   test('what is loaded beside takes the place of what was there, with its programs, and the administrator defines none of them', async () => {
-    const order = {
-      target,
-      beside: { like: target, name: beside, run: 'u', mayBeAdministrators: false },
-      replaced,
-      login: name,
-      requireEmpty: false,
-      endSessions: true,
-    };
+    const order = orderOf({ requireEmpty: false, endSessions: true });
     expect(await engine.jobs.makeBeside(login(), order.beside)).toEqual({ database: beside });
     for (const statement of [
       'CREATE TABLE parent (id int PRIMARY KEY)',
@@ -117,14 +118,7 @@ describe.each(mysqlServers)('a run on %s', (label) => {
   test('tables of every kind take the place of those of the same names, with their constraints', async () => {
     await server.query(`DROP DATABASE ${target}`);
     await server.query(`CREATE DATABASE ${target}`);
-    const order = {
-      target,
-      beside: { like: target, name: beside, run: 'u', mayBeAdministrators: false },
-      replaced,
-      login: name,
-      requireEmpty: false,
-      endSessions: true,
-    };
+    const order = orderOf({ requireEmpty: false, endSessions: true });
     await engine.jobs.makeBeside(login(), order.beside);
     const statements = [
       'CREATE TABLE parent (id int PRIMARY KEY, CONSTRAINT positive CHECK (id > 0))',
@@ -171,14 +165,7 @@ describe.each(mysqlServers)('a run on %s', (label) => {
   });
 
   test('a view that could not be made in the target is refused while the target is as it was', async () => {
-    const order = {
-      target,
-      beside: { like: target, name: beside, run: 'u', mayBeAdministrators: false },
-      replaced,
-      login: name,
-      requireEmpty: false,
-      endSessions: true,
-    };
+    const order = orderOf({ requireEmpty: false, endSessions: true });
     const before = await server.query(`SHOW TABLES IN ${target}`);
     await engine.jobs.makeBeside(login(), order.beside);
     for (const statement of ['CREATE TABLE t (id int)', 'CREATE VIEW broken AS SELECT id FROM t', 'DROP TABLE t'])
@@ -197,14 +184,7 @@ describe.each(mysqlServers)('a run on %s', (label) => {
   test('a session of somebody else is in the way, or is ended', async () => {
     await server.query(`DROP DATABASE ${target}`);
     await server.query(`CREATE DATABASE ${target}`);
-    const order = {
-      target,
-      beside: { like: target, name: beside, run: 'u', mayBeAdministrators: false },
-      replaced,
-      login: name,
-      requireEmpty: true,
-      endSessions: false,
-    };
+    const order = orderOf({ requireEmpty: true, endSessions: false });
     await engine.jobs.makeBeside(login(), order.beside);
     const other = await server.login({ name: server.adminUser, password: server.password }, target);
     other.on('error', () => {});

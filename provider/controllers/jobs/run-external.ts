@@ -134,14 +134,14 @@ class RunExternal implements ExternalClient {
 
   async update(resource: Managed, signal: AbortSignal): Promise<void> {
     const { driver, workOf } = this.#options;
-    if (this.#mustClean(resource)) await this.#clean(resource, signal);
+    await this.#cleanUpLost(resource, signal);
     if (this.#situation === undefined) return;
     this.#hasActed = true;
     await driver.act(this.#situation, jobName(resource), workOf(resource), signal);
   }
 
   async delete(resource: Managed, signal: AbortSignal): Promise<void> {
-    if (this.#mustClean(resource)) await this.#clean(resource, signal);
+    await this.#cleanUpLost(resource, signal);
     await this.#removal(resource).advance(signal);
   }
 
@@ -152,7 +152,8 @@ class RunExternal implements ExternalClient {
     return isLost && !this.#hasCleaned && this.#job(resource, record) === undefined;
   }
 
-  async #clean(resource: Managed, signal: AbortSignal): Promise<void> {
+  async #cleanUpLost(resource: Managed, signal: AbortSignal): Promise<void> {
+    if (!this.#mustClean(resource)) return;
     await cleanServer(this.#options.workOf(resource), signal);
     this.#hasCleaned = true;
   }
