@@ -1,8 +1,8 @@
 /** A server of the rig with what it keeps: it comes and goes at one address, and at the end its folder goes with it. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ServerProcess, type ServerProcessOptions, startProcess, waitFor } from './process.ts';
+import { serverFolder } from './server-folder.ts';
 
 /** What a test may do to a server, besides asking it. */
 export interface Lifecycle {
@@ -76,7 +76,7 @@ export function notOurs(what: string): Lifecycle {
  */
 export async function startInFolder<T>(prefix: string, start: (folder: string) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    const folder = await mkdtemp(join(tmpdir(), `xdatabase-${prefix}-`));
+    const folder = await mkdtemp(join(await serverFolder(), `xdatabase-${prefix}-`));
     try {
       return await start(folder);
     } catch (error) {
