@@ -45,3 +45,26 @@ export const resourcesOf = (response: RunFunctionResponse): Record<string, Manag
     ]),
   );
 };
+
+/** Shows as composed what `shown` says, with that status. */
+export const seen = (spec: Json, shown: Record<string, { of?: Managed; status: Json }>, more: Json = {}): object => ({
+  observed: {
+    composite: { resource: xr(spec, more) },
+    resources: Object.fromEntries(
+      Object.entries(shown).map(([key, { of, status }]) => [
+        key,
+        { resource: { ...of, metadata: { ...of?.metadata, name: key }, status } },
+      ]),
+    ),
+  },
+});
+
+export const READY = { conditions: [{ type: 'Ready', status: 'True' }] };
+
+export const forProvider = (spec: Json, key: string): Json => resourcesOf(call(spec))[key]?.spec.forProvider ?? {};
+
+/** In words: status as the protocol's number (1 unknown, 2 true, 3 false), reason, message. */
+export const conditionOf = (response: ReturnType<typeof call>, type: string): string => {
+  const found = response.conditions.find((condition) => condition.type === type);
+  return `${found?.status} ${found?.reason}: ${found?.message}`;
+};

@@ -1,15 +1,9 @@
 /** Nothing of the old manifests is left out without a word, however they come. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { KubeObject } from '../../api/kind.ts';
-import { parseManifests } from '../../local/manifests.ts';
 import { convert, type Converted } from './convert.ts';
+import { files, plain, read } from './convert.fixture.ts';
 
-const SCENARIOS = join(import.meta.dirname, '../../../test/scenarios');
-const files = readdirSync(SCENARIOS).toSorted();
-const read = (name: string): KubeObject[] => parseManifests(readFileSync(join(SCENARIOS, name), 'utf8'), name);
-const plain = { adopt: false, namespace: 'default' };
 const everything = files.flatMap(read);
 
 const lost = ({ notes }: Converted): string[] =>
