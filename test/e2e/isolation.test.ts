@@ -5,7 +5,8 @@ import type { KubeObject, Managed } from '../../provider/api/kind.ts';
 import { ownCluster } from '../rig/own-cluster.ts';
 import { type PostgresServer, startPostgres } from '../rig/postgres.ts';
 import { waitFor } from '../rig/process.ts';
-import { type Try, tries } from '../tenancy/tries.ts';
+import { tries } from '../tenancy/tries.ts';
+import type { Try } from '../tenancy/try.ts';
 import {
   allReady,
   conditionOf,

@@ -53,6 +53,11 @@ export class Place {
     return row?.who ?? '';
   }
 
+  async pluginOf(user: string): Promise<string | undefined> {
+    return (await this.server.query<{ plugin: string }>('SELECT plugin FROM mysql.user WHERE User = ?', [user]))[0]
+      ?.plugin;
+  }
+
   async reader(): Promise<Reader> {
     return await readerOf(this.engine);
   }

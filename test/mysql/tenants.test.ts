@@ -5,47 +5,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compileStep } from '../../provider/engines/mysql/compile/steps.ts';
 import type { Step } from '../../provider/resources/model/steps.ts';
-import type { Tenant } from '../../provider/resources/tenant.ts';
-import { type AccountStory, name, Place, servers, text } from './planned.ts';
+import { type AccountStory, type Place, servers, text } from './planned.ts';
+import { type Namespace, REFUSED, Tenants } from './tenants-world.ts';
 
 describe.each(servers)('namespaces on one %s', (server) => {
+  let tenants: Tenants;
   let place: Place;
-  const uids = { a: new Set<string>(), b: new Set<string>() };
-
   beforeAll(() => {
-    place = new Place(server);
+    tenants = new Tenants(server);
+    ({ place } = tenants);
   });
   afterAll(async () => {
     await place.close();
   });
-
-  type Namespace = keyof typeof uids;
-
-  const tenant = (namespace: Namespace): Tenant => ({
-    made: (_, mark) => mark !== undefined && uids[namespace].has(mark.uid),
-    mayJoin: () => false,
-    maySet: () => false,
-  });
-
-  function of(namespace: Namespace, story: AccountStory): AccountStory {
-    story.tenant = tenant(namespace);
-    uids[namespace].add(story.uid);
-    return story;
-  }
-
-  const login = (namespace: Namespace, name: string, spec: object = {}, password = 'secret') =>
-    of(namespace, place.role(name, spec, password));
-  const group = (namespace: Namespace, name: string, spec: object = {}) =>
-    of(namespace, place.role(name, { ...spec, privileges: { login: false } }));
-  const database = (namespace: Namespace, name: string, spec: object = {}) => of(namespace, place.database(name, spec));
-
-  /** Roles of MariaDB that stand for marks of a resource. */
-  const marksOf = async (story: AccountStory): Promise<string[]> =>
-    place.isMariadb
-      ? (
-          await place.sql<{ User: string }>(`SELECT User FROM mysql.global_priv WHERE User LIKE '%.${story.uid} %'`)
-        ).map(({ User }) => User)
-      : [];
 
   const quoted = (user: string, isRole = false): string =>
     isRole && place.isMariadb ? text(user) : `${text(user)}@'%'`;
@@ -61,7 +33,7 @@ describe.each(servers)('namespaces on one %s', (server) => {
     ['a role', true],
   ])('%s', (_, isRole) => {
     const made = (namespace: Namespace, name: string, spec: object = {}) =>
-      isRole ? group(namespace, name, spec) : login(namespace, name, spec);
+      isRole ? tenants.group(namespace, name, spec) : tenants.login(namespace, name, spec);
 
     test('that is a tenant’s is told from one that is nobody’s, and both lose nothing', async () => {
       const own = made('a', place.name(`own ${String(isRole)}`));
@@ -76,7 +48,7 @@ describe.each(servers)('namespaces on one %s', (server) => {
       await expect(theirs.plan()).rejects.toMatchObject({ reason: REFUSED });
       expect((await theirs.planDelete()).steps).toEqual([]);
       await own.delete();
-      expect(await marksOf(own)).toEqual([]);
+      expect(await tenants.marksOf(own)).toEqual([]);
       await theirs.reconcile();
       await theirs.delete();
     });
@@ -126,7 +98,7 @@ describe.each(servers)('namespaces on one %s', (server) => {
         theirs.owned = true;
         await expect(theirs.plan()).rejects.toMatchObject({ reason: REFUSED });
         await own.delete();
-        expect(await marksOf(own)).toEqual([]);
+        expect(await tenants.marksOf(own)).toEqual([]);
       }
     });
 
@@ -144,7 +116,7 @@ describe.each(servers)('namespaces on one %s', (server) => {
         const other = made('b', own.name);
         expect((await other.planDelete()).steps).toEqual([]);
         await own.delete();
-        expect(await marksOf(own)).toEqual([]);
+        expect(await tenants.marksOf(own)).toEqual([]);
         expect((await place.engine.read('role', [{ name: own.name }]))[0] !== undefined).toBe(isRemade);
       }
     });
@@ -156,7 +128,7 @@ describe.each(servers)('namespaces on one %s', (server) => {
       await expect(place.engine.run(steps)).rejects.toMatchObject({ reason: 'Conflict' });
       own.creating = true;
       await expect(own.plan()).rejects.toMatchObject({ reason: 'NotYours' });
-      expect(await marksOf(own)).toEqual([]);
+      expect(await tenants.marksOf(own)).toEqual([]);
     });
 
     test('is handed over with adopt by the platform, and the old mark goes', async () => {
@@ -166,7 +138,7 @@ describe.each(servers)('namespaces on one %s', (server) => {
         ? place.role(old.name, { adopt: true, privileges: { login: false } })
         : place.role(old.name, { adopt: true }, 'new password');
       await platform.reconcile();
-      expect(await marksOf(old)).toEqual([]);
+      expect(await tenants.marksOf(old)).toEqual([]);
       await expect(old.plan()).rejects.toMatchObject({ reason: REFUSED });
       old.tenant = undefined;
       await expect(old.plan()).rejects.toMatchObject({ reason: 'AlreadyManaged' });
@@ -174,12 +146,12 @@ describe.each(servers)('namespaces on one %s', (server) => {
   });
 
   test('a mark gives no right, and nobody logs in as it, takes it or gives it on', async () => {
-    const own = login('a', place.name('marked'));
+    const own = tenants.login('a', place.name('marked'));
     await own.reconcile();
     const observed = (await place.engine.read('role', [{ name: own.name }]))[0];
     expect(observed).toMatchObject({ memberOf: [], mark: { uid: own.uid, resource: `tests/${own.uid}` } });
     expect((await own.plan()).atProvider).toMatchObject({ memberOf: [] });
-    const [mark] = await marksOf(own);
+    const [mark] = await tenants.marksOf(own);
     if (mark === undefined) return;
     const as = async (statement: string) =>
       await place.server.queryAs({ name: own.name, password: 'secret' }, statement);
@@ -199,10 +171,10 @@ describe.each(servers)('namespaces on one %s', (server) => {
   });
 
   test('a mark goes with its account: one that was renamed by hand is nobody’s', async () => {
-    const own = login('a', place.name('old name'));
+    const own = tenants.login('a', place.name('old name'));
     await own.reconcile();
     await place.sql(`RENAME USER ${quoted(own.name)} TO ${quoted(place.name('new name'))}`);
-    const thief = login('a', place.name('new name'));
+    const thief = tenants.login('a', place.name('new name'));
     thief.owned = true;
     await expect(thief.plan()).rejects.toMatchObject({
       reason: REFUSED,
@@ -215,13 +187,13 @@ describe.each(servers)('namespaces on one %s', (server) => {
     await place.sql(`GRANT SELECT ON mysql.* TO ${quoted(place.name('admin'))}`);
     const engine = place.engineAs(place.name('admin'), 'admin');
     try {
-      const own = login('a', place.name('of a limited one'));
+      const own = tenants.login('a', place.name('of a limited one'));
       await engine.run((await own.plan()).steps);
       expect((await place.engine.read('role', [{ name: own.name }]))[0]?.mark?.uid).toBe(own.uid);
       own.owned = true;
       expect((await own.plan()).steps).toEqual([]);
       await engine.run((await own.planDelete()).steps);
-      expect(await marksOf(own)).toEqual([]);
+      expect(await tenants.marksOf(own)).toEqual([]);
     } finally {
       await engine.close();
     }
@@ -230,19 +202,19 @@ describe.each(servers)('namespaces on one %s', (server) => {
   test.each(['10.0.0.%', '127.0.0.1', '%', '10.0.0.0/255.255.255.0'])(
     'an account at %s does not get the rights of another namespace’s account of its name',
     async (host) => {
-      const victim = login('a', place.name(`victim ${host.replaceAll(/[^0-9]/g, '')}`), {
+      const victim = tenants.login('a', place.name(`victim ${host.replaceAll(/[^0-9]/g, '')}`), {
         host: host === '%' ? '127.0.0.1' : '%',
       });
       await victim.reconcile();
-      const data = database('a', place.name(`data ${host.replaceAll(/[^0-9]/g, '')}`));
+      const data = tenants.database('a', place.name(`data ${host.replaceAll(/[^0-9]/g, '')}`));
       await data.reconcile();
-      const thief = login('b', victim.name, { host });
+      const thief = tenants.login('b', victim.name, { host });
       await expect(thief.plan()).rejects.toMatchObject({
         reason: 'NotYours',
         message: expect.stringContaining('accounts of one name share their rights on databases') as string,
       });
       // Of its own names a namespace has as many as it likes.
-      const twin = login('a', victim.name, { host });
+      const twin = tenants.login('a', victim.name, { host });
       await twin.reconcile();
     },
   );
@@ -250,53 +222,12 @@ describe.each(servers)('namespaces on one %s', (server) => {
   test('an account does not get the rights of one that the platform made for another host', async () => {
     const user = place.name('monitor');
     await place.sql(`CREATE USER ${text(user)}@'localhost' IDENTIFIED BY 'of the platform'`);
-    await expect(login('a', user).plan()).rejects.toMatchObject({ reason: 'NotYours' });
-  });
-
-  test('a database is nobody’s but its maker’s, though others had rights on one of its name', async () => {
-    const first = database('a', place.name('per%cent_'), { dropPolicy: 'Always' });
-    await first.reconcile();
-    const reader = login('a', place.name('old reader'));
-    await reader.reconcile();
-    const pattern = first.name.replaceAll(/[\\_%]/g, String.raw`\$&`);
-    await place.sql(`CREATE TABLE ${name(first.name)}.t (id int)`);
-    await place.sql(`CREATE PROCEDURE ${name(first.name)}.p() SELECT 1`);
-    const grantAll = async () => {
-      await place.sql(`GRANT SELECT, INSERT ON ${name(pattern)}.* TO ${quoted(reader.name)} WITH GRANT OPTION`);
-      await place.sql(`GRANT UPDATE, SELECT (id) ON ${name(first.name)}.t TO ${quoted(reader.name)} WITH GRANT OPTION`);
-      await place.sql(`GRANT EXECUTE ON PROCEDURE ${name(first.name)}.p TO ${quoted(reader.name)}`);
-    };
-    const left = async () =>
-      (
-        await Promise.all(
-          ['db', 'tables_priv', 'columns_priv', 'procs_priv'].map(
-            async (table) => await place.sql(`SELECT 1 FROM mysql.${table} WHERE User = ${text(reader.name)}`),
-          ),
-        )
-      ).flat();
-    await grantAll();
-    expect((await left()).length).toBeGreaterThan(3);
-    await first.delete();
-    expect(await left()).toEqual([]);
-    // Dropped by hand, the rights stay until the next database of that name is made.
-    await first.reconcile();
-    await place.sql(`CREATE TABLE ${name(first.name)}.t (id int)`);
-    await place.sql(`CREATE PROCEDURE ${name(first.name)}.p() SELECT 1`);
-    await grantAll();
-    await place.sql(`DROP DATABASE ${name(first.name)}`);
-    expect(await left()).not.toEqual([]);
-    const second = database('b', first.name);
-    await second.reconcile();
-    await place.sql(`CREATE TABLE ${name(second.name)}.t (id int)`);
-    await expect(
-      place.server.queryAs({ name: reader.name, password: 'secret' }, `SELECT * FROM ${name(second.name)}.t`),
-    ).rejects.toThrow('denied');
-    expect(await left()).toEqual([]);
+    await expect(tenants.login('a', user).plan()).rejects.toMatchObject({ reason: 'NotYours' });
   });
 
   test('whoever might act as an account may not act as the next one of its name', async () => {
-    const first = login('a', place.name('acted as'));
-    const actor = login('a', place.name('actor'));
+    const first = tenants.login('a', place.name('acted as'));
+    const actor = tenants.login('a', place.name('actor'));
     for (const story of [first, actor]) await story.reconcile();
     // MySQL lets only accounts grant this that were given it together with the option, as the administrator may have been.
     const isGranted = await place.sql(`GRANT PROXY ON ${quoted(first.name)} TO ${quoted(actor.name)}`).then(
@@ -310,70 +241,7 @@ describe.each(servers)('namespaces on one %s', (server) => {
     );
     expect(Number(left?.n)).toBe(0);
   });
-
-  test('a database that everybody could enter by its name is not made', async () => {
-    const prefix = place.name('open').replaceAll('_', String.raw`\_`);
-    if (place.isMariadb) await place.sql(`GRANT SELECT ON ${name(`${prefix}%`)}.* TO PUBLIC`);
-    else
-      await place.sql(
-        `INSERT INTO mysql.db (Host, Db, User, Select_priv) VALUES ('%', ${text(`${prefix}%`)}, '', 'Y')`,
-      );
-    try {
-      const story = database('a', `${place.name('open')} to all`);
-      await expect(story.change()).rejects.toMatchObject({
-        reason: 'NotIsolated',
-        message: expect.stringContaining(`${prefix}%`) as string,
-      });
-      expect((await place.engine.read('database', [{ name: story.name }]))[0]).toBeUndefined();
-    } finally {
-      if (place.isMariadb) await place.sql(`REVOKE SELECT ON ${name(`${prefix}%`)}.* FROM PUBLIC`);
-      else await place.sql(`DELETE FROM mysql.db WHERE User = '' AND Db = ${text(`${prefix}%`)}`);
-    }
-  });
-
-  test('a database whose creation was cut off is made whole by its resource', async () => {
-    const info = await place.engine.info();
-    const own = database('a', place.name('cut off'));
-    const [step] = (await own.plan()).steps as [Step];
-    const all = compileStep(step, info);
-    for (const cut of all.keys()) {
-      for (const statement of all.slice(0, cut + 1)) await place.sql(statement.text);
-      own.creating = true;
-      await own.reconcile();
-      const theirs = database('b', own.name);
-      theirs.owned = true;
-      await expect(theirs.plan()).rejects.toMatchObject({ reason: 'AlreadyManaged' });
-      own.spec = { dropPolicy: 'Always' };
-      await own.delete();
-    }
-  });
-
-  test('a database that somebody else has made in that very moment stays theirs', async () => {
-    const own = database('a', place.name('raced'));
-    const { steps } = await own.plan();
-    await place.sql(`CREATE DATABASE ${name(own.name)}`);
-    await expect(place.engine.run(steps)).rejects.toMatchObject({ reason: 'AlreadyExists' });
-    own.creating = true;
-    await expect(own.plan()).rejects.toMatchObject({ reason: REFUSED });
-  });
-
-  test('what one namespace has left as the definer of does not run with the rights of another’s new account', async () => {
-    const home = database('a', place.name('trap'));
-    await home.reconcile();
-    const definer = place.name('bait');
-    // Whoever may, may name a definer that is not there.
-    await place.sql(`CREATE DEFINER = ${text(definer)}@'%' PROCEDURE ${name(home.name)}.p() SELECT 1`);
-    await expect(login('b', definer).plan()).rejects.toMatchObject({
-      reason: 'NotYours',
-      message: expect.stringContaining('procedure p') as string,
-    });
-    // In its own database it is meant: an account that somebody dropped by hand is made anew.
-    await login('a', definer).reconcile();
-  });
 });
-
-/** Any reason for which nothing is sent. */
-const REFUSED = expect.stringMatching(/^(NotYours|AlreadyManaged|AlreadyExists)$/) as string;
 
 /** What `compile` shows instead of secrets is nothing that a server takes. */
 const AUTHENTICATED = {
