@@ -19,3 +19,11 @@ test('what nobody marked stays, and so does what buffers share', () => {
   dispose(other);
   expect([one, other].join(' ')).toBe('one other');
 });
+
+test('a short piece that its owner gives away takes nothing of the pool that it lies in', () => {
+  let [neighbour, last] = [Buffer.allocUnsafe(8), Buffer.allocUnsafe(8)];
+  while (last.byteOffset + last.length < last.buffer.byteLength) [neighbour, last] = [last, Buffer.allocUnsafe(8)];
+  expect(last.buffer).toBe(neighbour.buffer);
+  dispose(disposable(last));
+  expect([last.length, neighbour.length]).toEqual([8, 8]);
+});

@@ -4,9 +4,13 @@
  */
 const disposables = new WeakSet<ArrayBufferLike>();
 
-/** Marks all of a buffer's memory as having no other user than whoever the buffer, or views of it in their order, is given to. */
+/**
+ * Marks all of a buffer's memory as having no other user than whoever the buffer, or views of it in their order, is given to.
+ * Short pieces that Node joins lie in a pool, with whatever else is short: those stay as they are.
+ */
 export function disposable(piece: Buffer): Buffer {
-  disposables.add(piece.buffer);
+  const { buffer, length } = piece;
+  if (length === buffer.byteLength || buffer.byteLength > Buffer.poolSize) disposables.add(buffer);
   return piece;
 }
 
