@@ -1,11 +1,13 @@
 /** A pod that is deleted, a node that is drained, a deadline: SIGTERM to all containers, and SIGKILL half a minute later. */
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Place } from '../../provider/backup/contract.ts';
 import { postgresTools } from '../../provider/backup/tools/postgres.ts';
+import type { ToolFolders } from '../../provider/backup/tools/tool.ts';
 import { waitFor } from '../rig/process.ts';
 import { type FaultyS3, startFaultyS3 } from '../rig/s3-faults.ts';
 import { sharedS3 } from '../rig/servers.ts';
@@ -210,8 +212,23 @@ test('SIGTERM ends a runner whose tool never comes, and a tool whose runner neve
   const pod = await world.start(request);
   await once(pod.runner.stdout!, 'data');
   await terminate(pod);
-  const tool = await world.tool(postgresTools.dump(toolServer(server, SOURCE), world.folders()), path);
-  tool.kill('SIGTERM');
-  await once(tool, 'close');
-  expect(tool.signalCode ?? tool.exitCode).not.toBe(0);
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    const folders = world.folders();
+    const tool = await world.tool(postgresTools.dump(toolServer(server, SOURCE), folders), path);
+    await waitFor('the tool waits', async () => processesOf(folders).length > 1);
+    tool.kill(signal);
+    await once(tool, 'close');
+    expect(tool.signalCode ?? tool.exitCode).not.toBe(0);
+    await waitFor('nothing of it is left', async () => processesOf(folders).length === 0);
+  }
 });
+
+/** Numbers of the processes of a tool's container, whoever started them. */
+const processesOf = ({ work }: ToolFolders): string[] =>
+  readdirSync('/proc').filter((entry) => {
+    try {
+      return readFileSync(`/proc/${entry}/environ`, 'utf8').split('\0').includes(`XDB_WORK=${work}`);
+    } catch {
+      return false;
+    }
+  });

@@ -8,26 +8,38 @@
  *   without one means that the container was killed.
  * - `data`. A loading tool sees the end of its input only after the runner said `done`, because the script's watch holds the
  *   FIFO open until then: a runner that dies in the middle never looks like a dump that is complete.
+ *
+ * What waits beside the script reads from a FIFO that nobody writes to, and that only what it waits for holds open: `waiting`
+ * the script, `alive` the tool. So it ends with that, whatever ends it, and nobody has to signal it: signals can come between
+ * any two commands, and what a shell with traps has just forked loses them (hence `ended`).
  */
 import { NOT_EMPTY } from './tool.ts';
 
+/** Ends a sleep when what holds the FIFO open has ended. It was forked by a shell without traps, so it hears the signal. */
+const WAKE = `nap=$!
+  {
+    read -r word || :
+    kill "$nap"
+  } <&3 &`;
+
 const HEAD = `set -eu
 umask 007
+# The first process of a container would not hear a signal that it has no trap for.
+trap 'exit 143' TERM INT
 mkdir -p "$XDB_WORK"
 cd "$XDB_WORK"
-rm -f data report control log version rows entries
+rm -f data report control log version rows entries waiting alive ended over
 : >log
-mkfifo data report control
+mkfifo data report control waiting alive
+exec 7<>waiting
+# A runner that never comes must not be waited for until the deadline.
 {
-  # A runner that never comes must not be waited for until the deadline.
-  trap 'kill "$nap"' TERM
   sleep 3600 &
-  nap=$!
+  ${WAKE}
   wait "$nap" && kill "$$"
-} >/dev/null 2>&1 &
-patience=$!
+} 3<waiting 7>&- >/dev/null 2>&1 &
 exec 4<control 6>report
-kill "$patience"
+exec 7>&-
 echo here >&6
 private=$(mktemp -d "\${TMPDIR:-/tmp}/xdb.XXXXXXXX" 2>>log)
 trap 'status=$?; rm -rf "$private"; echo "$status" >&6' EXIT
@@ -37,26 +49,32 @@ const MEET = `version >version 2>>log || :
 word=
 read -r word <&4 || exit 70
 [ "$word" = start ] || exit 70
+trap ': >ended' TERM INT
+exec 7<>alive
 `;
+
+/** Of what becomes the tool. A signal that came before it could hear one has left a file. */
+const BEGIN = `trap - EXIT TERM INT
+  [ ! -e ended ] || exit 143`;
 
 /** Ends the tool when the runner is gone. A background shell would get /dev/null as standard input if it had none. */
 const WATCH = `tool=$!
-trap 'kill "$tool" 2>/dev/null || :' TERM INT
+trap ': >ended; kill "$tool" 2>/dev/null || :' TERM INT
+[ ! -e ended ] || kill "$tool" 2>/dev/null || :
 {
   trap - EXIT TERM INT
   word=
   read -r word || :
-  if [ "$word" != done ]; then
+  if [ "$word" != done ] && [ ! -e over ]; then
+    : >ended
     kill "$tool"
     # Tools say goodbye to their server first, which may not listen: half of what Kubernetes waits is theirs.
-    trap 'kill "$nap"' TERM
-    sleep 15 </dev/null &
-    nap=$!
+    sleep 15 &
+    ${WAKE}
     wait "$nap" && kill -KILL "$tool"
   fi
-} <&4 4<&- 6>&- >/dev/null 2>&1 &
-watch=$!
-exec 4<&-
+} <&4 3<alive 4<&- 6>&- 7>&- >/dev/null 2>&1 &
+exec 4<&- 7>&-
 `;
 
 /** A signal ends the wait, and not the tool. */
@@ -67,7 +85,7 @@ while kill -0 "$tool" 2>/dev/null; do
   wait "$tool" || code=$?
 done
 trap '' TERM INT
-kill "$watch" 2>/dev/null || :
+: >over
 `;
 
 /**
@@ -78,10 +96,11 @@ kill "$watch" 2>/dev/null || :
 export const dumpScript = (prepare: string, version: string, tool: string): string => `${HEAD}${prepare}
 version() { ${version}; }
 dump() {
-  trap - EXIT TERM INT
+  ${BEGIN}
+  exec >data
   ${tool}
 }
-${MEET}dump >data 2>>log 4<&- 6>&- &
+${MEET}dump 2>>log 4<&- 6>&- &
 ${WATCH}${WAIT}exit "$code"
 `;
 
@@ -102,7 +121,7 @@ is_empty() {
   ${parts.isEmpty}
 }
 load() {
-  trap - EXIT TERM INT
+  ${BEGIN}
   ${parts.tool}
 }
 after() {
