@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME`: measurements to be read, never a test that a busy machine could fail. */
 import { parseArgs } from 'node:util';
+import { BACKUP_ENGINES, type BackupEngine } from '../../provider/backup/contract.ts';
 import { compareBackups } from './backup.ts';
 import { compareFunctions } from './function.ts';
 import { measureOurs } from './ours.ts';
@@ -7,6 +8,7 @@ import { compareWithProviderSql } from './provider-sql.ts';
 
 interface BenchOptions {
   resources: number;
+  engines: BackupEngine[] | undefined;
   json: boolean;
   profile: string | undefined;
 }
@@ -35,7 +37,8 @@ const benches: Record<string, Bench> = {
     run: compareFunctions,
   },
   backup: {
-    about: 'a backup through the runner beside the bare pg_dump: --resources megabytes of rows (default 2000)',
+    about:
+      'a backup through the runner beside the bare dump tool of each engine: --resources megabytes of rows (default 2000)',
     resources: 2000,
     run: compareBackups,
   },
@@ -43,10 +46,11 @@ const benches: Record<string, Bench> = {
 
 const usage = (): string =>
   [
-    'Usage: npm run bench -- NAME [--resources N] [--json] [--profile FOLDER]',
+    'Usage: npm run bench -- NAME [--resources N] [--engine ENGINE]… [--json] [--profile FOLDER]',
     '',
     ...Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(14)} ${about}`),
     '',
+    `--engine leaves out the others of a backup: ${BACKUP_ENGINES.join(', ')}.`,
     '--json prints the numbers for programs; --profile has our provider write a CPU profile there.',
     '',
   ].join('\n');
@@ -57,7 +61,12 @@ function parse(args: string[]): { bench: Bench; options: BenchOptions } {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { resources: { type: 'string' }, json: { type: 'boolean' }, profile: { type: 'string' } },
+    options: {
+      resources: { type: 'string' },
+      engine: { type: 'string', multiple: true },
+      json: { type: 'boolean' },
+      profile: { type: 'string' },
+    },
   });
   const [name = '', ...others] = positionals;
   const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;
@@ -67,7 +76,12 @@ function parse(args: string[]): { bench: Bench; options: BenchOptions } {
   const resources = Number(values.resources ?? bench.resources);
   if (!Number.isInteger(resources) || resources < 1)
     throw new UsageError(`--resources must be a whole number above 0, not ${JSON.stringify(values.resources)}`);
-  return { bench, options: { resources, json: values.json ?? false, profile: values.profile } };
+  const engines = values.engine?.map((engine) => {
+    const known = BACKUP_ENGINES.find((one) => one === engine);
+    if (known === undefined) throw new UsageError(`there are no backups of ${JSON.stringify(engine)}`);
+    return known;
+  });
+  return { bench, options: { resources, engines, json: values.json ?? false, profile: values.profile } };
 }
 
 async function main(): Promise<number> {

@@ -77,11 +77,15 @@ const COUNT_STATEMENTS = `SELECT CONCAT('SELECT CONCAT(COUNT(*), CHAR(9), ', QUO
 
 const IS_EMPTY = `SELECT NOT EXISTS (SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()) AND NOT EXISTS (SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE())`;
 
+/** The programs write 4 KiB at a time, and each time wake the runner; the FIFO holds 64. Some images have no such program. */
+const BUFFERED = `buffered=
+! command -v stdbuf >/dev/null || buffered='stdbuf --output=65536'`;
+
 export function familyTools(family: Family): EngineTools {
   const dump = dumpScript(
-    family.programs,
+    `${family.programs}\n${BUFFERED}`,
     '"$dump" --version',
-    `exec "$dump" ${OPTIONS} ${DUMP_OPTIONS} ${family.dumpOptions} -- "$XDB_DATABASE"`,
+    `exec $buffered "$dump" ${OPTIONS} ${DUMP_OPTIONS} ${family.dumpOptions} -- "$XDB_DATABASE"`,
   );
   // In binary mode the client knows no command of its own but DELIMITER: nothing in a dump can reach a shell or a file.
   const client = `"$client" ${OPTIONS} --batch --binary-mode --default-character-set=utf8mb4 --max-allowed-packet=1G --database="$XDB_DATABASE"`;
