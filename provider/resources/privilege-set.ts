@@ -21,6 +21,9 @@ export interface PrivilegeEntry {
   notInAll?: true;
 }
 
+/** Entries that have been there in every version. */
+export const named = (...names: string[]): PrivilegeEntry[] => names.map((name) => ({ name }));
+
 /** What privileges a server has beyond those of its version: only it can tell. */
 type Server = Pick<ServerInfo, 'product' | 'versionNumber' | 'dynamicPrivileges'>;
 

@@ -25,6 +25,21 @@ describe('the layers', () => {
       ).toEqual([]);
   });
 
+  it('import each other in no circle, so that every file can be understood from those that it imports', () => {
+    const importsOf = Map.groupBy(imports, ({ from }) => from);
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const visit = (file: string, path: readonly string[]): void => {
+      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+      else if (!done.has(file)) {
+        for (const { to } of importsOf.get(file) ?? []) visit(to, [...path, file]);
+        done.add(file);
+      }
+    };
+    for (const file of files) visit(file, []);
+    expect(circles).toEqual([]);
+  });
+
   it('are those of the architecture page', () => {
     const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
     const rooms = Object.keys(LAYERS).filter((room) => room !== 'provider');

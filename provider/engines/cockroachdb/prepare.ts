@@ -2,7 +2,7 @@
 import { ResourceError } from '../../common/errors.ts';
 import type { ServerInfo } from '../../resources/model/server.ts';
 import type { Step } from '../../resources/model/steps.ts';
-import { isVerifier, scramVerifier } from '../postgres/scram.ts';
+import { verifierOf } from '../postgres/scram.ts';
 import type { Session } from '../postgres/session.ts';
 import { ident, join, keyword, sql } from '../postgres/sql.ts';
 import { type Command, command } from './command.ts';
@@ -18,8 +18,7 @@ export async function prepare(session: Session, step: Step, info: ServerInfo): P
   switch (step.kind) {
     case 'createRole':
     case 'setPassword':
-      if (step.password === undefined) return {};
-      return { verifier: isVerifier(step.password.reveal()) ? step.password : await scramVerifier(step.password) };
+      return step.password === undefined ? {} : { verifier: await verifierOf(step.password) };
     case 'mark':
       return { comment: await commentOf(session, step) };
     case 'dropDatabase':

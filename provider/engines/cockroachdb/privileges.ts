@@ -1,11 +1,16 @@
 /** The privileges of CockroachDB by object and version, as the page "Managing privileges" of its manual lists them. */
-import type { ObjectPrivileges, PrivilegeEntry, PrivilegeTable, Since } from '../../resources/privilege-set.ts';
+import {
+  named,
+  type ObjectPrivileges,
+  type PrivilegeEntry,
+  type PrivilegeTable,
+  type Since,
+} from '../../resources/privilege-set.ts';
 
 const V25_2: Since = { versionNumber: 250_200, label: '25.2' };
 const V26_1: Since = { versionNumber: 260_100, label: '26.1' };
 const V26_2: Since = { versionNumber: 260_200, label: '26.2' };
 
-const named = (...names: string[]): PrivilegeEntry[] => names.map((name) => ({ name }));
 const since = (version: Since, ...names: string[]): PrivilegeEntry[] => names.map((name) => ({ name, since: version }));
 
 const TABLE: ObjectPrivileges = {

@@ -15,7 +15,8 @@ import { runStep, triedOf } from './execute.ts';
 import type { Flavour } from './flavour.ts';
 import { type MysqlInfo, readInfo } from './info.ts';
 import { runTenantScript } from './init-sql.ts';
-import { type JobSessions, MysqlJobs } from './jobs/operations.ts';
+import { MysqlJobs } from './jobs/operations.ts';
+import type { JobSessions } from './jobs/sessions.ts';
 import { PasswordChecker } from './passwords.ts';
 import { discover } from './reads/discovery.ts';
 import { dispatchRead } from './reads/dispatch.ts';
@@ -116,7 +117,7 @@ export class MysqlEngine implements Engine {
   async #runOne(step: Step, info: MysqlInfo, signal?: AbortSignal): Promise<Authentication | undefined> {
     if (step.kind !== 'initSQL')
       return await this.#sessions.pool.use(ANYWHERE, async (session) => await runStep(session, step, info), signal);
-    await runTenantScript(this.jobs, this.#runs, step);
+    await runTenantScript(this.#runs, step);
     return undefined;
   }
 

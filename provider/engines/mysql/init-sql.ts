@@ -5,8 +5,8 @@
  */
 import type { Step } from '../../resources/model/steps.ts';
 import { Secret } from '../../common/secret.ts';
-import { grant, initLogin, kill, LOAD, runPassword } from './jobs/logins.ts';
-import type { JobSessions, MysqlJobs } from './jobs/operations.ts';
+import { dropLogin, grant, initLogin, kill, LOAD, makeLogin, runPassword } from './jobs/logins.ts';
+import type { JobSessions } from './jobs/sessions.ts';
 import type { Session } from './session.ts';
 import { ident, sql, tenantStatement } from './sql.ts';
 
@@ -25,13 +25,12 @@ interface Login {
 
 /** Throws ResourceError; the script's own failure comes before a failure to clean up. */
 export async function runTenantScript(
-  jobs: MysqlJobs,
   sessions: JobSessions,
   { database, sql: text }: Extract<Step, { kind: 'initSQL' }>,
 ): Promise<void> {
   const info = await sessions.info();
   const login = { username: initLogin(database), password: runPassword() };
-  await jobs.makeLogin({ name: login.username, password: new Secret(login.password) });
+  await makeLogin(sessions, { name: login.username, password: new Secret(login.password) });
   let failure: { error: unknown } | undefined;
   try {
     await sessions.use(TRIED, async (session) => {
@@ -41,7 +40,7 @@ export async function runTenantScript(
   } catch (error) {
     failure = { error };
   }
-  await jobs.dropLogin(login.username).catch((error: unknown) => {
+  await dropLogin(sessions, login.username).catch((error: unknown) => {
     failure ??= { error };
   });
   if (failure !== undefined) throw failure.error;

@@ -3,7 +3,13 @@
  * its dynamic privileges depend on the components that are loaded, so the server is asked for them.
  */
 import type { ServerInfo } from '../../resources/model/server.ts';
-import type { ObjectPrivileges, PrivilegeEntry, PrivilegeTable, Since } from '../../resources/privilege-set.ts';
+import {
+  named,
+  type ObjectPrivileges,
+  type PrivilegeEntry,
+  type PrivilegeTable,
+  type Since,
+} from '../../resources/privilege-set.ts';
 
 export const GRANT_OPTION = 'GRANT OPTION';
 
@@ -11,8 +17,6 @@ export const GRANT_OPTION = 'GRANT OPTION';
 const OPTION: PrivilegeEntry = { name: GRANT_OPTION, notInAll: true };
 
 const V11_3: Since = { versionNumber: 110_300, label: '11.3' };
-
-const named = (...names: string[]): PrivilegeEntry[] => names.map((name) => ({ name }));
 
 const TABLE_WORDS = named(
   'SELECT',

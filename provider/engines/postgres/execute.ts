@@ -11,7 +11,7 @@ import { compileStep, compileSteps, type Prepared } from './compile/steps.ts';
 import { dropDatabase } from './drop-database.ts';
 import { codeOf, isLostSession } from './errors.ts';
 import { borrow, explainRefusal, INSUFFICIENT_PRIVILEGE } from './membership.ts';
-import { isVerifier, scramVerifier } from './scram.ts';
+import { verifierOf } from './scram.ts';
 import type { Session } from './session.ts';
 
 /** Takes the verifiers that are sent instead of passwords. */
@@ -137,8 +137,7 @@ async function prepare(session: Session, step: Step): Promise<Prepared> {
   switch (step.kind) {
     case 'createRole':
     case 'setPassword':
-      if (step.password === undefined) return {};
-      return { verifier: isVerifier(step.password.reveal()) ? step.password : await scramVerifier(step.password) };
+      return step.password === undefined ? {} : { verifier: await verifierOf(step.password) };
     case 'mark':
       return { comment: ((await ask(COMMENTS[step.on.type], step.on.name))?.['comment'] ?? null) as string | null };
     case 'createExtension':

@@ -1,12 +1,10 @@
 /** The privileges of PostgreSQL by object and version, as the chapter "Privileges" of its manual lists them. */
-import type { ObjectPrivileges, PrivilegeEntry, PrivilegeTable, Since } from '../../resources/privilege-set.ts';
+import { named, type ObjectPrivileges, type PrivilegeTable, type Since } from '../../resources/privilege-set.ts';
 
 const V15: Since = { versionNumber: 150_000, label: '15' };
 const V16: Since = { versionNumber: 160_000, label: '16' };
 const V17: Since = { versionNumber: 170_000, label: '17' };
 const V18: Since = { versionNumber: 180_000, label: '18' };
-
-const named = (...names: string[]): PrivilegeEntry[] => names.map((name) => ({ name }));
 
 const TABLE: ObjectPrivileges = {
   words: 'a table',

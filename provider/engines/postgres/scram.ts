@@ -31,6 +31,10 @@ export async function scramVerifier(
   );
 }
 
+/** What is sent to have that password set: its verifier, or the text itself where it is one already. */
+export const verifierOf = async (password: Secret): Promise<Secret> =>
+  isVerifier(password.reveal()) ? password : await scramVerifier(password);
+
 /** Whether a stored verifier, SCRAM or md5, is that of this password. */
 export async function verifies(password: Secret, role: string, stored: string): Promise<boolean> {
   const match = FORM.exec(stored);

@@ -14,9 +14,9 @@ import { codeOf } from '../errors.ts';
 import type { ConnectionSession, Session } from '../session.ts';
 import { UNLIMITED_MS } from '../session.ts';
 import { ident, join, literal, qualified, type Sql, sql } from '../sql.ts';
-import { grant, LOAD, revoke, runPassword } from './logins.ts';
-import type { JobSessions, MysqlJobs } from './operations.ts';
+import { grant, LOAD, makeLogin, revoke, runPassword } from './logins.ts';
 import { dropPrograms, dropTriggers, hasPrograms, keep, remake, tablesOf } from './programs.ts';
+import type { JobSessions } from './sessions.ts';
 
 const TABLES = {
   kept: 'xdatabase_hand_over',
@@ -43,14 +43,13 @@ export type Parties = Pick<HandOver, 'target' | 'replaced' | 'login'> & { beside
 
 /** From wherever it is to its end. */
 export async function carryOn(
-  jobs: MysqlJobs,
   sessions: JobSessions,
   { target, beside, replaced, login }: Parties,
   signal?: AbortSignal,
 ): Promise<void> {
   const info = await sessions.info();
   const run = { username: login, password: runPassword() };
-  await jobs.makeLogin({ name: login, password: new Secret(run.password) }, signal);
+  await makeLogin(sessions, { name: login, password: new Secret(run.password) }, signal);
   const asAdmin = async (work: (session: Session) => Promise<void>): Promise<void> => {
     await sessions.use('restore', work, signal);
   };

@@ -5,7 +5,6 @@
  * that database alone.
  */
 import { ResourceError } from '../../../common/errors.ts';
-import type { Step } from '../../../resources/model/steps.ts';
 import {
   type Beside,
   type HandOver,
@@ -14,29 +13,15 @@ import {
   type RunLogin,
   targetNotEmpty,
 } from '../../jobs.ts';
-import type { Opening } from '../connect.ts';
 import { patternOf } from '../database-pattern.ts';
 import { codeOf } from '../errors.ts';
 import type { MysqlInfo } from '../info.ts';
 import { readDatabaseContents } from '../reads/contents.ts';
-import { type ConnectionSession, type Session, UNLIMITED_MS } from '../session.ts';
+import { type Session, UNLIMITED_MS } from '../session.ts';
 import { account, ident, literal, sql, word } from '../sql.ts';
 import { carryOn, type Phase, phaseOf } from './hand-over.ts';
-import { DUMP, exists, grant, isDefiner, isRunLogin, kill, LOAD, sessionsIn } from './logins.ts';
-
-export interface JobSessions {
-  info(): Promise<MysqlInfo>;
-  /** Throws ResourceError. */
-  use<T>(tried: string, work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T>;
-  run(steps: readonly Step[], signal?: AbortSignal): Promise<void>;
-  /** Opens a session of that login, within the budget of the server, and ends it. */
-  as<T>(
-    login: { username: string; password: string },
-    tried: string,
-    work: (session: ConnectionSession) => Promise<T>,
-    how?: Opening,
-  ): Promise<T>;
-}
+import { dropLogin, DUMP, grant, LOAD, makeLogin, sessionsIn } from './logins.ts';
+import type { JobSessions } from './sessions.ts';
 
 const DATABASE_PREFIX = /^xdatabase_(beside|replaced)_/;
 /** MariaDB 11.3 tells the right to see a routine from all others. */
@@ -52,7 +37,7 @@ export class MysqlJobs implements JobOperations {
 
   async makeReader(login: RunLogin, database: string, signal?: AbortSignal): Promise<void> {
     const info = await this.#sessions.info();
-    await this.makeLogin(login, signal);
+    await makeLogin(this.#sessions, login, signal);
     await this.#sessions.use(
       'backup',
       async (session) => {
@@ -66,7 +51,7 @@ export class MysqlJobs implements JobOperations {
   async makeBeside(login: RunLogin, beside: Beside, signal?: AbortSignal): Promise<LoadTarget> {
     const info = await this.#sessions.info();
     await this.dropBeside(beside, signal);
-    await this.makeLogin(login, signal);
+    await makeLogin(this.#sessions, login, signal);
     await this.#sessions.use(
       'restore',
       async (session) => {
@@ -122,14 +107,14 @@ export class MysqlJobs implements JobOperations {
       );
       if (inTheWay > 0) return inTheWay;
     }
-    await carryOn(this, this.#sessions, { ...order, beside: beside.name }, signal);
+    await carryOn(this.#sessions, { ...order, beside: beside.name }, signal);
     return 0;
   }
 
   async settle(order: Parameters<JobOperations['settle']>[0], signal?: AbortSignal): Promise<void> {
     const phase = await this.#phase(order.beside, signal);
     if (phase !== 'clearing' && phase !== 'moved') return;
-    await carryOn(this, this.#sessions, { ...order, beside: order.beside.name }, signal);
+    await carryOn(this.#sessions, { ...order, beside: order.beside.name }, signal);
   }
 
   async #phase({ name }: Beside, signal?: AbortSignal): Promise<Phase | undefined> {
@@ -149,39 +134,7 @@ export class MysqlJobs implements JobOperations {
   }
 
   async dropLogin(name: string, signal?: AbortSignal): Promise<void> {
-    if (!isRunLogin(name)) throw new TypeError(`${name} is no login of a run`);
-    await this.#sessions.use(
-      'drop the login of a run',
-      async (session) => {
-        const login = account(name);
-        if (!(await exists(session, name))) return;
-        await session.execute(sql`ALTER USER ${login} ACCOUNT LOCK`);
-        for (const row of await session.query(sql`SHOW PROCESSLIST`))
-          if (row['User'] === name) await kill(session, Number(row['Id']));
-        if (!(await isDefiner(session, name))) await session.execute(sql`DROP USER IF EXISTS ${login}`);
-      },
-      signal,
-    );
-  }
-
-  /** Makes the account, or gives the one of an earlier run of the same resource a new password. */
-  async makeLogin({ name, password }: Pick<RunLogin, 'name' | 'password'>, signal?: AbortSignal): Promise<void> {
-    const isThere = await this.#sessions.use('login', async (session) => await exists(session, name), signal);
-    if (!isThere) {
-      await this.#sessions.run(
-        [{ kind: 'createRole', name, host: '%', attributes: { login: true }, password }],
-        signal,
-      );
-      return;
-    }
-    await this.#sessions.run([{ kind: 'setPassword', name, host: '%', password }], signal);
-    await this.#sessions.use(
-      'login',
-      async (session) => {
-        await session.execute(sql`ALTER USER ${account(name)} ACCOUNT UNLOCK`);
-      },
-      signal,
-    );
+    await dropLogin(this.#sessions, name, signal);
   }
 
   /** Without it a dump fails where there are routines, and says so. */
