@@ -25,6 +25,7 @@ test.each([
   [['--enable-management-policies'], { managementPolicies: true }],
   [['--enable-management-policies=false'], { managementPolicies: false }],
   [['--debug'], { logLevel: 'debug' }],
+  [['--log-level', 'trace'], { logLevel: 'trace' }],
   [['--runner-image', 'mirror/runner:v1'], { runnerImage: 'mirror/runner:v1' }],
 ])('%j is understood', (args, expected) => {
   expect(parseFlags(args)).toMatchObject(expected);
@@ -35,6 +36,7 @@ test.each([
   [['--poll', '1ms']],
   [['--max-reconcile-rate', '0']],
   [['--log-level', 'loud']],
+  [['--enable-management-policies=off']],
   [['--nope']],
   [['word']],
 ])('%j is refused with the reason', (args) => {

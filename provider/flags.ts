@@ -1,6 +1,7 @@
 /** The provider's flags: names and meanings are those of Crossplane's provider template. */
 import { parseArgs } from 'node:util';
 import { parseDuration } from './common/duration.ts';
+import { LOG_LEVELS, type LogLevel } from './runtime/log.ts';
 
 export interface Flags {
   pollMs: number;
@@ -10,7 +11,7 @@ export interface Flags {
   metricsBindAddress: string;
   healthBindAddress: string;
   managementPolicies: boolean;
-  logLevel: string;
+  logLevel: LogLevel;
   kubeconfig: string | undefined;
   runnerImage: string;
 }
@@ -18,8 +19,6 @@ export interface Flags {
 export class FlagError extends Error {
   override readonly name = 'FlagError';
 }
-
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 /** That of this release. */
 const RUNNER_IMAGE = 'ghcr.io/xdatabase/runner:v0.1.0';
@@ -46,9 +45,6 @@ Durations are Go durations, e.g. 30s or 1h30m.
 export function parseFlags(args: string[]): Flags | undefined {
   const { values } = parse(args.map(booleanValue));
   if (values.help) return undefined;
-  const logLevel = values.debug ? 'debug' : values['log-level'];
-  if (!LOG_LEVELS.includes(logLevel))
-    throw new FlagError(`--log-level must be one of ${LOG_LEVELS.join(', ')}, not ${JSON.stringify(logLevel)}`);
   return {
     pollMs: duration('poll', values.poll, 1_000),
     syncMs: duration('sync', values.sync, 60_000),
@@ -56,8 +52,8 @@ export function parseFlags(args: string[]): Flags | undefined {
     leaderElection: values['leader-election'],
     metricsBindAddress: values['metrics-bind-address'],
     healthBindAddress: values['health-bind-address'],
-    managementPolicies: values['enable-management-policies'] !== 'false',
-    logLevel,
+    managementPolicies: switchOf('enable-management-policies', values['enable-management-policies']),
+    logLevel: logLevel(values.debug ? 'debug' : values['log-level']),
     kubeconfig: values.kubeconfig,
     runnerImage: values['runner-image'],
   };
@@ -94,6 +90,19 @@ function parse(args: string[]) {
   } catch (error) {
     throw new FlagError((error as Error).message);
   }
+}
+
+function switchOf(flag: string, text: string): boolean {
+  if (text !== 'true' && text !== 'false')
+    throw new FlagError(`--${flag} must be true or false, not ${JSON.stringify(text)}`);
+  return text === 'true';
+}
+
+function logLevel(text: string): LogLevel {
+  const level = LOG_LEVELS.find((one) => one === text);
+  if (level === undefined)
+    throw new FlagError(`--log-level must be one of ${LOG_LEVELS.join(', ')}, not ${JSON.stringify(text)}`);
+  return level;
 }
 
 function duration(flag: string, text: string, min: number): number {

@@ -13,7 +13,7 @@ import { KubeClient } from './runtime/kube/client.ts';
 import { PooledKubeConfig, podNamespace } from './runtime/kube/config.ts';
 import { EventRecorder } from './runtime/kube/events.ts';
 import { LeaderElector } from './runtime/kube/leader.ts';
-import { createLog, type Log, type LogLevel } from './runtime/log.ts';
+import { createLog, type Log } from './runtime/log.ts';
 import { serveHealth, serveMetrics } from './runtime/telemetry/health.ts';
 import { ManagedMetrics } from './runtime/telemetry/managed-metrics.ts';
 import { Metrics } from './runtime/telemetry/metrics.ts';
@@ -40,7 +40,7 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const log = createLog({ level: flags.logLevel as LogLevel });
+  const log = createLog({ level: flags.logLevel });
   // A rejection that nobody awaits means that the state of this process is unknown: end, and be started again.
   process.on('unhandledRejection', (error) => {
     log.error({ err: error }, 'unhandled rejection');

@@ -2,6 +2,7 @@
 import type { BackupSchedule } from '../../provider/api/backup-schedule.ts';
 import type { Copy } from '../../provider/api/copy.ts';
 import { TRAITS } from '../../provider/api/engines.ts';
+import { COMPOSED_LABEL } from '../../provider/api/kind.ts';
 import { refusedField } from '../../provider/api/native-refusals.ts';
 import type { Restore } from '../../provider/api/restore.ts';
 import type { ClaimBackup, ClaimSource } from '../claim.ts';
@@ -49,8 +50,8 @@ function sourceDatabase(
 ): Pick<Wanted<Copy>, 'sourceDatabase' | 'sourceDatabaseSelector'> {
   if (name === undefined) return { sourceDatabase: database };
   const matchLabels: Record<string, string> = legacy
-    ? { 'crossplane.io/claim-name': name, 'crossplane.io/claim-namespace': namespace }
-    : { 'crossplane.io/composite': name };
+    ? { [COMPOSED_LABEL.claimName]: name, [COMPOSED_LABEL.claimNamespace]: namespace }
+    : { [COMPOSED_LABEL.composite]: name };
   return { sourceDatabaseSelector: { matchLabels } };
 }
 

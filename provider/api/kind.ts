@@ -124,3 +124,10 @@ export interface Managed<F = Record<string, unknown>, A = Record<string, unknown
 
 export const apiVersion = (definition: Pick<KindDefinition, 'group' | 'version'>): string =>
   `${definition.group}/${definition.version}`;
+
+/** Labels that Crossplane gives to all that it composes: which composite, and for which claim where there is one. */
+export const COMPOSED_LABEL = {
+  composite: 'crossplane.io/composite',
+  claimName: 'crossplane.io/claim-name',
+  claimNamespace: 'crossplane.io/claim-namespace',
+} as const;

@@ -7,7 +7,7 @@ import {
 } from '@crossplane-org/function-sdk-typescript';
 import { createHash } from 'node:crypto';
 import { credentials, makeGenericClientConstructor, type ServiceError } from '@grpc/grpc-js';
-import type { KubeObject, Managed } from '../api/kind.ts';
+import { COMPOSED_LABEL, type KubeObject, type Managed } from '../api/kind.ts';
 import type { Compositions } from './compositions.ts';
 
 const Client = makeGenericClientConstructor(FunctionRunnerServiceService, 'FunctionRunnerService');
@@ -46,9 +46,9 @@ export function compositeOf(object: KubeObject, kind: string | undefined): KubeO
       name: `${name}-local`,
       uid: '00000000-0000-0000-0000-000000000000',
       labels: {
-        'crossplane.io/claim-name': name,
-        'crossplane.io/claim-namespace': namespace,
-        'crossplane.io/composite': `${name}-local`,
+        [COMPOSED_LABEL.claimName]: name,
+        [COMPOSED_LABEL.claimNamespace]: namespace,
+        [COMPOSED_LABEL.composite]: `${name}-local`,
       },
     },
     spec: {

@@ -6,7 +6,8 @@ import { type DestinationStream, destination, type Logger, pino } from 'pino';
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'child'>;
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+/** Those of pino, from the most to the least that is said. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const SECRET_NAMES = ['password', 'uri', 'jdbcUrl', 'token', 'clientKey', 'stringData', 'connectionDetails'];

@@ -1,5 +1,5 @@
 /** Labels and annotations that go along, and what belongs to the tools and the cluster that an object comes from. */
-import type { KubeObject } from '../../api/kind.ts';
+import { COMPOSED_LABEL, type KubeObject } from '../../api/kind.ts';
 
 /** Set by Helm, which does not know the new object; by kubectl, of the old one; and by Crossplane, save for the pause. */
 const OF_TOOLS = /^(meta\.helm\.sh\/|helm\.sh\/chart$|kubectl\.kubernetes\.io\/|crossplane\.io\/(?!paused$))/;
@@ -35,5 +35,4 @@ export function plainMetadata(object: KubeObject): KubeObject {
 }
 
 /** The composite that made it, by the labels that Crossplane gives. */
-export const composedBy = ({ metadata }: KubeObject): string | undefined =>
-  metadata.labels?.['crossplane.io/composite'];
+export const composedBy = ({ metadata }: KubeObject): string | undefined => metadata.labels?.[COMPOSED_LABEL.composite];

@@ -2,7 +2,7 @@
  * Who may touch what on a server that several namespaces share: from Kubernetes objects alone, before the server is
  * asked, and by the marks on the server, before anything is sent.
  */
-import type { Managed } from '../../api/kind.ts';
+import { COMPOSED_LABEL, type Managed } from '../../api/kind.ts';
 import { ResourceError, waiting } from '../../common/errors.ts';
 import type { Mark } from '../../resources/model/objects.ts';
 import type { ServerInfo } from '../../resources/model/server.ts';
@@ -34,13 +34,11 @@ function isMadeAnew({ spec, status }: Managed): boolean {
   return expired !== undefined && expired !== 'Kept' && expiresAt !== spec.forProvider['expiresAt'];
 }
 
-const COMPOSITE = 'crossplane.io/composite';
-
 /** Whether one composite has both. */
 const isSibling = (a: Managed, b: Managed): boolean =>
   a.metadata.namespace === b.metadata.namespace &&
-  a.metadata.labels?.[COMPOSITE] !== undefined &&
-  a.metadata.labels[COMPOSITE] === b.metadata.labels?.[COMPOSITE];
+  a.metadata.labels?.[COMPOSED_LABEL.composite] !== undefined &&
+  a.metadata.labels[COMPOSED_LABEL.composite] === b.metadata.labels?.[COMPOSED_LABEL.composite];
 
 export class Tenancy implements Guard {
   readonly #inventory: Inventory;
