@@ -10,11 +10,11 @@ export type Access = (typeof ACCESS)[number];
 /** Most roles of one claim. */
 export const MAX_ROLES = 32;
 /** Most custom grants of one role. */
-export const MAX_GRANTS = 16;
+const MAX_GRANTS = 16;
 
 const names = (what: string) => z.array(sqlName('One name, or * for all.')).min(1).max(64).optional().describe(what);
 
-export const customGrant = z
+const customGrant = z
   .object({
     name: label(40).describe('Name of the grant in this role. Another name is another grant.'),
     privileges: z

@@ -14,7 +14,7 @@ export { ACCESS, type Access, type ClaimRole, MAX_ROLES } from './claim-role.ts'
 /** Most schemas of one claim: what a group may do in all of them is one Grant, of at most 64 parts. */
 export const MAX_SCHEMAS = 20;
 /** Most extensions of one claim. */
-export const MAX_EXTENSIONS = 32;
+const MAX_EXTENSIONS = 32;
 
 /** What the platform may also give, as a default for all claims or for those of a class. */
 export const defaultable = {

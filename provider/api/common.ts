@@ -88,7 +88,7 @@ export const requiresReference = (field: string): CelRule => ({
 });
 
 /** A rule that keeps a field as it was once set. A value that a reference resolves may still be filled in. */
-export const immutable = (field: string): CelRule => ({
+const immutable = (field: string): CelRule => ({
   rule: `!has(oldSelf.forProvider.${field}) || (has(self.forProvider.${field}) && self.forProvider.${field} == oldSelf.forProvider.${field})`,
   message: `forProvider.${field} cannot be changed: delete this resource and create another`,
 });
@@ -133,7 +133,7 @@ const connectionSecret = z
   .optional()
   .describe('Secret in this namespace that receives the connection details.');
 
-export const providerConfigRef = z
+const providerConfigRef = z
   .object({
     kind: z
       .enum(['ProviderConfig', 'ClusterProviderConfig'])

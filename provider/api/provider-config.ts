@@ -16,7 +16,7 @@ import { permissions, tenancy } from './permissions.ts';
 import { type SecretScope, secretKey, secretKeyOf, secretName } from './secret-ref.ts';
 import { namedStorage } from './storage.ts';
 
-export const TLS_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
+const TLS_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 
 const server = (scope: SecretScope) => ({
   engine: z.enum(ENGINES).describe('What the server is.'),

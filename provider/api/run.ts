@@ -24,7 +24,7 @@ export const backoffLimit = z
   .default(2)
   .describe('How often a failed run is tried again before it counts as failed.');
 
-export const PHASES = ['Pending', 'Running', 'Succeeded', 'Failed'] as const;
+const PHASES = ['Pending', 'Running', 'Succeeded', 'Failed'] as const;
 
 export const runStatus = {
   phase: z

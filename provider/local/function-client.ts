@@ -15,7 +15,7 @@ const Client = makeGenericClientConstructor(FunctionRunnerServiceService, 'Funct
 /** Of objects in Kubernetes, in characters. */
 const LONGEST_NAME = 253;
 
-export class ExpansionError extends Error {
+class ExpansionError extends Error {
   override readonly name = 'ExpansionError';
 }
 
@@ -28,7 +28,7 @@ interface Runner {
 }
 
 /** The composite of that kind that Crossplane would make of a claim; a composite, of no other kind, stays what it is. */
-export function compositeOf(object: KubeObject, kind: string | undefined): KubeObject {
+function compositeOf(object: KubeObject, kind: string | undefined): KubeObject {
   const namespace = object.metadata.namespace ?? 'default';
   if (kind === undefined) {
     const spec = (object['spec'] ?? {}) as Record<string, unknown>;

@@ -40,7 +40,7 @@ const stateSchema = z.object({
   secrets: z.record(z.string(), z.record(z.string(), z.string())),
 });
 
-export const keyOf = (object: { kind: string; metadata: { namespace?: string; name: string } }): string =>
+const keyOf = (object: { kind: string; metadata: { namespace?: string; name: string } }): string =>
   `${object.kind}/${object.metadata.namespace ?? ''}/${object.metadata.name}`;
 
 export class LocalStore {

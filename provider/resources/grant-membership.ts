@@ -119,7 +119,7 @@ function inheritance(
 }
 
 /** As a rule a group is a default role, as far as there is room; undefined = whatever it is. */
-export function inheritsByDefault(
+function inheritsByDefault(
   field: string,
   wanted: boolean | undefined,
   group: string,

@@ -135,7 +135,7 @@ const ROWS: [keyof Measured, string][] = [
 
 const rounded = (value: number): number => Math.round(value * 100) / 100;
 
-export function table(result: { ours: Measured; peer: Measured }): string {
+function table(result: { ours: Measured; peer: Measured }): string {
   const cells = ROWS.map(([key, title]) => {
     const [left, right] = [result.ours[key], result.peer[key]];
     const ratio = right === 0 ? '–' : (left / right).toPrecision(2);

@@ -12,7 +12,7 @@ import { References } from '../../provider/runtime/managed/references.ts';
 import { waitFor } from '../rig/process.ts';
 import type { World } from './world.ts';
 
-export const NAMESPACE = 'team-a';
+const NAMESPACE = 'team-a';
 
 export class Stage {
   readonly store = new LocalStore();

@@ -15,7 +15,7 @@ import { toolPath } from '../rig/tool-path.ts';
 import { get, secret } from './objects.ts';
 import { type ProviderProcess, startProvider } from './provider-process.ts';
 
-export const RUNNER_IMAGE = 'runner:test';
+const RUNNER_IMAGE = 'runner:test';
 /** Where the provider takes itself to be. */
 export const PLATFORM = 'crossplane-system';
 

@@ -16,7 +16,7 @@ export const CLAIMS = {
 } as const;
 
 /** Kinds that a claim is composed of. */
-export const COMPOSED = ['Database', 'Role', 'Schema', 'Grant', 'DefaultPrivileges', 'BackupSchedule', 'Copy']
+const COMPOSED = ['Database', 'Role', 'Schema', 'Grant', 'DefaultPrivileges', 'BackupSchedule', 'Copy']
   .map(resourceName)
   .join(',');
 

@@ -22,7 +22,7 @@ function reading<T>({ schedule, timeZone }: Timing, read: (cron: Cron) => T): T 
 }
 
 /** Whole seconds, as Kubernetes writes times. */
-export const instant = (time: Date): string => time.toISOString().replace(/\.\d{3}Z$/, 'Z');
+const instant = (time: Date): string => time.toISOString().replace(/\.\d{3}Z$/, 'Z');
 
 /** Undefined for a time that never comes, e.g. the 30th of February. */
 export function nextRun(timing: Timing, now: Date): string | undefined {

@@ -10,8 +10,8 @@ import type { KubeClient } from '../../runtime/kube/client.ts';
 import { isAlreadyExists } from '../../runtime/kube/errors.ts';
 import { controllerReference } from '../objects/secrets.ts';
 
-export const CONFIG_LABEL = 'crossplane.io/provider-config';
-export const CONFIG_KIND_LABEL = 'crossplane.io/provider-config-kind';
+const CONFIG_LABEL = 'crossplane.io/provider-config';
+const CONFIG_KIND_LABEL = 'crossplane.io/provider-config-kind';
 
 export interface UsageCache {
   get(key: string): KubeObject | undefined;

@@ -115,7 +115,7 @@ function versionOf(text: string): { label: string; versionNumber: number } {
 }
 
 /** The server writes `user@host`, and a user name may hold further @. */
-export function splitAccount(text: string): { user: string; host: string } {
+function splitAccount(text: string): { user: string; host: string } {
   const at = text.lastIndexOf('@');
   return { user: text.slice(0, at), host: text.slice(at + 1) };
 }

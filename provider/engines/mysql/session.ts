@@ -15,7 +15,7 @@ export interface Session {
 }
 
 /** Longer than any statement of ours takes on a healthy server. */
-export const STATEMENT_TIMEOUT_MS = 60_000;
+const STATEMENT_TIMEOUT_MS = 60_000;
 /** For DROP DATABASE, which removes files. */
 export const UNLIMITED_MS = 60 * 60_000;
 /** How long a server may take to say goodbye. */

@@ -4,7 +4,7 @@ import type { ServerInfo } from '../../resources/model/server.ts';
 import type { Session } from './session.ts';
 
 /** The oldest version that the tests cover. */
-export const MINIMUM_MAJOR = 13;
+const MINIMUM_MAJOR = 13;
 
 const QUERY = `SELECT version() AS version, current_setting('server_version_num') AS number, r.rolname AS name,
   r.rolsuper AS super, r.rolcreaterole AS create_role, r.rolcreatedb AS create_db

@@ -52,13 +52,13 @@ export class SqlError extends Error {
 
 const cstring = (text: string): Buffer => Buffer.from(`${text}\0`, 'utf8');
 
-export function int16(value: number): Buffer {
+function int16(value: number): Buffer {
   const buffer = Buffer.alloc(2);
   buffer.writeInt16BE(value);
   return buffer;
 }
 
-export function int32(value: number): Buffer {
+function int32(value: number): Buffer {
   const buffer = Buffer.alloc(4);
   buffer.writeInt32BE(value);
   return buffer;

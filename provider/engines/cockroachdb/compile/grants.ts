@@ -65,14 +65,14 @@ export function grantObjects(steps: readonly ObjectStep[], info: ServerInfo, adm
 }
 
 /** ALL when it is all of them: that is what the server keeps, and what a later version's new privileges belong to. */
-export function privilegeWords(privileges: readonly string[], object: ObjectPrivileges, info: ServerInfo): Sql {
+function privilegeWords(privileges: readonly string[], object: ObjectPrivileges, info: ServerInfo): Sql {
   const all = expandPrivileges(['ALL'], object, info);
   if (all.length > 1 && all.every((name) => privileges.includes(name))) return sql`ALL`;
   const known = object.privileges.map(({ name }) => name);
   return join(privileges.map((name) => keyword(name, known)));
 }
 
-export const granteeWord = (grantee: Grantee): Sql => (grantee.public === true ? sql`public` : ident(grantee.name));
+const granteeWord = (grantee: Grantee): Sql => (grantee.public === true ? sql`public` : ident(grantee.name));
 
 function targetOf(targets: readonly ObjectTarget[]): Sql {
   const [first] = targets;

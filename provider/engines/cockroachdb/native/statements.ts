@@ -24,7 +24,7 @@ class Params {
 }
 
 /** How old the data of a backup is: younger would wait for, or be in the way of, transactions that are under way. */
-export const AGE_SECONDS = 10;
+const AGE_SECONDS = 10;
 
 function options(params: Params, { passphrase, kms, revisionHistory }: BackupOptions): Sql[] {
   if (passphrase !== undefined && kms !== undefined)

@@ -21,7 +21,7 @@ interface Edge {
 }
 
 /** All memberships there are: from them, cycles are seen. They are few beside the privileges. */
-export class RoleGraph {
+class RoleGraph {
   readonly #edges: Edge[] = [];
   readonly #defaults: [member: Account, role: Account][] = [];
   readonly #snapshot: GrantsSnapshot;
@@ -82,12 +82,12 @@ export class RoleGraph {
 }
 
 /** A role of MariaDB has the rights of its roles at once, and no list of defaults. */
-export const isRole = (account: Account): boolean => account.host === '';
+const isRole = (account: Account): boolean => account.host === '';
 
 const isSame = (a: Account, b: Account): boolean => a.name === b.name && a.host.toLowerCase() === b.host.toLowerCase();
 
 /** Reads what is known of these user names, and every membership. */
-export async function readRoleGraph(
+async function readRoleGraph(
   session: Pick<Session, 'query'>,
   names: Iterable<string>,
   info: ServerInfo,
