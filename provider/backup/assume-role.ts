@@ -9,6 +9,7 @@ interface Keys {
   sessionToken?: string;
 }
 
+/** Whose credentials are asked for, and where. */
 export interface RoleToAssume {
   roleArn: string;
   region: string;

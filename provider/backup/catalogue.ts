@@ -9,9 +9,12 @@ import { readAll, type Storage, type StoredFile } from './storage.ts';
 /** Manifests that are read at a time. */
 const AT_ONCE = 8;
 
+/** One backup as its storage shows it. */
 export interface Backup {
   manifest: Manifest;
+  /** When it was begun. */
   time: Date;
+  /** Where its file is now, below the prefix; the manifest has the place where it was written. */
   key: string;
   /** Whether its file is there, and as long as the manifest says. */
   whole: boolean;

@@ -43,6 +43,7 @@ const filesystemPlace = z.strictObject({
 /** Where files are. Keys in requests and results are below its prefix. */
 export const place = z.discriminatedUnion('type', [s3Place, filesystemPlace]);
 
+/** Those whose backups a Job makes with the engine's own tools. */
 export const BACKUP_ENGINES = ['postgres', 'mysql', 'mariadb'] as const;
 
 /** Whose backup it is: the folder `<namespace>/<name>/<database>/`. */
@@ -57,6 +58,7 @@ const owner = z.strictObject({
 /** One engine container: the folder (in an emptyDir that both mount) in which it and the runner meet. */
 const toolFolder = z.strictObject({ folder: path });
 
+/** How many of the newest backups, and of the newest of how many periods (UTC), are kept; a backup is kept by any rule. */
 export const retentionRules = z.strictObject({
   keepLast: z.int().min(1).optional(),
   keepHourly: z.int().min(1).optional(),
@@ -141,6 +143,7 @@ const remove = z.strictObject({
   owner: owner.pick({ namespace: true, name: true }),
 });
 
+/** All that a runner can be told to do. */
 export const runRequest = z.discriminatedUnion('action', [backup, restore, copy, prune, latest, list, remove]);
 
 /** Stable words for why a run failed. */
@@ -207,6 +210,7 @@ export const storedBackupResult = z.object({
   verified: z.boolean().optional(),
 });
 
+/** What came of a run. */
 export const runResult = z.object({
   version: z.literal(1),
   action: z.enum(['backup', 'restore', 'copy', 'prune', 'latest', 'list', 'delete', 'unknown']),

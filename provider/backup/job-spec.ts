@@ -15,6 +15,7 @@ export const FOLDERS = {
   secrets: '/xdatabase/secrets',
 } as const;
 
+/** Name of the runner's container, and of the file with its request in its Secret. */
 export const RUNNER = 'runner';
 export const REQUEST_FILE = 'request.json';
 
@@ -27,6 +28,7 @@ export const RUNNER_PROCESS = {
   env: { NODE_ENV: 'production', MALLOC_ARENA_MAX: '2' },
 } as const;
 
+/** Where a tool and the runner meet. */
 export const workFolder = (tool: string): string => `${FOLDERS.work}/${tool}`;
 
 /** What the pods of one kind of run are made of. None of it changes from run to run, and none of it is secret. */
@@ -44,6 +46,7 @@ export interface PodPlan {
   annotations: Readonly<Record<string, string>>;
 }
 
+/** One Job. Deadline and time to live are those of Kubernetes, in seconds. */
 export interface JobPlan {
   pod: PodPlan;
   activeDeadlineSeconds: number;

@@ -25,8 +25,10 @@ const manifest = z.object({
   compression: z.enum(['zstd', 'gzip', 'none']),
   /** Public keys that the file is encrypted for; empty when it is not encrypted. */
   recipients: z.array(z.string()),
+  /** Bytes and digest of the dump. */
   size: count,
   sha256: digest,
+  /** Bytes and digest of the file, compressed and encrypted. */
   storedSize: count,
   storedSha256: digest,
   rows: z
@@ -40,9 +42,14 @@ export type TableRows = NonNullable<Manifest['rows']>;
 /** Longest manifest that is read: ten thousands of tables. */
 const LONGEST = 64 * 1024 * 1024;
 
+/** Keys of what stands beside a file. */
 export const manifestKey = (key: string): string => `${key}${MANIFEST_ENDING}`;
 export const verifiedKey = (key: string): string => `${key}${VERIFIED_ENDING}`;
 
+/**
+ * @param where its key, for the message
+ * @throws RunError ManifestInvalid
+ */
 export function parseManifest(text: string, where: string): Manifest {
   try {
     return manifest.parse(JSON.parse(text));

@@ -1,6 +1,7 @@
 /** A place for files. Keys are below its prefix, with slashes; what is read is never a file that is still being written. */
 export interface StoredFile {
   key: string;
+  /** Bytes. */
   size: number;
   /** Changes whenever the content does. */
   version: string;
@@ -9,11 +10,12 @@ export interface StoredFile {
 export interface WriteOptions {
   /** Refuses with AlreadyExists when there is a file of this key. */
   once: boolean;
-  /** About how long the body will be at most, where that is known. */
+  /** About how many bytes the body will have at most, where that is known: an upload's parts are chosen by it. */
   expectedSize?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
+/** All but `write` and `read` throw RunError StorageUnavailable, StorageDenied or BucketNotFound too. */
 export interface Storage {
   /** For messages, e.g. `bucket "backups"`. */
   readonly name: string;
@@ -34,6 +36,7 @@ export interface Storage {
   list(folder: string, signal?: AbortSignal): AsyncIterable<StoredFile>;
   /** A file that is not there is deleted already. */
   remove(key: string, signal?: AbortSignal): Promise<void>;
+  /** Lets go of connections; nothing may be asked afterwards. */
   close(): void;
 }
 

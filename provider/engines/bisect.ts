@@ -3,6 +3,7 @@ import { ResourceError } from '../common/errors.ts';
 import type { ReadKind } from '../resources/model/reads.ts';
 import type { Engine } from './engine.ts';
 
+/** By the key of the query. */
 export type Answers = Map<string, { result: unknown } | { error: unknown }>;
 
 /** Throws what concerns the server or the session; what concerns single queries is told of these alone. */

@@ -3,12 +3,14 @@ import { ResourceError } from '../common/errors.ts';
 
 type Work<Session, T> = (session: Session) => Promise<T>;
 
+/** How work gets a session of a server. */
 export interface Sessions<Session> {
   /** On the database that is logged in to anyway. */
   admin<T>(work: Work<Session, T>): Promise<T>;
   inside<T>(database: string, work: Work<Session, T>): Promise<T>;
 }
 
+/** What one kind of read needs to be asked database by database. */
 export interface ByDatabase<Session, Query, Result> {
   /** undefined = wherever a session is open. */
   databaseOf: (query: Query) => string | undefined;

@@ -20,6 +20,7 @@ export interface LoadTarget {
   ownerRole?: string;
 }
 
+/** A database that is loaded while the target is in use, to take its place afterwards. */
 export interface Beside {
   /** The database that it is made like: encoding, locale, extensions, owner. */
   like: string;
@@ -34,6 +35,7 @@ export interface Beside {
   mayBeAdministrators: boolean;
 }
 
+/** What was loaded beside takes the place of the target. */
 export interface HandOver {
   target: string;
   beside: Beside;
@@ -54,6 +56,7 @@ export const targetNotEmpty = (target: string, summary: string): ResourceError =
     { retryable: false },
   );
 
+/** Each throws ResourceError. */
 export interface JobOperations {
   /** Makes a login that can read all of one database, and write nothing where the server can tell the two apart. */
   makeReader(login: RunLogin, database: string, signal?: AbortSignal): Promise<void>;
@@ -61,7 +64,7 @@ export interface JobOperations {
   makeBeside(login: RunLogin, beside: Beside, signal?: AbortSignal): Promise<LoadTarget>;
   /** Bytes that a database takes on the server, about: what a dump of it may become. */
   size(database: string, signal?: AbortSignal): Promise<number>;
-  /** What a database holds. */
+  /** What a database holds; `summary` says it in words, and is empty where it holds nothing. */
   contents(database: string, signal?: AbortSignal): Promise<{ empty: boolean; summary: string }>;
   /**
    * The database beside takes the target's place, name, owner, rights and settings, in one step.
@@ -75,5 +78,6 @@ export interface JobOperations {
   settle(order: Pick<HandOver, 'target' | 'beside' | 'replaced' | 'login'>, signal?: AbortSignal): Promise<void>;
   /** Drops a database beside, or one that was replaced. What is not of that run stays. */
   dropBeside(beside: Pick<Beside, 'name' | 'run'>, signal?: AbortSignal): Promise<void>;
+  /** Ends its sessions first. One that is not there is dropped already; a name that is none of a run's is a TypeError. */
   dropLogin(name: string, signal?: AbortSignal): Promise<void>;
 }

@@ -14,6 +14,7 @@ export interface ConnectionWanted {
 /** Final, or on the way there; what a server says beyond these is kept as it says it. */
 export type JobState = 'waiting' | 'running' | 'paused' | 'ending' | 'succeeded' | 'failed' | 'canceled';
 
+/** A job of the server as SHOW JOBS tells of it. Times are those of the server, in ISO 8601. */
 export interface NativeJob {
   /** A number of 64 bits, as text. */
   id: string;
@@ -21,14 +22,15 @@ export interface NativeJob {
   /** As the server says it, e.g. `revert-failed`. */
   status: string;
   created?: string;
-  started?: string;
   finished?: string;
   error: string;
   /** The statement, without secrets. */
   description: string;
+  /** How much is done, from 0 to 1. */
   fraction: number;
 }
 
+/** What a backup may have besides its database and its place. */
 export interface BackupOptions {
   /** Encrypts the backup; the same is needed to restore it. */
   passphrase?: Secret;
@@ -38,12 +40,14 @@ export interface BackupOptions {
   revisionHistory?: boolean;
 }
 
+/** One backup of one database. */
 export interface BackupOrder extends BackupOptions {
   database: string;
   /** e.g. `external://name`. */
   collection: string;
 }
 
+/** One backup into a database that is not there yet. */
 export interface RestoreOrder extends Pick<BackupOptions, 'passphrase' | 'kms'> {
   collection: string;
   /** Path of the backup in the collection. */
@@ -53,7 +57,9 @@ export interface RestoreOrder extends Pick<BackupOptions, 'passphrase' | 'kms'> 
   as: string;
 }
 
+/** A schedule as it should be on the server. */
 export interface ScheduleWanted extends BackupOrder {
+  /** By which the schedules of one resource are found again. */
   label: string;
   /** Cron expression, in UTC. */
   recurrence: string;
@@ -62,6 +68,7 @@ export interface ScheduleWanted extends BackupOrder {
   onPreviousRunning: 'start' | 'skip' | 'wait';
 }
 
+/** One of the two schedules that the server keeps for a label: of full backups, and of those in between. */
 export interface ScheduleObserved {
   id: string;
   isFull: boolean;
@@ -76,6 +83,7 @@ export interface ScheduleObserved {
   command: string;
 }
 
+/** What ALTER BACKUP SCHEDULE can change in place. */
 export type ScheduleChange =
   | { kind: 'recurring'; recurrence: string }
   | { kind: 'full'; full: string }
@@ -84,6 +92,7 @@ export type ScheduleChange =
   | { kind: 'passphrase'; value: Secret }
   | { kind: 'onPreviousRunning'; value: ScheduleWanted['onPreviousRunning'] };
 
+/** Each throws ResourceError. */
 export interface NativeOperations {
   /** The URI behind a connection, secrets hidden; undefined when there is none. */
   connection(name: string, signal?: AbortSignal): Promise<string | undefined>;
@@ -92,9 +101,11 @@ export interface NativeOperations {
   dropConnection(name: string, signal?: AbortSignal): Promise<void>;
   /** Begins a backup and gives the id of its job. */
   startBackup(order: BackupOrder, signal?: AbortSignal): Promise<string>;
+  /** Begins a restore and gives the id of its job. */
   startRestore(order: RestoreOrder, signal?: AbortSignal): Promise<string>;
   /** Every job whose statement holds that text, the oldest first; for as long as the server remembers. */
   jobs(type: 'BACKUP' | 'RESTORE', mention: string, signal?: AbortSignal): Promise<NativeJob[]>;
+  /** Asks for it: the job ends later. */
   cancelJob(id: string, signal?: AbortSignal): Promise<void>;
   resumeJob(id: string, signal?: AbortSignal): Promise<void>;
   /** Paths of the full backups of a collection, the oldest first. */

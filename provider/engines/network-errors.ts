@@ -1,12 +1,14 @@
 /** What Node says when there is no conversation with a server, as stable reasons with a remedy: the same for every engine. */
 
+/** What an error of a server or of the network becomes. */
 export interface ErrorPolicy {
+  /** Of the condition. */
   reason: string;
   /** What happened, where the text of the error says it badly. */
   what?: string;
   /** What the user can do; added to what the server said. */
   remedy?: string;
-  /** False: nothing changes until somebody edits something. */
+  /** False: nothing changes until somebody edits something. @defaultValue true */
   retryable?: boolean;
 }
 
@@ -93,6 +95,7 @@ const NETWORK: Record<string, ErrorPolicy> = {
 export const networkPolicy = (code: string): ErrorPolicy | undefined =>
   NETWORK[code] ?? TLS_CODES.find(([pattern]) => pattern.test(code))?.[1];
 
+/** Code and text of whatever was thrown; the code is empty where it has none. */
 export function fieldsOf(error: unknown): { code: string; message: string } {
   if (!(error instanceof Error)) return { code: '', message: String(error) };
   const { code } = error as { code?: unknown };

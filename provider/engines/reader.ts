@@ -67,6 +67,7 @@ interface Group {
   usedAt: number;
 }
 
+/** Reads of one engine for all who ask; see above. */
 export class BatchingReader {
   readonly #engine: Engine;
   readonly #writes: WriteLog | undefined;

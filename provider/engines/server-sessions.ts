@@ -5,6 +5,7 @@
 import { ResourceError } from '../common/errors.ts';
 import { type PooledSession, SessionPool } from './session-pool.ts';
 
+/** What differs from server to server. */
 export interface ServerSessionsOptions<S extends PooledSession, I> {
   /** The most sessions at one time, over all databases of the server. */
   limit: number;
@@ -15,6 +16,7 @@ export interface ServerSessionsOptions<S extends PooledSession, I> {
   readInfo: (session: S) => Promise<I>;
   /** Whether the error says nothing of what was asked, as that of a dead session: a read is asked again. */
   isLost: (error: unknown) => boolean;
+  /** Gives the error its reason and remedy; `tried` says in a few words what was done. */
   explain: (error: unknown, tried: string) => ResourceError;
 }
 

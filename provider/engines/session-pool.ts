@@ -17,6 +17,7 @@ export interface PooledSession {
 }
 
 export interface PoolOptions<S extends PooledSession> {
+  /** The most sessions at one time. */
   limit: number;
   /** Throws ResourceError. */
   open: (database: string) => Promise<S>;

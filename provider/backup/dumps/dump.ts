@@ -12,6 +12,7 @@ export interface DumpReader {
   end(): TableRows | undefined;
 }
 
+/** A dump on its way into a database. */
 export interface Loadable {
   /** What the load tool is fed with. */
   body: AsyncIterable<Buffer>;
@@ -21,6 +22,7 @@ export interface Loadable {
   skipped: string[];
 }
 
+/** What differs from format to format. */
 export interface DumpFormat {
   /** @param countRows Counting looks at every byte, and is worth it only where it is asked for. */
   reader(countRows: boolean): DumpReader;

@@ -25,11 +25,13 @@ export const collectionPath = ({ namespace, name, database }: CollectionOwner): 
 export const encoded = (text: string): string =>
   encodeURIComponent(text).replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
 
+/** As BACKUP and RESTORE name the place of a collection. */
 export const collectionOf = (connection: string, path: string): string => `external://${connection}/${path}`;
 
 /** The backup's path in its collection begins with its time: `/2026/11/25-081234.56`. */
 const PATH = /^(.*?)(\/\d{4}\/\d\d\/\d\d-\d{6}\.\d\d)$/;
 
+/** What a Restore names a backup by: `splitKey` takes it apart again. */
 export const keyOf = (collection: string, path: string): string => `${collection}${path}`;
 
 /** Collection and path of a key; undefined for what is none. */

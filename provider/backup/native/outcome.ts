@@ -1,6 +1,7 @@
 /** What the jobs of a run say about it. Pure. */
 import type { NativeJob } from '../../engines/native.ts';
 
+/** Where a run is, by its last job. */
 export type RunState =
   | { state: 'none' }
   | { state: 'running'; job: NativeJob; paused: boolean }

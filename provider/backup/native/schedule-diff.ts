@@ -1,6 +1,7 @@
 /** A wanted schedule against the one or two that the server has for it. Pure. */
 import type { ScheduleChange, ScheduleObserved, ScheduleWanted } from '../../engines/native.ts';
 
+/** What has to be done; nothing, when all lists are empty and `remake` is absent. */
 export interface ScheduleDiff {
   /** Why the schedule has to be dropped and made again, as no ALTER leads there. */
   remake?: string;

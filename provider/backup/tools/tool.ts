@@ -29,6 +29,7 @@ export interface ToolFolders {
   secrets: string;
 }
 
+/** What may be asked of a load besides loading. */
 export interface LoadOptions {
   /** postgres: role that becomes the owner of everything that is loaded; the login must be a member of it. */
   ownerRole?: string;
@@ -50,6 +51,7 @@ export interface ToolContainer {
   files: Record<string, string>;
 }
 
+/** How the dump and load tools of an engine are started. */
 export interface EngineTools {
   /** Without dot, e.g. "dump". */
   extension: string;

@@ -72,15 +72,13 @@ export interface WatchOptions extends CallOptions, Selection {
   timeoutSeconds: number;
 }
 
-/** One operation of a JSON patch (RFC 6902). */
-export type JsonPatchOperation =
-  | { op: 'add' | 'replace' | 'test'; path: string; value: unknown }
-  | { op: 'remove'; path: string }
-  | { op: 'move' | 'copy'; from: string; path: string };
-
+/** Defaults of all calls. */
 export interface KubeClientOptions {
+  /** @defaultValue xdatabase-provider */
   userAgent?: string;
+  /** @defaultValue xdatabase */
   fieldManager?: string;
+  /** @defaultValue 30 000 */
   timeoutMs?: number;
 }
 
@@ -161,15 +159,6 @@ export class KubeClient {
     options: WriteOptions = {},
   ): Promise<T> {
     return await this.#patch(resource, ref, patch, 'application/merge-patch+json', options);
-  }
-
-  async jsonPatch<T extends KubeObject = KubeObject>(
-    resource: Resource,
-    ref: ObjectRef,
-    patch: JsonPatchOperation[],
-    options: WriteOptions = {},
-  ): Promise<T> {
-    return await this.#patch(resource, ref, patch, 'application/json-patch+json', options);
   }
 
   /** Server-side apply: states the fields that this manager wants; creates the object when absent. */

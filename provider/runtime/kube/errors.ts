@@ -26,6 +26,7 @@ export interface KubeErrorFields {
   retryAfterSeconds?: number | undefined;
 }
 
+/** A call to the API server that failed. */
 export class KubeError extends Error {
   override readonly name = 'KubeError';
   /** HTTP status; 0 when no answer came. */

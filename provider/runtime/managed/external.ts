@@ -6,8 +6,10 @@ import type { Managed } from '../../api/kind.ts';
 import type { Secret } from '../../common/secret.ts';
 import type { NewCondition } from './conditions.ts';
 
+/** Connection details by key of the Secret. */
 export type Details = Record<string, string | Secret>;
 
+/** What one look at the external system says of a resource. */
 export interface Observation {
   exists: boolean;
   /** The external name, of a kind whose objects have one; recorded with the first change. */
@@ -24,6 +26,7 @@ export interface Observation {
   /** What to record as applied before a change begins, and once it has succeeded (JSON text; null removes). */
   appliedBefore: string | null;
   appliedAfter: string | null;
+  /** Events to record: what was decided on the way. */
   notes: { reason: string; message: string; type?: 'Normal' | 'Warning' }[];
   /** Conditions beyond those that every managed resource has. */
   conditions?: NewCondition[];
@@ -31,6 +34,7 @@ export interface Observation {
   problem?: unknown;
 }
 
+/** One resource's external object, for one pass. A failed `observe` throws: it never says that the object is absent. */
 export interface ExternalClient {
   observe(resource: Managed, signal: AbortSignal): Promise<Observation>;
   create(resource: Managed, signal: AbortSignal): Promise<void>;
@@ -47,6 +51,7 @@ export interface ConnectOptions {
 }
 
 export interface ExternalConnector {
+  /** @throws ResourceError when the resource may not, or cannot, be worked on now */
   connect(resource: Managed, options: ConnectOptions): Promise<ExternalClient>;
   /** When this resource should be looked at again if nothing happens, in ms from now. */
   pollAfter(resource: Managed): number;

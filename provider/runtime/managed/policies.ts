@@ -20,8 +20,11 @@ const SUPPORTED = new Set(
   ].map((set) => set.split(' ').toSorted().join(' ')),
 );
 
+/** What the provider may do about a resource. */
 export interface Policies {
+  /** Whether it is a set that Crossplane defines: with any other nothing is done. */
   readonly supported: boolean;
+  /** An empty list. */
   readonly paused: boolean;
   readonly observeOnly: boolean;
   readonly mayCreate: boolean;

@@ -5,7 +5,9 @@
 import type { KubeObject, Managed } from '../../api/kind.ts';
 import type { Details } from './external.ts';
 
+/** A change of metadata alone; what it does not name stays. */
 export interface MetadataPatch {
+  /** null removes. */
   annotations?: Record<string, string | null>;
   addFinalizer?: string;
   removeFinalizer?: string;
@@ -23,8 +25,10 @@ export interface ManagedStore {
   patchMetadata(resource: Managed, patch: MetadataPatch): Promise<Managed>;
   /** Merge-patches spec.forProvider, for references and late initialisation. */
   patchForProvider(resource: Managed, patch: Record<string, unknown>): Promise<Managed>;
+  /** Replaces the status. */
   updateStatus(resource: Managed): Promise<Managed>;
   /** Adds keys to the connection Secret; creates it when absent; writes nothing when equal. */
   publish(resource: Managed, details: Details): Promise<void>;
+  /** Never waits and never fails. */
   event(resource: Managed, type: 'Normal' | 'Warning', reason: string, message: string): void;
 }

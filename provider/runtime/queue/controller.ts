@@ -11,6 +11,7 @@ import { KeyBackoff, type KeyBackoffOptions, type TokenBucket } from '../rate.ts
 import type { AddOptions, Priority, Trigger } from './item.ts';
 import { type WorkItem, WorkQueue } from './work-queue.ts';
 
+/** Why a key is reconciled now, and for how long. */
 export interface ReconcileContext {
   /** Aborts at the deadline, and when the controller is stopped and does not want to wait longer. */
   signal: AbortSignal;
@@ -20,6 +21,7 @@ export interface ReconcileContext {
   failures: number;
 }
 
+/** When the key is looked at next. */
 export interface ReconcileResult {
   /** Look again after this many ms, as a poll. Without it: only when something changes. */
   requeueAfterMs?: number | undefined;
@@ -29,6 +31,7 @@ export interface ReconcileResult {
   retry?: boolean | undefined;
 }
 
+/** What it throws is logged, counted and tried again with backoff. */
 export type Reconcile = (key: string, context: ReconcileContext) => Promise<ReconcileResult | undefined | void>;
 
 /** How a reconcile ended, under controller-runtime's names. */
