@@ -1,5 +1,5 @@
 /** How often a cron expression runs, without a clock. */
-import { Cron } from 'croner';
+import { type Cron, nextTime, parseCron } from '../provider/common/cron.ts';
 import { ClaimError } from './errors.ts';
 
 /** Any moment will do; this one begins a leap year, so that the 29th of February counts. */
@@ -15,18 +15,21 @@ const KNOWN = 256;
  * @throws ClaimError when the expression is none.
  */
 export function shortestInterval(path: string, schedule: string): number {
-  const before = known.get(schedule);
-  if (before !== undefined) return before;
-  let times: number[];
+  const found = known.get(schedule);
+  if (found !== undefined) return found;
+  let cron: Cron;
   try {
-    times = new Cron(schedule, { timezone: 'Etc/UTC', paused: true, mode: '5-part' })
-      .nextRuns(RUNS, START)
-      .map((run) => run.getTime());
-  } catch {
-    throw new ClaimError(path, `${JSON.stringify(schedule)} is not a cron expression`);
+    cron = parseCron(schedule);
+  } catch (error) {
+    throw new ClaimError(path, `${JSON.stringify(schedule)} is not a cron expression: ${(error as Error).message}`);
   }
-  const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
-  const shortest = Math.min(...gaps, Number.POSITIVE_INFINITY);
+  let shortest = Number.POSITIVE_INFINITY;
+  let before = nextTime(cron, 'Etc/UTC', START);
+  for (let run = 1; run < RUNS && before !== undefined; run += 1) {
+    const time = nextTime(cron, 'Etc/UTC', before);
+    if (time !== undefined) shortest = Math.min(shortest, time.getTime() - before.getTime());
+    before = time;
+  }
   if (known.size >= KNOWN) known.delete(known.keys().next().value ?? '');
   known.set(schedule, shortest);
   return shortest;

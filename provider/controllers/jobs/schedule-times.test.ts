@@ -48,6 +48,14 @@ test('a run that did not begin in time is missed', () => {
   expect(missedRun(hourly, { lastScheduleTime: undefined, since }, now)).toBe('2026-01-01T05:00:00Z');
 });
 
+test('of a day without anybody who begins runs the last one is told, and those that the clock left out are not', () => {
+  const lastScheduleTime = '2026-01-01T00:00:00Z';
+  expect(missedRun(hourly, { lastScheduleTime, since }, at('2026-01-02T00:30:00Z'))).toBe('2026-01-02T00:00:00Z');
+  const nightly = { schedule: '30 2 * * *', timeZone: 'Europe/Berlin' };
+  const spring = { lastScheduleTime: '2026-03-28T01:30:00Z', since };
+  expect(missedRun(nightly, spring, at('2026-03-29T12:00:00Z'))).toBeUndefined();
+});
+
 test('what was due before the schedule existed is not missed', () => {
   expect(
     missedRun(hourly, { lastScheduleTime: undefined, since: '2026-01-01T05:00:30Z' }, at('2026-01-01T05:10:00Z')),

@@ -1,5 +1,5 @@
 /** When a schedule is due, in its own time zone, as the CronJob controller sees it. */
-import { Cron } from 'croner';
+import { type Cron, nextTime, parseCron, previousTime } from '../../common/cron.ts';
 import { invalidSpec } from '../../common/errors.ts';
 
 /** The CronJob controller looks every ten seconds; what has not begun after this long was missed. */
@@ -13,7 +13,7 @@ export interface Timing {
 /** Throws ResourceError for a schedule or a time zone that means nothing. */
 function reading<T>({ schedule, timeZone }: Timing, read: (cron: Cron) => T): T {
   try {
-    return read(new Cron(schedule, { timezone: timeZone, paused: true, mode: '5-part' }));
+    return read(parseCron(schedule));
   } catch (error) {
     throw invalidSpec(
       `forProvider.schedule ${JSON.stringify(schedule)} in time zone ${JSON.stringify(timeZone)}: ${(error as Error).message}`,
@@ -26,8 +26,8 @@ const instant = (time: Date): string => time.toISOString().replace(/\.\d{3}Z$/, 
 
 /** Undefined for a time that never comes, e.g. the 30th of February. */
 export function nextRun(timing: Timing, now: Date): string | undefined {
-  const next = reading(timing, (cron) => cron.nextRun(now));
-  return next === null ? undefined : instant(next);
+  const next = reading(timing, (cron) => nextTime(cron, timing.timeZone, now));
+  return next === undefined ? undefined : instant(next);
 }
 
 /** The time at which a run was due last and has not begun, although it should have by now. */
@@ -41,8 +41,7 @@ export function missedRun(
   now: Date,
 ): string | undefined {
   const latest = new Date(now.getTime() - GRACE_MS - startingDeadlineSeconds * 1000);
-  const [due] = reading(timing, (cron) => cron.previousRuns(1, latest));
-  if (due === undefined || due.getTime() <= Date.parse(since)) return undefined;
-  if (lastScheduleTime !== undefined && Date.parse(lastScheduleTime) >= due.getTime()) return undefined;
-  return instant(due);
+  const from = new Date(Math.max(Date.parse(since), Date.parse(lastScheduleTime ?? since)));
+  const due = reading(timing, (cron) => previousTime(cron, timing.timeZone, latest, from));
+  return due === undefined ? undefined : instant(due);
 }
