@@ -26,7 +26,8 @@ function connectorOf(services: Services, definition: KindDefinition): ExternalCo
   if (planner !== undefined) return new SqlConnector({ planner, servers, guard: tenancy, credentials, now });
   const byJobs = jobs.connector(definition);
   if (byJobs === undefined) throw new Error(`nothing reconciles ${definition.kind}`);
-  return new BackupConnector(work, new NativeConnector({ services: work, pollMs: options.pollMs }), byJobs);
+  const native = new NativeConnector({ services: work, observer: options.schedules, pollMs: options.pollMs });
+  return new BackupConnector(work, native, byJobs);
 }
 
 export function managedController(services: Services, { definition, reflector }: Served): Controller {

@@ -71,6 +71,27 @@ onEveryVersion('Backup', (world) => {
     await stage.delete('Backup', 'forgotten');
   });
 
+  test('a backup is not taken for made because an earlier resource of its name has made one', async () => {
+    const simulator = simulatorOf(world());
+    if (simulator === undefined) return;
+    stage.add('Backup', 'namesake', { database: orders.database, storage });
+    orders.age();
+    const { status: first } = await stage.until('Backup', 'namesake', 'Succeeded');
+    await stage.delete('Backup', 'namesake');
+    const before = backups();
+    // Refused the first time, as a database is that is too young.
+    simulator.faults.push({
+      match: /^BACKUP /,
+      do: { code: '3D000', message: 'database "x" does not exist' },
+      when: 'before',
+    });
+    stage.add('Backup', 'namesake', { database: orders.database, storage });
+    const { status } = await stage.until('Backup', 'namesake', 'Succeeded');
+    expect(backups() - before).toBe(2);
+    expect(status?.atProvider?.['key']).not.toBe(first?.atProvider?.['key']);
+    await stage.delete('Backup', 'namesake');
+  });
+
   test('a job that failed is tried again; canceled, paused and stuck ones are told as such', async () => {
     const simulator = simulatorOf(world());
     if (simulator === undefined) return;

@@ -101,11 +101,16 @@ onEveryVersion('Native backups', (world) => {
     const id = await native.startBackup(order());
     await finished('BACKUP', id);
     await world().as('owner', 'pw', 'DELETE FROM public.items WHERE id = 1', database);
+    await world().sql(`REVOKE CONNECT ON DATABASE ${quoted(database)} FROM public`);
+    await world().sql('REVOKE CREATE ON SCHEMA public FROM public', database);
     const path = (await native.backups(collection)).at(-1) ?? '';
     const [beside, replaced] = [world().name('beside'), world().name('replaced')];
     await finished('RESTORE', await native.startRestore({ collection, path, database, as: beside }));
     expect(await native.takePlace({ beside, target: database, replaced })).toBe('taken');
     expect(await native.takePlace({ beside, target: database, replaced })).toBe('nothing');
+    // What PUBLIC was not to do it may not do for a moment.
+    expect(await world().held('public', `DATABASE ${quoted(database)}`, database)).toEqual([]);
+    expect(await world().held('public', 'SCHEMA public', database)).toEqual(['USAGE']);
     expect(await world().as('owner', 'pw', 'SELECT count(*)::text AS n FROM public.items', database)).toEqual([
       { n: '2' },
     ]);

@@ -116,6 +116,15 @@ onEveryVersion('BackupSchedule', (world) => {
     await simulator.jobs.ended(runSchedule(simulator, schedule?.id ?? ''));
     const status = (await stage.pass('BackupSchedule', 'hourly'))?.status;
     const { key = '' } = (status?.atProvider?.['lastBackup'] ?? {}) as { key?: string };
+    const told = stage.store.events.filter(({ reason }) => /^Run(Failed|Succeeded)$/.test(reason));
+    expect(told.map(({ reason }) => reason)).toEqual(['RunFailed', 'RunSucceeded']);
+    expect(stage.ended).toEqual(['hourly false', 'hourly true']);
+    expect(status?.conditions).toContainEqual(expect.objectContaining({ type: 'LastRunSucceeded', status: 'True' }));
+    // The server forgets its jobs after some days, long before a monthly schedule is due again.
+    const kept = [...simulator.state.jobs.keys()];
+    for (const id of kept) simulator.state.jobs.delete(id);
+    expect((await stage.pass('BackupSchedule', 'hourly'))?.status).toEqual(status);
+    expect(stage.ended).toHaveLength(2);
     expect(status?.atProvider?.['lastSuccessTime']).toMatch(/Z$/);
     stage.secret('s3', { AWS_SECRET_ACCESS_KEY: 'rotated-secret' });
     await stage.pass('BackupSchedule', 'hourly');

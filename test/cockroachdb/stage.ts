@@ -17,6 +17,8 @@ const NAMESPACE = 'team-a';
 export class Stage {
   readonly store = new LocalStore();
   readonly replaced: string[] = [];
+  /** Runs of schedules, as the metrics hear of them. */
+  readonly ended: string[] = [];
   readonly #world: World;
   readonly #connector: BackupConnector;
   readonly #versions = new Map<string, number>();
@@ -73,7 +75,11 @@ export class Stage {
       now: () => new Date(),
       onReplaced: (resource) => this.replaced.push(resource.metadata.name),
     };
-    const native = new NativeConnector({ services, pollMs: 1000 });
+    const native = new NativeConnector({
+      services,
+      observer: { ended: (resource, _role, { ok }) => this.ended.push(`${resource.metadata.name} ${ok}`) },
+      pollMs: 1000,
+    });
     this.#connector = new BackupConnector(services, native, native);
     this.secret('s3', { AWS_ACCESS_KEY_ID: 'MYKEY', AWS_SECRET_ACCESS_KEY: 'my/secret+key' });
   }

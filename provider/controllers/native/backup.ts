@@ -2,11 +2,11 @@
 import type { BackupParameters } from '../../api/backup.ts';
 import type { Managed } from '../../api/kind.ts';
 import { refuseWhatOthersDo } from '../../api/native-refusals.ts';
-import { collectionOf, collectionPath, keyOf, pathIn } from '../../backup/native/names.ts';
+import { collectionOf, collectionPath, keyOf, pathIn, timeOf } from '../../backup/native/names.ts';
 import { runState } from '../../backup/native/outcome.ts';
 import { waiting } from '../../common/errors.ts';
 import type { NativeJob } from '../../engines/native.ts';
-import { isDeleted } from '../../runtime/managed/annotations.ts';
+import { ANNOTATION, annotation, hasCreated, isDeleted } from '../../runtime/managed/annotations.ts';
 import type { Observation } from '../../runtime/managed/external.ts';
 import { isUnfinished, NativeRun } from './run.ts';
 import {
@@ -19,6 +19,9 @@ import {
   SOON_MS,
   storageBehind,
 } from './shared.ts';
+
+/** A backup is of ten seconds before it was asked for, and clocks differ. */
+const MARGIN_MS = 30_000;
 
 export class NativeBackup extends NativeRun<BackupParameters> {
   get #path(): string {
@@ -52,15 +55,23 @@ export class NativeBackup extends NativeRun<BackupParameters> {
     };
     return {
       ...observation(true, record, record, this.status(state.job, 'Running')),
+      creates: true,
       differences: [`BACKUP DATABASE again, as ${state.message}`],
       unready: { reason: 'Retrying', message: state.message },
     };
   }
 
-  /** The server keeps jobs for days only; what they made stays. */
+  /**
+   * The server keeps jobs for days only; what they made stays. A backup of before is that of an earlier resource of the
+   * name, and one that the server has refused was never begun.
+   */
   async #forgotten(shown: string | undefined, connection: string, signal: AbortSignal): Promise<string | undefined> {
-    if (shown === undefined) return undefined;
-    return (await this.context.native.backups(collectionOf(connection, this.#path), signal)).at(-1);
+    const { resource, native } = this.context;
+    const pending = annotation(resource, ANNOTATION.createPending);
+    if (shown === undefined || pending === undefined || !hasCreated(resource)) return undefined;
+    const since = Date.parse(pending) - MARGIN_MS;
+    const paths = await native.backups(collectionOf(connection, this.#path), signal);
+    return paths.findLast((path) => (timeOf(path)?.getTime() ?? 0) >= since);
   }
 
   #succeeded(job: NativeJob | undefined, path: string | undefined): Record<string, unknown> {

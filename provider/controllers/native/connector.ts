@@ -4,6 +4,7 @@ import type { Managed } from '../../api/kind.ts';
 import { ResourceError } from '../../common/errors.ts';
 import { isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ConnectOptions, ExternalClient, ExternalConnector } from '../../runtime/managed/external.ts';
+import type { ScheduleObserver } from '../jobs/schedule-metrics.ts';
 import type { WorkServices } from '../jobs/work.ts';
 import { NativeBackup } from './backup.ts';
 import { NativeRestore } from './restore.ts';
@@ -12,6 +13,7 @@ import type { NativeContext } from './shared.ts';
 
 export interface NativeConnectorOptions {
   services: WorkServices;
+  observer: ScheduleObserver;
   pollMs: number;
 }
 
@@ -38,7 +40,7 @@ export class NativeConnector implements ExternalConnector {
   }
 
   async connect(resource: Managed, { signal }: ConnectOptions): Promise<ExternalClient> {
-    const { services, pollMs } = this.#options;
+    const { services, observer, pollMs } = this.#options;
     const client = CLIENTS[resource.kind];
     // Nothing of a kind that was never begun is left anywhere.
     if (client === undefined) {
@@ -62,7 +64,7 @@ export class NativeConnector implements ExternalConnector {
     const lookAgain = (ms: number): void => {
       this.#next.set(uid, Math.min(ms, this.#next.get(uid) ?? ms));
     };
-    return client({ resource, connection, native, info, services, lookAgain });
+    return client({ resource, connection, native, info, services, observer, lookAgain });
   }
 
   pollAfter(resource: Managed): number {

@@ -52,6 +52,7 @@ export class NativeRestore extends NativeRun<RestoreParameters> {
     const state = runState(jobs, 0);
     if (state.state === 'none') {
       if (record.begun === true && (await this.#exists(beside, signal))) return this.#place(undefined, resource);
+      if (record.placed !== undefined) return over(record, record.placed, true);
       return observation(false, record, { ...record, begun: true }, { phase: 'Pending' });
     }
     if (state.state === 'failed') return this.failed(record, state);
@@ -100,6 +101,7 @@ export class NativeRestore extends NativeRun<RestoreParameters> {
     lookAgain(act === undefined ? RUNNING_MS : SOON_MS);
     return {
       ...observation(true, record, record, this.status(job, 'Running')),
+      creates: true,
       differences: difference === undefined ? [] : [difference],
       unready: { reason, message },
     };
@@ -123,7 +125,8 @@ export class NativeRestore extends NativeRun<RestoreParameters> {
     };
     lookAgain(SOON_MS);
     return {
-      ...observation(true, record, record, this.status(job, 'Running')),
+      ...observation(true, { ...record, placed: this.#succeeded(job) }, record, this.status(job, 'Running')),
+      creates: true,
       differences: [`put the restored database in the place of ${JSON.stringify(this.#target)}`],
       unready: { reason: 'Running', message: 'what was restored takes the place of the target' },
     };
@@ -137,7 +140,7 @@ export class NativeRestore extends NativeRun<RestoreParameters> {
     throw targetNotEmpty(this.#target, contents.summary);
   }
 
-  #succeeded(job: NativeJob): Record<string, unknown> {
+  #succeeded(job: NativeJob | undefined): Record<string, unknown> {
     const { engine } = this.context.info;
     const { keepReplaced } = this.fields;
     const key = restoredKey(job);

@@ -48,7 +48,7 @@ export abstract class NativeRun<F> implements ExternalClient {
     this.act = async (signal) => {
       await native.dropConnection(connectionOf(resource), signal);
     };
-    return { ...seen, differences: ['DROP EXTERNAL CONNECTION'] };
+    return { ...seen, creates: true, differences: ['DROP EXTERNAL CONNECTION'] };
   }
 
   protected failed(

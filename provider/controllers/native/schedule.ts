@@ -1,5 +1,5 @@
 /** BackupSchedule on a server that runs schedules by itself: the external object is its schedule there. */
-import type { BackupScheduleParameters } from '../../api/backup-schedule.ts';
+import type { BackupScheduleObservation, BackupScheduleParameters } from '../../api/backup-schedule.ts';
 import type { Managed } from '../../api/kind.ts';
 import { refuseWhatOthersDo } from '../../api/native-refusals.ts';
 import { collectionOf, collectionPath, keyOf, pathIn, scheduleLabel } from '../../backup/native/names.ts';
@@ -7,6 +7,7 @@ import { type ScheduleDesired, scheduleDiff } from '../../backup/native/schedule
 import { waiting } from '../../common/errors.ts';
 import type { NativeJob, ScheduleObserved } from '../../engines/native.ts';
 import { defined } from '../../resources/creation.ts';
+import { conditionsOf, type ScheduleStatus as RunsStatus } from '../jobs/schedule-status.ts';
 import { isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ExternalClient, Observation } from '../../runtime/managed/external.ts';
 import {
@@ -22,12 +23,30 @@ import {
   storageBehind,
 } from './shared.ts';
 
+type ScheduleStatus = Pick<
+  BackupScheduleObservation,
+  'lastScheduleTime' | 'lastSuccessTime' | 'lastBackup' | 'lastFailureTime' | 'lastFailureReason' | 'lastFailureMessage'
+>;
+
+const failureOf = ({ lastFailureTime, lastFailureReason, lastFailureMessage }: ScheduleStatus): ScheduleStatus => ({
+  lastFailureTime,
+  lastFailureReason,
+  lastFailureMessage,
+});
+
+const describeFailure = ({ id, state, status, error, finished }: NativeJob): ScheduleStatus => ({
+  lastFailureTime: finished,
+  lastFailureReason: state === 'canceled' ? 'JobCanceled' : 'JobFailed',
+  lastFailureMessage: `job ${id}: ${status}${error === '' ? '' : `: ${error}`}`,
+});
+
 export class NativeSchedule implements ExternalClient {
   readonly #context: NativeContext;
   #act: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** What the server has once `#act` has succeeded, and what it has since it did, until it is on record. */
   #next: NativeRecord | undefined;
   #done: NativeRecord | undefined;
+  #hasTold = false;
 
   constructor(context: NativeContext) {
     this.#context = context;
@@ -88,9 +107,12 @@ export class NativeSchedule implements ExternalClient {
       await native.pauseSchedules(resume, false, until);
     };
     const all = [...(isStale ? ['ALTER EXTERNAL CONNECTION'] : []), ...differences];
+    const status = this.#status(observed, jobs);
     return {
-      ...observation(true, all.length === 0 ? next : record, next, this.#status(observed, jobs)),
+      ...observation(true, all.length === 0 ? next : record, next, status),
       differences: all,
+      notes: this.#news(status),
+      conditions: conditionsOf(status as RunsStatus, false),
     };
   }
 
@@ -140,24 +162,59 @@ export class NativeSchedule implements ExternalClient {
     const failed = jobs.findLast(({ state }) => state === 'failed' || state === 'canceled');
     const path = succeeded === undefined ? undefined : pathIn(succeeded.description);
     const next = observed.flatMap(({ nextRun, isPaused }) => (isPaused ? [] : (nextRun ?? []))).toSorted()[0];
+    // The server forgets jobs after some days: what they have come to stays said.
+    const known = (this.#context.resource.status?.atProvider ?? {}) as ScheduleStatus;
     const isWaiting = observed.every(({ isPaused }) => isPaused);
     return defined({
       suspended: isWaiting,
       command: (observed.find(({ isFull }) => isFull) ?? observed[0])?.command,
       nextRunTime: next,
-      lastScheduleTime: jobs.at(-1)?.created,
-      lastSuccessTime: succeeded?.finished,
-      lastFailureTime: failed?.finished,
-      lastFailureReason: failed === undefined ? undefined : failed.state === 'canceled' ? 'JobCanceled' : 'JobFailed',
-      lastFailureMessage:
-        failed === undefined
-          ? undefined
-          : `job ${failed.id}: ${failed.status}${failed.error === '' ? '' : `: ${failed.error}`}`,
-      lastBackup:
-        path === undefined
-          ? undefined
-          : { key: keyOf(this.#path, path), engine, serverVersion: /\d[\d.]*\S*/.exec(product)?.[0] ?? '' },
+      lastScheduleTime: jobs.at(-1)?.created ?? known.lastScheduleTime,
+      ...(succeeded === undefined
+        ? { lastSuccessTime: known.lastSuccessTime, lastBackup: known.lastBackup }
+        : {
+            lastSuccessTime: succeeded.finished,
+            lastBackup:
+              path === undefined
+                ? undefined
+                : { key: keyOf(this.#path, path), engine, serverVersion: /\d[\d.]*\S*/.exec(product)?.[0] ?? '' },
+          }),
+      ...(failed === undefined ? failureOf(known) : describeFailure(failed)),
     });
+  }
+
+  /** What the status does not say yet. */
+  #news(status: ScheduleStatus): Observation['notes'] {
+    const { resource, observer } = this.#context;
+    const known = (resource.status?.atProvider ?? {}) as ScheduleStatus;
+    const isNews = (field: 'lastSuccessTime' | 'lastFailureTime'): boolean =>
+      !this.#hasTold && status[field] !== undefined && status[field] !== known[field];
+    const {
+      lastSuccessTime: completionTime = '',
+      lastFailureReason: reason = '',
+      lastFailureMessage: message = '',
+    } = status;
+    const common = { startTime: undefined, result: undefined };
+    const notes: Observation['notes'] = [];
+    if (isNews('lastSuccessTime')) {
+      notes.push({
+        reason: 'RunSucceeded',
+        message: `a backup succeeded: ${status.lastBackup?.key ?? completionTime}`,
+      });
+      observer.ended(resource, 'run', { ...common, ok: true, completionTime, reason: '', message: '' });
+    }
+    if (isNews('lastFailureTime')) {
+      notes.push({ type: 'Warning', reason: 'RunFailed', message: `${reason}: ${message}` });
+      observer.ended(resource, 'run', {
+        ...common,
+        ok: false,
+        completionTime: status.lastFailureTime ?? '',
+        reason,
+        message,
+      });
+    }
+    this.#hasTold = true;
+    return notes;
   }
 
   #observeDeletion(

@@ -10,6 +10,7 @@ import type { BackupOptions, NativeOperations } from '../../engines/native.ts';
 import type { ServerInfo } from '../../resources/model/server.ts';
 import { appliedOf } from '../../runtime/managed/annotations.ts';
 import type { Observation } from '../../runtime/managed/external.ts';
+import type { ScheduleObserver } from '../jobs/schedule-metrics.ts';
 import { resolvePlace, secretKeyValue } from '../jobs/places.ts';
 import { configOf, type WorkServices } from '../jobs/work.ts';
 import type { ServerConnection } from '../servers/connection.ts';
@@ -21,8 +22,12 @@ export interface NativeRecord {
   passphrase?: string;
   /** URI of the key that a schedule encrypts with. */
   kms?: string;
+  /** Namespace and name of the resource: whoever copies a manifest, annotations and all, wants a run of its own. */
+  of?: string;
   /** A run has been asked for: what is not found afterwards is looked for. */
   begun?: true;
+  /** status.atProvider of a restore whose data takes its place: once that is done, nothing else on the server says so. */
+  placed?: Record<string, unknown>;
   /** status.atProvider at the end of a run. */
   outcome?: Record<string, unknown>;
 }
@@ -33,13 +38,16 @@ export interface NativeContext {
   native: NativeOperations;
   info: ServerInfo;
   services: WorkServices;
+  observer: ScheduleObserver;
   /** Sets when to look again, in ms; the soonest counts. */
   lookAgain: (ms: number) => void;
 }
 
 export function recordOf(resource: Managed): NativeRecord {
-  const record = appliedOf(resource);
-  return typeof record === 'object' && record !== null && !Array.isArray(record) ? record : {};
+  const of = `${resource.metadata.namespace}/${resource.metadata.name}`;
+  const record = appliedOf(resource) as NativeRecord | null | undefined;
+  const isOwn = typeof record === 'object' && record !== null && !Array.isArray(record) && (record.of ?? of) === of;
+  return isOwn ? { ...record, of } : { of };
 }
 
 export const connectionOf = (resource: Managed): string => connectionName(resource.metadata.uid ?? '');

@@ -8,6 +8,7 @@ import { ident, keyword, literal, type Sql, sql } from '../../postgres/sql.ts';
 import { command } from '../command.ts';
 import { pathOf } from '../compile/grants.ts';
 import { send } from '../execute.ts';
+import { closeToPublic } from './public-rights.ts';
 import { type InventoryObject, readInventory } from '../reads/inventory.ts';
 
 export interface PlaceOrder {
@@ -48,8 +49,11 @@ export async function takePlace(
   const found = await admin(async (session) => await find(session, [beside, target, replaced]));
   if (!found.has(beside)) return 'nothing';
   // Whoever was there before says whose it is, and what is said about it.
-  const before = found.get(replaced) ?? found.get(target);
-  if (before !== undefined) await inherit(placing, beside, before);
+  const model = [replaced, target].find((name) => found.has(name));
+  if (model !== undefined) {
+    await closeToPublic(placing, model, beside);
+    await inherit(placing, beside, found.get(model)!);
+  }
   return await admin(async (session) => {
     // Somebody found the target gone between two renames, and made it anew: RESTRICT keeps it if it holds anything.
     if (found.has(target) && found.has(replaced))
@@ -74,7 +78,9 @@ async function isRenamed(session: Session, from: string, to: string): Promise<bo
 export async function handOver(placing: Placing, { from, to }: { from: string; to: string }): Promise<void> {
   const found = await placing.admin(async (session) => await find(session, [from, to]));
   const before = found.get(from);
-  if (before !== undefined && found.has(to)) await inherit(placing, to, before);
+  if (before === undefined || !found.has(to)) return;
+  await closeToPublic(placing, from, to);
+  await inherit(placing, to, before);
 }
 
 /** Everything restored belongs to whoever restored it. */
