@@ -14,6 +14,13 @@ const LABELS = ['kind', 'namespace', 'name'] as const;
 
 const labels = ({ kind, metadata }: Managed) => ({ kind, namespace: metadata.namespace ?? '', name: metadata.name });
 
+type Series = ReturnType<typeof labels> & { run: string; result: string };
+
+function seriesOf(schedule: Managed): Series[] {
+  const runs = schedule.spec.forProvider['verify'] === undefined ? ['run'] : ['run', 'verify'];
+  return runs.flatMap((run) => ['success', 'failure'].map((result) => ({ ...labels(schedule), run, result })));
+}
+
 const seconds = (time: string | undefined): number | undefined =>
   time === undefined ? undefined : Date.parse(time) / 1000;
 
@@ -25,12 +32,27 @@ export class ScheduleMetrics implements ScheduleObserver {
 
   /** @param schedules All schedules there are, asked whenever the metrics are read. */
   constructor(registry: Registry, schedules: () => Iterable<Managed>, now: () => Date = () => new Date()) {
+    const known = new Map<string, Series>();
     this.#runs = new Counter({
       name: 'xdatabase_schedule_runs_total',
       help: 'Runs of a schedule that ended, by result; verify is its test restore',
       labelNames: [...LABELS, 'run', 'result'],
-      registers: [registry],
+      registers: [],
+      // From 0 on, or nobody would see the first failure as an increase; and no longer than the schedule is there.
+      collect() {
+        const series = new Map([...schedules()].flatMap(seriesOf).map((one) => [JSON.stringify(one), one]));
+        for (const [key, one] of series) {
+          if (!known.has(key)) this.inc({ ...one }, 0);
+          known.set(key, one);
+        }
+        for (const [key, one] of known)
+          if (!series.has(key)) {
+            this.remove({ ...one });
+            known.delete(key);
+          }
+      },
     });
+    registry.registerMetric(this.#runs);
     const gauge = (name: string, help: string, value: (status: ScheduleStatus) => number | undefined): void => {
       const metric = new Gauge({
         name: `xdatabase_schedule_${name}`,
