@@ -22,7 +22,18 @@ import {
   startBackupWorld,
   toolImage,
 } from './backup-world.ts';
-import { allReady, get, managed, namespaceOf, providerConfig, run, secret } from './objects.ts';
+import {
+  allReady,
+  conditionOf,
+  get,
+  managed,
+  namespaceOf,
+  providerConfig,
+  resourceName,
+  run,
+  secret,
+  untilCondition,
+} from './objects.ts';
 
 const namespace = 'faults';
 /** Of the tool that stops half-way. */
@@ -234,6 +245,49 @@ describe('a backup', () => {
     const newest = await restore('from-full-disk', { source: { storage: disk('small') } });
     expect(newest).toMatchObject({ phase: 'Succeeded' });
     expect(await contents(world.server, 'target')).toEqual(rows);
+  });
+});
+
+describe('files that are to go with their resource, and that the storage keeps,', () => {
+  const startDeletion = async (name: string): Promise<string> => {
+    await startBackup(name, { storage: s3(), compression: 'zstd', filePolicy: 'Delete' });
+    expect(await endOf('Backup', name)).toMatchObject({ phase: 'Succeeded' });
+    proxy.fault = ({ method, query }) =>
+      method === 'DELETE' || query.has('delete') ? { answer: 403, code: 'AccessDenied' } : undefined;
+    await world.cluster.kubectl(['delete', resourceName('Backup'), name, '-n', namespace, '--wait=false']);
+    const stays = await untilCondition(world.cluster, 'Backup', namespace, name, 'Synced', 'False', 'StorageDenied');
+    const { message = '' } = conditionOf(stays, 'Synced') ?? {};
+    expect(message).toMatch(/set filePolicy to Keep to leave them$/);
+    return /delete Job [^/]+\/(\S+) to try again/.exec(message)?.[1] ?? '';
+  };
+  const ownFiles = async (name: string): Promise<string[]> =>
+    (await inBucket()).filter((key) => key.includes(`/${name}/`));
+  const gone = async (name: string): Promise<void> => {
+    await world.cluster.wait('delete', `${resourceName('Backup')}/${name}`, '-n', namespace);
+  };
+
+  test('go when somebody deletes the Job that could not delete them', async () => {
+    const job = await startDeletion('again');
+    proxy.fault = () => undefined;
+    await world.cluster.kubectl(['delete', 'job', job, '-n', namespace, '--wait=false']);
+    await gone('again');
+    expect(await ownFiles('again')).toEqual([]);
+  });
+
+  test('stay when somebody says so', async () => {
+    await startDeletion('stays');
+    await world.cluster.kubectl([
+      'patch',
+      resourceName('Backup'),
+      'stays',
+      '-n',
+      namespace,
+      '--type=merge',
+      '-p',
+      '{"spec":{"forProvider":{"filePolicy":"Keep"}}}',
+    ]);
+    await gone('stays');
+    expect(await ownFiles('stays')).toHaveLength(2);
   });
 });
 

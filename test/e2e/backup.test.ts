@@ -3,7 +3,17 @@ import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KubeObject } from '../../provider/api/kind.ts';
 import { waitFor } from '../rig/process.ts';
-import { allReady, get, managed, namespaceOf, providerConfig, resourceName, run } from './objects.ts';
+import {
+  allReady,
+  conditionOf,
+  get,
+  managed,
+  namespaceOf,
+  providerConfig,
+  resourceName,
+  run,
+  untilCondition,
+} from './objects.ts';
 import {
   atProvider,
   type BackupWorld,
@@ -122,13 +132,26 @@ describe('once means once', () => {
     );
     return Contents.filter(({ Key }) => Key?.endsWith('.dump.zst')).length;
   };
+  /** Keeps dumps from ending until what it gives is called. */
+  const holdDumps = (): (() => Promise<void>) => {
+    const { server } = world;
+    const blocker = server
+      .query('BEGIN; LOCK TABLE app1.orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)', [], 'shop')
+      .catch(() => undefined);
+    return async () => {
+      await server.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%' AND pid <> pg_backend_pid()",
+      );
+      await blocker;
+    };
+  };
   const jobsOf = async (name: string): Promise<KubeObject[]> =>
     (await world.cluster.get<{ items: KubeObject[] }>('jobs', '-n', namespace)).items.filter(
       ({ metadata }) => metadata.annotations?.['xdatabase.dev/resource']?.endsWith(`/${name}`) === true,
     );
 
-  test('a provider that is dead when the Job ends records its outcome when it is back, although the Job should be gone', async () => {
-    const { cluster } = world;
+  test('a provider that is dead when the Job ends records its outcome when it is back, although nothing is to be kept of Jobs', async () => {
+    const { cluster, server } = world;
     await cluster.kubectl([
       'patch',
       'providerconfig.m.xdatabase.dev',
@@ -137,8 +160,9 @@ describe('once means once', () => {
       namespace,
       '--type=merge',
       '-p',
-      '{"spec":{"jobs":{"ttlSecondsAfterFinished":0}}}',
+      '{"spec":{"jobs":{"ttlSecondsAfterFinished":0,"concurrency":3}}}',
     ]);
+    const letGo = holdDumps();
     await cluster.apply(
       run('Backup', namespace, 'killed', { databaseRef: { name: 'shop' }, storage: s3Storage(world, bucket) }),
     );
@@ -146,18 +170,62 @@ describe('once means once', () => {
       const jobs = await jobsOf('killed');
       return jobs[0]?.metadata.finalizers?.includes('xdatabase.dev/run') === true && jobs;
     });
+    await cluster.apply(
+      run('Backup', namespace, 'mute', { databaseRef: { name: 'shop' }, storage: s3Storage(world, bucket) }),
+    );
+    const begun = async (name: string) => {
+      const [now] = await jobsOf(name);
+      return now?.metadata.finalizers?.includes('xdatabase.dev/run') === true;
+    };
+    await waitFor('the other has begun as well', async () => await begun('mute'));
     await world.provider.stop('SIGKILL');
-    await waitFor('the Job is finished and asked to go', async () => {
-      const [now] = await jobsOf('killed');
-      return now?.metadata.deletionTimestamp !== undefined;
+    await letGo();
+    const isComplete = ({ status }: KubeObject): boolean =>
+      (status as { succeeded?: number } | undefined)?.succeeded === 1;
+    for (const name of ['killed', 'mute'])
+      await waitFor('the Job is finished', async () => (await jobsOf(name)).every(isComplete));
+    // With its pod goes what its runner said.
+    const [mute] = await jobsOf('mute');
+    const of = [mute?.metadata.name ?? '', '-n', namespace];
+    await cluster.kubectl(['delete', 'job', ...of, '--wait=false', '--cascade=foreground']);
+    await waitFor('its pod is gone', async () => {
+      const { items } = await cluster.get<{ items: KubeObject[] }>('pods', '-n', namespace, '-l', `job-name=${of[0]}`);
+      return items.length === 0;
     });
     await world.restartProvider();
     expect(atProvider(await ended(world, 'Backup', namespace, 'killed'))).toMatchObject({
       phase: 'Succeeded',
       jobName: job?.metadata.name,
+      key: expect.stringMatching(/^shop\/killed\/shop\//),
     });
-    await waitFor('the Job is let go', async () => (await jobsOf('killed')).length === 0);
-    expect(await stored('killed')).toBe(1);
+    const lost = await ended(world, 'Backup', namespace, 'mute');
+    expect(atProvider(lost)).toMatchObject({ phase: 'Succeeded', jobName: of[0] });
+    expect(atProvider(lost)).not.toHaveProperty('key');
+    for (const name of ['killed', 'mute']) {
+      await waitFor('the Job is let go', async () => (await jobsOf(name)).length === 0);
+      expect(await stored(name)).toBe(1);
+    }
+    const source = { backupRef: { name: 'mute' } };
+    const target = { sourceDatabase: 'shop', targetDatabaseRef: { name: 'fresh' }, mode: 'Replace' };
+    await cluster.apply(run('Restore', namespace, 'of-mute', { source, ...target }));
+    expect(atProvider(await ended(world, 'Restore', namespace, 'of-mute'))).toMatchObject({
+      phase: 'Succeeded',
+      restored: { key: expect.stringMatching(/^shop\/mute\/shop\//) },
+    });
+    expect(await contents(server, 'fresh')).toEqual(await contents(server, 'shop'));
+  });
+
+  test('a manifest that is copied, with all that the first resource remembers, is a run of its own', async () => {
+    const { metadata, ...first } = await get(world.cluster, 'Backup', namespace, 'first');
+    const { annotations = {} } = metadata;
+    expect(annotations['xdatabase.dev/applied']).toContain('Succeeded');
+    await world.cluster.apply({ ...first, metadata: { namespace, name: 'another', annotations } });
+    const copied = await ended(world, 'Backup', namespace, 'another');
+    expect(atProvider(copied)).toMatchObject({
+      phase: 'Succeeded',
+      key: expect.stringMatching(/^shop\/another\/shop\//),
+    });
+    expect(await stored('another')).toBe(1);
   });
 
   test('neither an edit of a label, nor a restart, nor the loss of its Job or of its status runs it again', async () => {
@@ -193,43 +261,109 @@ describe('once means once', () => {
     ).toEqual([{ n: 1 }]);
   });
 
-  test.each([
-    { name: 'deleted', how: 'deleted', reason: /JobDeleted|Interrupted/ },
-    { name: 'lost', how: 'taken away with its finalizers', reason: /^JobLost$/ },
-  ])('a Job that is $how while it runs has failed, is not made again, and leaves nothing', async ({ name, reason }) => {
+  test('a Job that goes while it runs, however it goes, has failed, is not made again, and leaves nothing', async () => {
     const { cluster, server } = world;
-    const blocker = server
-      .query('BEGIN; LOCK TABLE app1.orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)', [], 'shop')
-      .catch(() => undefined);
-    await cluster.apply(
-      run('Backup', namespace, name, { databaseRef: { name: 'shop' }, storage: s3Storage(world, bucket) }),
+    const letGo = holdDumps();
+    const ways = [
+      { name: 'deleted', cascade: 'foreground', reason: /JobDeleted|Interrupted/ },
+      // As the CronJob controller does for concurrencyPolicy Replace.
+      { name: 'without-pods', cascade: 'background', reason: /^JobDeleted$/ },
+      { name: 'lost', cascade: 'background', reason: /^JobLost$/ },
+    ];
+    await Promise.all(
+      ways.map(async ({ name, cascade, reason }) => {
+        await cluster.apply(
+          run('Backup', namespace, name, { databaseRef: { name: 'shop' }, storage: s3Storage(world, bucket) }),
+        );
+        const [job] = await waitFor('its Job runs', async () => {
+          const jobs = await jobsOf(name);
+          return (jobs[0]?.['status'] as { active?: number } | undefined)?.active === 1 && jobs;
+        });
+        const of = [job?.metadata.name ?? '', '-n', namespace];
+        await waitFor('its pod runs', () => world.kubelet.log(namespace, of[0] ?? '', 'runner'));
+        if (name === 'lost')
+          await cluster.kubectl(['patch', 'job', ...of, '--type=merge', '-p', '{"metadata":{"finalizers":null}}']);
+        await cluster.kubectl(['delete', 'job', ...of, '--wait=false', `--cascade=${cascade}`]);
+        expect(atProvider(await ended(world, 'Backup', namespace, name))).toMatchObject({
+          phase: 'Failed',
+          failureReason: expect.stringMatching(reason),
+        });
+        await waitFor('the Job is gone', async () => (await jobsOf(name)).length === 0);
+      }),
     );
-    const [job] = await waitFor('its Job runs', async () => {
-      const jobs = await jobsOf(name);
-      return (jobs[0]?.['status'] as { active?: number } | undefined)?.active === 1 && jobs;
-    });
-    const of = [job?.metadata.name ?? '', '-n', namespace];
-    if (name === 'lost')
-      await cluster.kubectl(['patch', 'job', ...of, '--type=merge', '-p', '{"metadata":{"finalizers":null}}']);
-    await cluster.kubectl([
-      'delete',
-      'job',
-      ...of,
-      '--wait=false',
-      `--cascade=${name === 'lost' ? 'background' : 'foreground'}`,
-    ]);
-    expect(atProvider(await ended(world, 'Backup', namespace, name))).toMatchObject({
-      phase: 'Failed',
-      failureReason: expect.stringMatching(reason),
-    });
-    await waitFor('the Job is gone', async () => (await jobsOf(name)).length === 0);
     await expect.poll(async () => await leftOvers(server)).toEqual([]);
-    await server.query(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%' AND pid <> pg_backend_pid()",
-    );
-    await blocker;
-    expect(await stored(name)).toBe(0);
+    await letGo();
+    for (const { name } of ways) expect(await stored(name)).toBe(0);
   });
+});
+
+describe('a run that cannot begin', () => {
+  const limits = (spec: object): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'LimitRange',
+    metadata: { namespace, name: 'small' },
+    spec,
+  });
+
+  test('says why its Job gets no pod, and says so still when its deadline has passed', async () => {
+    const { cluster } = world;
+    await cluster.apply(limits({ limits: [{ type: 'Container', max: { memory: '64Mi' } }] }));
+    try {
+      await cluster.apply(
+        run('Backup', namespace, 'refused', {
+          databaseRef: { name: 'shop' },
+          storage: s3Storage(world, bucket),
+          activeDeadlineSeconds: 15,
+        }),
+      );
+      const waiting = await untilCondition(cluster, 'Backup', namespace, 'refused', 'Ready', 'False', 'Waiting');
+      const why = /its Job gets no pod: FailedCreate, .*must be less than or equal to memory limit of 64Mi/;
+      expect(conditionOf(waiting, 'Ready')?.message).toMatch(why);
+      const over = atProvider(await ended(world, 'Backup', namespace, 'refused'));
+      expect(over).toMatchObject({ phase: 'Failed', failureReason: 'DeadlineExceeded' });
+      expect(over['failureMessage']).toMatch(why);
+    } finally {
+      await cluster.kubectl(['delete', 'limitrange', 'small', '-n', namespace]);
+    }
+  });
+
+  test('for want of a right to more than a look keeps nobody from their turn', async () => {
+    const { cluster } = world;
+    const fields = { databaseRef: { name: 'shop' }, storage: s3Storage(world, bucket) };
+    const schedule = run('BackupSchedule', namespace, 'looked-at', { ...fields, schedule: '0 0 30 2 *' });
+    await cluster.apply(schedule);
+    const { cronJobName } = await waitFor('it has a CronJob', async () => {
+      const found = await get(cluster, 'BackupSchedule', namespace, 'looked-at');
+      return conditionOf(found, 'Ready')?.status === 'True' && atProvider(found);
+    });
+    await cluster.apply({ ...schedule, spec: { ...(schedule['spec'] as object), managementPolicies: ['Observe'] } });
+    await cluster.kubectl(['create', 'job', 'unwanted', `--from=cronjob/${String(cronJobName)}`, '-n', namespace]);
+    await untilCondition(cluster, 'BackupSchedule', namespace, 'looked-at', 'UpToDate', 'False', 'UpdateRestricted');
+    const created = run('Backup', namespace, 'made-once', fields);
+    const managementPolicies = ['Observe', 'Create', 'Delete'];
+    await cluster.apply({ ...created, spec: { ...(created['spec'] as object), managementPolicies } });
+    expect(atProvider(await ended(world, 'Backup', namespace, 'made-once'))).toMatchObject({ phase: 'Succeeded' });
+    expect(await cluster.get('job', 'unwanted', '-n', namespace)).toMatchObject({ spec: { suspend: true } });
+    await cluster.apply(schedule);
+    await waitFor('the run that was to wait has ended', async () => {
+      const found = await get(cluster, 'BackupSchedule', namespace, 'looked-at');
+      return atProvider(found)['lastSuccessTime'] !== undefined;
+    });
+  });
+});
+
+test('a namespace goes although files were to go with it, for which nobody can be sent any more', async () => {
+  const { cluster, server } = world;
+  const doomed = 'doomed';
+  await cluster.apply([namespaceOf(doomed), ...providerConfig(doomed, server), s3Secret(world, doomed)]);
+  await cluster.apply(managed('Database', doomed, 'doomed', {}));
+  await allReady(cluster, doomed);
+  const fields = { databaseRef: { name: 'doomed' }, storage: s3Storage(world, bucket), filePolicy: 'Delete' };
+  await cluster.apply(run('Backup', doomed, 'first', fields));
+  const { key } = atProvider(await ended(world, 'Backup', doomed, 'first'));
+  await cluster.kubectl(['delete', 'namespace', doomed, '--timeout=100s']);
+  const { Contents = [] } = await world.s3.client.send(new ListObjectsV2Command({ Bucket: bucket }));
+  expect(Contents.map(({ Key }) => Key)).toContain(key);
 });
 
 test('nothing of the runs is left on the server', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fingerprint, isAsWanted } from './cron-diff.ts';
+import { fingerprint, isAsWanted, timed, timedSince } from './cron-diff.ts';
 
 const wanted = fingerprint({
   apiVersion: 'batch/v1',
@@ -28,4 +28,16 @@ test.each([
 test('what left the description is a difference, although all that is in it is there', () => {
   const { list: _list, ...spec } = wanted['spec'] as Record<string, unknown>;
   expect(isAsWanted(wanted, fingerprint({ ...wanted, spec }))).toBe(false);
+});
+
+test('a schedule has been due at its times since they were last changed, and not since anything else was', () => {
+  const [first, later] = [new Date('2026-01-01T00:00:00.5Z'), new Date('2026-02-01T00:00:00Z')];
+  const made = timed(wanted, undefined, first);
+  expect(timedSince(made)).toBe('2026-01-01T00:00:00Z');
+  expect(isAsWanted(made, wanted)).toBe(true);
+  const edited = (edit: object): string =>
+    timedSince(timed({ ...wanted, spec: { ...(wanted['spec'] as object), ...edit } }, made, later));
+  expect(edited({ list: [] })).toBe('2026-01-01T00:00:00Z');
+  for (const edit of [{ schedule: '1 * * * *' }, { timeZone: 'Europe/Berlin' }, { suspend: true }])
+    expect(edited(edit)).toBe('2026-02-01T00:00:00Z');
 });

@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto';
 import type { KubeObject } from '../../api/kind.ts';
 
 const FINGERPRINT = 'xdatabase.dev/fingerprint';
+/** Since when it is due at the times that it says: a run of before, by another expression or suspended, was not missed. */
+const TIMED_SINCE = 'xdatabase.dev/timed-since';
+const TIMING = ['schedule', 'timeZone', 'suspend'] as const;
 
 /** The object with an annotation that changes with everything in it. */
 export function fingerprint(object: KubeObject): KubeObject {
@@ -10,6 +13,21 @@ export function fingerprint(object: KubeObject): KubeObject {
   const annotations = { ...object.metadata.annotations, [FINGERPRINT]: digest };
   return { ...object, metadata: { ...object.metadata, annotations } };
 }
+
+/** The object with the time since when it has been due as it says; `there` is the one that it replaces. */
+export function timed(object: KubeObject, there: KubeObject | undefined, now: Date): KubeObject {
+  const [old, wanted] = [there?.['spec'], object['spec']] as [
+    Record<string, unknown> | undefined,
+    Record<string, unknown>,
+  ];
+  const isSame = there !== undefined && TIMING.every((field) => covers(old?.[field], wanted[field]));
+  const since = isSame ? timedSince(there) : now.toISOString().replace(/\.\d{3}Z$/, 'Z');
+  const annotations = { ...object.metadata.annotations, [TIMED_SINCE]: since };
+  return { ...object, metadata: { ...object.metadata, annotations } };
+}
+
+export const timedSince = ({ metadata }: KubeObject): string =>
+  metadata.annotations?.[TIMED_SINCE] ?? metadata.creationTimestamp ?? '';
 
 export const isAsWanted = (there: KubeObject, wanted: KubeObject): boolean =>
   there.metadata.annotations?.[FINGERPRINT] === wanted.metadata.annotations?.[FINGERPRINT] &&

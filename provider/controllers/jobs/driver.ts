@@ -11,8 +11,9 @@
  */
 import { RUNNER, secretNameOf } from '../../backup/job-spec.ts';
 import { ResourceError } from '../../common/errors.ts';
+import { describe } from '../../runtime/managed/failure.ts';
 import { NOTE } from './names.ts';
-import { failureNote, type Outcome, outcomeOf, stuckOn } from './outcome.ts';
+import { failureNote, hasBegun, newest, type Outcome, outcomeOf, stuckOn } from './outcome.ts';
 import { endOf, isHeld, isReleased, isRunning, type Job, JOBS, type JobStore, type Pod } from './store.ts';
 import type { Work } from './work.ts';
 
@@ -26,11 +27,27 @@ export interface Situation {
   outcome: Outcome | undefined;
   /** Why it does not go on, for people. */
   waitsFor: string | undefined;
+  /** It was let go, and no container of it has run yet. */
+  isComing: boolean;
   pods: readonly Pod[];
 }
 
 /** Failures to begin after which no edit of anything else can help: the run has failed. */
 const FINAL: ReadonlySet<string> = new Set(['TargetNotEmpty', 'BackupFailed']);
+
+/** What is asked of a resource about its run. */
+export interface Asked {
+  /** Whether an outcome stands on the resource already. */
+  isRecorded: (outcome: Outcome) => boolean;
+  /** Whether the turn has come; who takes it and does not start the Job keeps others from theirs. */
+  mayStart: () => string | true;
+  /** What its pods were last seen to wait for. */
+  waitedFor?: string | undefined;
+}
+
+/** How long a pod may take to come before somebody is asked why it does not, and when to look for it, in ms. */
+const PATIENCE_MS = 10_000;
+export const COMING_MS = PATIENCE_MS + 1_000;
 
 export interface DriverOptions {
   store: JobStore;
@@ -48,14 +65,9 @@ export class RunDriver {
     this.#options = options;
   }
 
-  /** @param isRecorded Whether an outcome stands on the resource already. */
-  async situation(
-    job: Job,
-    work: Work,
-    { isRecorded, mayStart }: { isRecorded: (outcome: Outcome) => boolean; mayStart: () => string | true },
-    signal: AbortSignal,
-  ): Promise<Situation> {
-    const common = { job, outcome: undefined, waitsFor: undefined, pods: [] };
+  async situation(job: Job, work: Work, asked: Asked, signal: AbortSignal): Promise<Situation> {
+    const { isRecorded, mayStart, waitedFor } = asked;
+    const common = { job, outcome: undefined, waitsFor: undefined, isComing: false, pods: [] };
     const hasFailed = job.metadata.annotations?.[NOTE.failure] !== undefined;
     const isDeleted = job.metadata.deletionTimestamp !== undefined;
     if (!isReleased(job) && !hasFailed) {
@@ -68,7 +80,9 @@ export class RunDriver {
     }
     if (isRunning(job) && !hasFailed) {
       const pods = await this.#options.store.pods(job, signal);
-      return { ...common, action: undefined, waitsFor: stuckOn(pods)?.message, pods };
+      const isComing = !pods.some(hasBegun);
+      const waitsFor = stuckOn(pods)?.message ?? (isComing ? await this.#complaint(job, pods, signal) : undefined);
+      return { ...common, action: undefined, waitsFor, isComing, pods };
     }
     const pods = isReleased(job) ? await this.#options.store.pods(job, signal) : [];
     const isComplete = endOf(job)?.type === 'Complete';
@@ -79,19 +93,40 @@ export class RunDriver {
       job.metadata.annotations?.[NOTE.concluded] === undefined
     )
       return { ...common, action: 'conclude', waitsFor: this.#waiting.get(job.metadata.uid ?? ''), pods };
-    const outcome = outcomeOf(job, pods, this.#options.now());
+    const outcome = outcomeOf(job, pods, this.#options.now(), waitedFor);
     const isOver = outcome !== undefined && isRecorded(outcome);
     // Pods that are still there may still hold what is to be cleaned up.
-    const hasLeft = pods.every(({ status }) => status?.phase === 'Succeeded' || status?.phase === 'Failed');
-    const mustClean = isOver && hasLeft && (isHeld(job) || !isReleased(job));
+    const canClean = !pods.some(isAlive) || (isDeleted && pods.some(isLeftRunning));
+    const mustClean = isOver && canClean && (isHeld(job) || !isReleased(job));
     return { ...common, action: mustClean ? 'clean up' : undefined, outcome, pods };
   }
 
+  /** A quota, a limit or a Secret that is gone is only told in events: of the Job as long as there is no pod. */
+  async #complaint(job: Job, pods: readonly Pod[], signal: AbortSignal): Promise<string | undefined> {
+    const age = this.#options.now().getTime() - Date.parse(job.status?.startTime ?? '');
+    if (!(age >= PATIENCE_MS)) return undefined;
+    const pod = newest(pods)[0];
+    const { store } = this.#options;
+    const complaint =
+      pod === undefined
+        ? await store.warning(job, 'FailedCreate', signal)
+        : await store.warning(pod, undefined, signal);
+    if (complaint === undefined) return undefined;
+    return `${pod === undefined ? 'its Job gets no pod' : `pod ${pod.metadata.name} waits`}: ${complaint}`;
+  }
+
   /** Throws ResourceError when it could not be done; it is tried again. */
-  async act({ job, action }: Situation, base: string, work: Work, signal: AbortSignal): Promise<void> {
+  async act({ job, action, pods }: Situation, base: string, work: Work, signal: AbortSignal): Promise<void> {
     if (action === 'start') await this.#start(job, base, work, signal);
     else if (action === 'conclude') await this.#conclude(job, work, signal);
-    else if (action === 'clean up') await this.cleanUp(job, base, work, signal);
+    else if (action === 'clean up') await this.finish(job, pods, base, work, signal);
+  }
+
+  /** Cleans up, once nothing of the Job runs any more. */
+  async finish(job: Job, pods: readonly Pod[], base: string, work: Work, signal: AbortSignal): Promise<void> {
+    const { store } = this.#options;
+    if (pods.some(isLeftRunning)) await store.remove(JOBS, job, signal);
+    else if (!pods.some(isAlive)) await this.cleanUp(job, base, work, signal);
   }
 
   /** True when the Job has the turn of its server; who is told so must start it at once. */
@@ -105,6 +140,7 @@ export class RunDriver {
     for (const container of [RUNNER, ...work.containers])
       await store.removeSecret(job.metadata.namespace, secretNameOf(base, container), signal);
     this.#waiting.delete(job.metadata.uid ?? '');
+    store.endTurn(job);
     // One that never began would stay suspended for ever.
     if (!isReleased(job)) await store.remove(JOBS, job, signal);
     if (isHeld(job)) await store.letGo(job, signal);
@@ -141,8 +177,9 @@ export class RunDriver {
         retryable: false,
       });
     } catch (error) {
-      if (!(error instanceof ResourceError) || error.retryable) throw error;
-      await store.annotate(job, { [NOTE.failure]: failureNote(error, now()) }, signal);
+      const failure = describe(error);
+      if (failure.retryable && !this.#isLate(job)) throw error;
+      await store.annotate(job, { [NOTE.failure]: failureNote(failure, now()) }, signal);
     }
   }
 
@@ -152,6 +189,11 @@ export class RunDriver {
     return this.#options.now().getTime() - end > (job.spec.activeDeadlineSeconds ?? 86_400) * 1000;
   }
 }
+
+const isAlive = ({ status }: Pod): boolean => status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
+
+/** Whoever deletes a Job without its pods, as the CronJob controller does for Replace, leaves them running: we hold the Job. */
+const isLeftRunning = (pod: Pod): boolean => isAlive(pod) && pod.metadata.deletionTimestamp === undefined;
 
 /** Takes everything of a run off its server. */
 export async function cleanServer(work: Work, signal: AbortSignal): Promise<void> {

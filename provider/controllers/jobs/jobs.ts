@@ -74,7 +74,7 @@ export class Jobs {
   connector(definition: KindDefinition): ExternalConnector | undefined {
     const workOf = this.#workOf(definition.kind);
     if (workOf === undefined) return undefined;
-    const { services, observer, pollMs, clock } = this.#options;
+    const { services, observer, pollMs, clock, log } = this.#options;
     const common = {
       definition,
       store: this.store,
@@ -83,6 +83,13 @@ export class Jobs {
       workOf,
       pollMs,
       now: () => new Date(clock.now()),
+      onFilesKept: (resource: Managed, why: string) => {
+        const { kind, metadata } = resource;
+        log.warn(
+          { kind, namespace: metadata.namespace, name: metadata.name, why },
+          'files were kept: their namespace goes',
+        );
+      },
     };
     return definition.kind.endsWith('Schedule')
       ? new ScheduleConnector({ ...common, observer })

@@ -19,6 +19,8 @@ export const NOTE = {
   concluded: 'xdatabase.dev/concluded',
   /** JSON of why a run failed after its Job had succeeded. */
   failure: 'xdatabase.dev/failure',
+  /** How long the Job is kept once its outcome is recorded, in seconds. */
+  keep: 'xdatabase.dev/keep-seconds',
   /** Written by the CronJob controller. */
   scheduledFor: 'batch.kubernetes.io/cronjob-scheduled-timestamp',
 } as const;

@@ -97,3 +97,68 @@ test('what goes wrong after the Job has succeeded is a failure all the same', ()
   });
   expect(outcomeOf(job([], note), [], new Date())).toMatchObject({ ok: false, completionTime: '2026-01-01T00:00:00Z' });
 });
+
+const ended = (more: object, ...containers: ContainerStatus[]): Pod => {
+  const made = pod('1', ...containers);
+  return { ...made, status: { ...made.status, phase: 'Failed', ...more } };
+};
+const container = (reason: string): ContainerStatus => ({
+  name: 'tool',
+  state: { terminated: { exitCode: 137, reason } },
+});
+const disrupted = (reason: string, message: string): object => ({
+  conditions: [{ type: 'DisruptionTarget', status: 'True', reason, message }],
+});
+const interrupted = said({ ok: false, failureReason: 'Interrupted', failureMessage: 'SIGTERM' }, 1);
+
+test.each<[string, Pod[], string, RegExp]>([
+  [
+    'is evicted',
+    [ended({ reason: 'Evicted', message: 'The node was low on resource: memory.' })],
+    'PodDisrupted',
+    /pod-1 .*Evicted, The node was low on resource: memory/,
+  ],
+  [
+    'is preempted while its runner can still say that it was interrupted',
+    [ended(disrupted('PreemptionByScheduler', 'a pod of higher priority'), interrupted)],
+    'PodDisrupted',
+    /PreemptionByScheduler, a pod of higher priority/,
+  ],
+  [
+    'is lost with its node',
+    [ended(disrupted('DeletionByPodGC', 'node not found'))],
+    'PodDisrupted',
+    /DeletionByPodGC, node not found/,
+  ],
+  ['is stopped by nobody whom Kubernetes knows', [ended({}, interrupted)], 'Interrupted', /SIGTERM/],
+  [
+    'loses its tool to a limit of memory, which its runner only sees vanish',
+    [ended({}, container('OOMKilled'), said({ ok: false, failureReason: 'ToolVanished' }, 1))],
+    'OutOfMemory',
+    /container tool .*raise resources.limits.memory/,
+  ],
+  [
+    'says nothing, or what nobody can read',
+    [ended({}, { name: 'runner', state: { terminated: { exitCode: 1, message: '{"version":1,"ac' } } })],
+    'ContainerKilled',
+    /container runner of pod pod-1 ended with exit code 1/,
+  ],
+])('a pod that %s says so', (_, pods, reason, message) => {
+  const outcome = outcomeOf(job([failed]), pods, now);
+  expect(outcome).toMatchObject({ ok: false, reason });
+  expect(outcome?.message).toMatch(message);
+});
+
+test('a pod for which there is no node waits for one', () => {
+  const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes fit' }];
+  expect(stuckOn([{ ...pod('1'), status: { phase: 'Pending', conditions } }])).toMatchObject({
+    message: 'pod pod-1 waits: Unschedulable, 0/3 nodes fit',
+  });
+});
+
+test('a deadline says what was waited for, although the pods are gone by then', () => {
+  const late = { ...failed, reason: 'DeadlineExceeded' };
+  expect(outcomeOf(job([late]), [], now, 'its Job gets no pod: FailedCreate, exceeded quota')?.message).toMatch(
+    /activeDeadlineSeconds \(60\); its Job gets no pod: FailedCreate, exceeded quota$/,
+  );
+});

@@ -1,11 +1,11 @@
 /** The Job of a resource, from what its work needs and what its configuration says of all Jobs. */
-import type { Managed } from '../../api/kind.ts';
+import type { KubeObject, Managed } from '../../api/kind.ts';
 import type { ProviderConfig } from '../../api/provider-config.ts';
 import type { ObjectMeta } from '../../api/kind.ts';
 import type { JobPlan } from '../../backup/job-spec.ts';
 import type { KindDefinition } from '../../api/kind.ts';
 import { controllerReference } from '../objects/secrets.ts';
-import { jobName, labelsOf, notesOf, type RunRole } from './names.ts';
+import { jobName, labelsOf, NOTE, notesOf, type RunRole } from './names.ts';
 import { type Layout, serverOf, type Work, type WorkServices } from './work.ts';
 
 interface RunFields {
@@ -49,6 +49,21 @@ export function jobPlan(resource: Managed, role: RunRole, layout: Layout, work: 
     // A restore or a copy that failed half-way is looked at by somebody before it is tried again.
     backoffLimit: isRepeatable ? (fields.backoffLimit ?? 2) : 0,
     ttlSecondsAfterFinished: settings?.ttlSecondsAfterFinished ?? TTL_SECONDS,
+  };
+}
+
+/** The longest that a finished Job waits for somebody to look at it, in seconds. */
+const HELD_SECONDS = 7 * 86_400;
+
+/** The TTL of a Job begins when its outcome has been recorded: with the Job go its pods, and with them what they said. */
+export function untilRecorded(job: KubeObject): KubeObject {
+  const spec = job['spec'] as { ttlSecondsAfterFinished?: number };
+  const keep = spec.ttlSecondsAfterFinished ?? TTL_SECONDS;
+  const annotations = { ...job.metadata.annotations, [NOTE.keep]: String(keep) };
+  return {
+    ...job,
+    metadata: { ...job.metadata, annotations },
+    spec: { ...spec, ttlSecondsAfterFinished: Math.max(keep, HELD_SECONDS) },
   };
 }
 

@@ -6,9 +6,10 @@ import type { KindDefinition, Managed } from '../../api/kind.ts';
 import { jobObject } from '../../backup/job-spec.ts';
 import { ResourceError } from '../../common/errors.ts';
 import { DeleteFilesWork } from './backup-work.ts';
+import { describe } from '../../runtime/managed/failure.ts';
 import type { RunDriver } from './driver.ts';
 import { jobName, LABEL, type RunRole } from './names.ts';
-import { jobPlan, metadataOf, namespaceOf } from './plans.ts';
+import { jobPlan, metadataOf, namespaceOf, untilRecorded } from './plans.ts';
 import { CRON_JOBS, endOf, isHeld, type Job, JOBS, type JobStore } from './store.ts';
 import type { Work, WorkServices } from './work.ts';
 
@@ -18,6 +19,8 @@ export interface RemovalOptions {
   driver: RunDriver;
   services: WorkServices;
   workOf: (resource: Managed, role: RunRole) => Work;
+  /** Files stay although they were to go: their namespace goes, and with it what they could be reached with. */
+  onFilesKept: (resource: Managed, why: string) => void;
 }
 
 const roleOf = (job: Job): RunRole => (job.metadata.labels?.[LABEL.role] ?? 'run') as RunRole;
@@ -25,7 +28,7 @@ const roleOf = (job: Job): RunRole => (job.metadata.labels?.[LABEL.role] ?? 'run
 export class Removal {
   readonly #options: RemovalOptions;
   readonly #resource: Managed;
-  readonly #mustDeleteFiles: boolean;
+  #mustDeleteFiles: boolean;
 
   constructor(options: RemovalOptions, resource: Managed, hasFiles: boolean) {
     this.#options = options;
@@ -38,7 +41,8 @@ export class Removal {
     const uid = this.#resource.metadata.uid ?? '';
     if (store.cronJobsOf(uid).length > 0 || this.#runs().length > 0) return false;
     const files = this.#filesJob();
-    return files === undefined ? !this.#mustDeleteFiles : isDone(files) && !isHeld(files);
+    if (files === undefined) return !this.#mustDeleteFiles;
+    return this.#mustDeleteFiles && isDone(files) && !isHeld(files);
   }
 
   async advance(signal: AbortSignal): Promise<void> {
@@ -48,7 +52,32 @@ export class Removal {
       if (cronJob.metadata.deletionTimestamp === undefined) await store.remove(CRON_JOBS, cronJob, signal);
     const runs = this.#runs();
     for (const job of runs) await this.#removeJob(job, signal);
-    if (runs.length === 0 && this.#mustDeleteFiles) await this.#deleteFiles(signal);
+    if (runs.length > 0) return;
+    const files = this.#filesJob();
+    if (!this.#mustDeleteFiles) {
+      if (files !== undefined) await this.#removeJob(files, signal);
+      return;
+    }
+    try {
+      await this.#deleteFiles(files, signal);
+    } catch (error) {
+      await this.#giveUp(error, signal);
+    }
+  }
+
+  /** A namespace that is going takes no new Job, and its Secrets may be gone already: it must not wait for ever. */
+  async #giveUp(error: unknown, signal: AbortSignal): Promise<void> {
+    const { store, onFilesKept } = this.#options;
+    const { reason, message } = describe(error);
+    if (!(await store.isTerminating(this.#resource.metadata.namespace ?? '', signal)))
+      throw new ResourceError(
+        reason,
+        `the files could not be deleted: ${message}; set filePolicy to Keep to leave them`,
+        { cause: error },
+      );
+    this.#mustDeleteFiles = false;
+    onFilesKept(this.#resource, message);
+    await this.advance(signal);
   }
 
   #runs(): Job[] {
@@ -64,25 +93,26 @@ export class Removal {
     const { driver, store, workOf } = this.#options;
     if (job.metadata.deletionTimestamp === undefined) await store.remove(JOBS, job, signal);
     const pods = await store.pods(job, signal);
-    if (pods.some(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed')) return;
     const role = roleOf(job);
+    const work =
+      role === 'delete' ? new DeleteFilesWork(this.#resource, this.#options.services) : workOf(this.#resource, role);
     const current = store.job({ namespace: job.metadata.namespace ?? '', name: job.metadata.name }) ?? job;
-    await driver.cleanUp(current, jobName(this.#resource, role), workOf(this.#resource, role), signal);
+    await driver.finish(current, pods, jobName(this.#resource, role), work, signal);
   }
 
-  async #deleteFiles(signal: AbortSignal): Promise<void> {
+  async #deleteFiles(job: Job | undefined, signal: AbortSignal): Promise<void> {
     const { services, definition, store, driver } = this.#options;
     const resource = this.#resource;
     const work = new DeleteFilesWork(resource, services);
-    const job = this.#filesJob();
     const base = jobName(resource, 'delete');
     if (job === undefined) {
       const metadata = metadataOf(resource, 'delete', namespaceOf(resource, work, services), definition);
       const plan = jobPlan(resource, 'delete', await work.layout(), work, services);
-      await store.createJob(jobObject(metadata, plan), signal);
+      await store.createJob(untilRecorded(jobObject(metadata, plan)), signal);
       return;
     }
-    if (isDone(job)) {
+    // Somebody has asked for the next attempt by deleting the Job.
+    if (isDone(job) || job.metadata.deletionTimestamp !== undefined) {
       await driver.cleanUp(job, base, work, signal);
       return;
     }
@@ -90,7 +120,7 @@ export class Removal {
     if (situation.outcome?.ok === false)
       throw new ResourceError(
         situation.outcome.reason,
-        `the files could not be deleted: ${situation.outcome.message}; set filePolicy to Keep to leave them, or delete Job ${job.metadata.namespace}/${job.metadata.name} to try again`,
+        `${situation.outcome.message}; delete Job ${job.metadata.namespace}/${job.metadata.name} to try again`,
       );
     await driver.act(situation, base, work, signal);
   }

@@ -76,7 +76,8 @@ export class RestoreWork extends TargetWork<RestoreParameters> {
         `forProvider.source.backupRef: Backup ${JSON.stringify(backup.metadata.name)} has failed`,
         { retryable: false },
       );
-    if (phase !== 'Succeeded' || key === undefined)
+    // Without its key, as what its runner said was lost, it is the newest of its name.
+    if (phase !== 'Succeeded')
       throw waiting(
         `forProvider.source.backupRef: Backup ${JSON.stringify(backup.metadata.name)} has not succeeded yet`,
       );

@@ -5,17 +5,20 @@
 import type { KindDefinition, Managed } from '../../api/kind.ts';
 import { jobObject } from '../../backup/job-spec.ts';
 import { appliedOf, isDeleted } from '../../runtime/managed/annotations.ts';
+import { conditionOf } from '../../runtime/managed/conditions.ts';
 import type { ConnectOptions, ExternalClient, ExternalConnector, Observation } from '../../runtime/managed/external.ts';
-import { cleanServer, RunDriver, type Situation } from './driver.ts';
+import { cleanServer, COMING_MS, RunDriver, type Situation } from './driver.ts';
 import { jobName, serverNames } from './names.ts';
-import { jobPlan, metadataOf, namespaceOf, turnsOf } from './plans.ts';
-import { Removal } from './removal.ts';
+import { jobPlan, metadataOf, namespaceOf, turnsOf, untilRecorded } from './plans.ts';
+import { Removal, type RemovalOptions } from './removal.ts';
 import { finalStatus } from './stored.ts';
 import { isHeld, isReleased, type Job, type JobStore } from './store.ts';
 import type { Work, WorkServices } from './work.ts';
 
 /** What the resource remembers of its run. */
 interface Record_ {
+  /** Namespace and name of the resource: whoever copies a manifest, annotations and all, wants a run of its own. */
+  of?: string;
   /** Where its Job is. */
   namespace?: string;
   /** The Job has been let go: from now on it must not be made again. */
@@ -24,7 +27,7 @@ interface Record_ {
   outcome?: Record<string, unknown>;
 }
 
-export interface RunConnectorOptions {
+export interface RunConnectorOptions extends Pick<RemovalOptions, 'onFilesKept'> {
   definition: KindDefinition;
   store: JobStore;
   driver: RunDriver;
@@ -46,9 +49,11 @@ export class RunConnector implements ExternalConnector {
     this.#options = options;
   }
 
-  async connect(resource: Managed, { signal }: ConnectOptions): Promise<ExternalClient> {
+  async connect(resource: Managed, { signal, mayCreate, mayUpdate }: ConnectOptions): Promise<ExternalClient> {
     await this.#options.store.ready(signal);
-    return new RunExternal(this.#options, (ms) => this.#next.set(resource.metadata.uid ?? '', ms));
+    return new RunExternal(this.#options, mayCreate || mayUpdate, (ms) =>
+      this.#next.set(resource.metadata.uid ?? '', ms),
+    );
   }
 
   pollAfter(resource: Managed): number {
@@ -61,11 +66,14 @@ export class RunConnector implements ExternalConnector {
 
 class RunExternal implements ExternalClient {
   readonly #options: RunConnectorOptions;
+  readonly #mayAct: boolean;
   readonly #lookAgain: (ms: number) => void;
   #situation: Situation | undefined;
+  #removing: Removal | undefined;
 
-  constructor(options: RunConnectorOptions, lookAgain: (ms: number) => void) {
+  constructor(options: RunConnectorOptions, mayAct: boolean, lookAgain: (ms: number) => void) {
     this.#options = options;
+    this.#mayAct = mayAct;
     this.#lookAgain = lookAgain;
   }
 
@@ -90,20 +98,25 @@ class RunExternal implements ExternalClient {
       if (record.begun === true) return this.#lost(resource, record);
       services.guard.check(resource);
       const namespace = namespaceOf(resource, work, services);
-      return observation({ exists: false, record: { namespace }, atProvider: { phase: 'Pending' } });
+      return observation({ exists: false, record: { ...record, namespace }, atProvider: { phase: 'Pending' } });
     }
     const situation = await driver.situation(
       job,
       work,
-      { isRecorded: () => false, mayStart: () => driver.takeTurn(job, turnsOf(work)) },
+      {
+        isRecorded: () => false,
+        mayStart: () => !this.#mayAct || driver.takeTurn(job, turnsOf(work)),
+        waitedFor: waitedFor(resource),
+      },
       signal,
     );
     this.#situation = situation;
-    const { outcome, action, waitsFor } = situation;
+    const { outcome, action, waitsFor, isComing } = situation;
     if (outcome !== undefined) return this.#ended(resource, record, job, situation);
     const phase = isReleased(job) ? 'Running' : 'Pending';
     const startTime = job.status?.startTime;
-    if (isReleased(job) && action === undefined) this.#lookAgain(this.#options.pollMs);
+    if (isReleased(job) && action === undefined)
+      this.#lookAgain(isComing ? Math.min(COMING_MS, this.#options.pollMs) : this.#options.pollMs);
     if (action === 'conclude') this.#lookAgain(PATIENCE_MS);
     // What waits for sessions to end is not tried in the pass that has just tried it.
     const isTried = action === 'conclude' && waitsFor !== undefined && this.#hasActed;
@@ -126,7 +139,8 @@ class RunExternal implements ExternalClient {
     const work = workOf(resource);
     const layout = await work.layout(signal);
     const metadata = metadataOf(resource, 'run', namespaceOf(resource, work, services), definition);
-    await store.createJob(jobObject(metadata, jobPlan(resource, 'run', layout, work, services)), signal);
+    const job = jobObject(metadata, jobPlan(resource, 'run', layout, work, services));
+    await store.createJob(untilRecorded(job), signal);
   }
 
   #hasActed = false;
@@ -160,11 +174,11 @@ class RunExternal implements ExternalClient {
 
   #removal(resource: Managed): Removal {
     const { workOf } = this.#options;
-    return new Removal(
+    return (this.#removing ??= new Removal(
       { ...this.#options, workOf },
       resource,
       resource.kind === 'Backup' && recordOf(resource).begun === true,
-    );
+    ));
   }
 
   #job(resource: Managed, record: Record_): Job | undefined {
@@ -237,10 +251,18 @@ class RunExternal implements ExternalClient {
   }
 }
 
-const recordOf = (resource: Managed): Record_ => {
-  const record = appliedOf(resource);
-  return typeof record === 'object' && record !== null ? record : {};
-};
+/** What the status says that its pods wait for. */
+export function waitedFor(resource: Managed): string | undefined {
+  const ready = conditionOf(resource, 'Ready');
+  return ready?.reason === 'Waiting' ? ready.message : undefined;
+}
+
+function recordOf(resource: Managed): Record_ {
+  const of = `${resource.metadata.namespace}/${resource.metadata.name}`;
+  const record = appliedOf(resource) as Record_ | null | undefined;
+  if (typeof record !== 'object' || record === null || (record.of ?? of) !== of) return { of };
+  return { ...record, of };
+}
 
 interface Seen {
   exists: boolean;
@@ -251,6 +273,8 @@ interface Seen {
 const observation = ({ exists, record, atProvider }: Seen): Observation => ({
   exists,
   differences: [],
+  // All steps of a run are those of its creation.
+  creates: true,
   unchangeable: [],
   atProvider,
   connectionDetails: {},

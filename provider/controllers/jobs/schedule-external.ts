@@ -6,11 +6,12 @@ import type { KindDefinition, Managed } from '../../api/kind.ts';
 import { parseDuration } from '../../common/duration.ts';
 import { isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ConnectOptions, ExternalClient, ExternalConnector, Observation } from '../../runtime/managed/external.ts';
-import { isAsWanted } from './cron-diff.ts';
-import type { RunDriver, Situation } from './driver.ts';
+import { isAsWanted, timed, timedSince } from './cron-diff.ts';
+import { COMING_MS, type RunDriver, type Situation } from './driver.ts';
+import { waitedFor } from './run-external.ts';
 import { jitterOf, jobName, LABEL, NOTE, type RunRole } from './names.ts';
 import { turnsOf } from './plans.ts';
-import { Removal } from './removal.ts';
+import { Removal, type RemovalOptions } from './removal.ts';
 import { fieldsOf, wantedCronJobs } from './schedule-cron.ts';
 import type { ScheduleObserver } from './schedule-metrics.ts';
 import { conditionsOf, isRecorded, type ScheduleStatus, withOutcome } from './schedule-status.ts';
@@ -18,7 +19,7 @@ import { missedRun, nextRun } from './schedule-times.ts';
 import { CRON_JOBS, type CronJob, isHeld, isReleased, isRunning, type Job, type JobStore } from './store.ts';
 import type { Work, WorkServices } from './work.ts';
 
-export interface ScheduleConnectorOptions {
+export interface ScheduleConnectorOptions extends Pick<RemovalOptions, 'onFilesKept'> {
   definition: KindDefinition;
   store: JobStore;
   driver: RunDriver;
@@ -41,11 +42,12 @@ export class ScheduleConnector implements ExternalConnector {
     this.#options = options;
   }
 
-  async connect(resource: Managed, { signal }: ConnectOptions): Promise<ExternalClient> {
+  async connect(resource: Managed, may: ConnectOptions): Promise<ExternalClient> {
+    const { signal } = may;
     await this.#options.store.ready(signal);
     const uid = resource.metadata.uid ?? '';
     this.#next.set(uid, this.#options.pollMs);
-    return new ScheduleExternal(this.#options, (ms) => {
+    return new ScheduleExternal(this.#options, may, (ms) => {
       this.#next.set(uid, Math.min(ms, this.#next.get(uid) ?? ms));
     });
   }
@@ -61,19 +63,28 @@ export class ScheduleConnector implements ExternalConnector {
 /** Something to be done, and what it is called. */
 interface Task {
   what: string;
+  /** Changes a CronJob that is there. */
+  isEdit?: true;
   run: (signal: AbortSignal) => Promise<void>;
 }
 
 class ScheduleExternal implements ExternalClient {
   readonly #options: ScheduleConnectorOptions;
+  readonly #may: Pick<ConnectOptions, 'mayCreate' | 'mayUpdate'>;
   readonly #lookAgain: (ms: number) => void;
   #tasks: Task[] = [];
   #hasActed = false;
+  #removing: Removal | undefined;
   /** What could not be done; it is told once the status is written. */
   #problem: unknown;
 
-  constructor(options: ScheduleConnectorOptions, lookAgain: (ms: number) => void) {
+  constructor(
+    options: ScheduleConnectorOptions,
+    may: Pick<ConnectOptions, 'mayCreate' | 'mayUpdate'>,
+    lookAgain: (ms: number) => void,
+  ) {
     this.#options = options;
+    this.#may = may;
     this.#lookAgain = lookAgain;
   }
 
@@ -88,8 +99,9 @@ class ScheduleExternal implements ExternalClient {
     for (const job of this.#jobs(resource)) {
       const role = roleOf(job);
       const situation = await this.#situation(resource, job, role, status, signal);
-      const { outcome, action, waitsFor } = situation;
+      const { outcome, action, waitsFor, isComing } = situation;
       if (isRunning(job)) stuck ??= waitsFor;
+      if (isComing) this.#lookAgain(COMING_MS);
       if (outcome !== undefined && !isRecorded(status, role, outcome)) {
         next = withOutcome(next, resource.kind, role, outcome);
         notes.push(noteOf(job, outcome));
@@ -104,7 +116,8 @@ class ScheduleExternal implements ExternalClient {
     } catch (error) {
       this.#problem ??= error;
     }
-    this.#tasks = tasks;
+    const isAllowed = ({ isEdit }: Task): boolean => this.#may.mayUpdate || isEdit !== true;
+    this.#tasks = tasks.filter(isAllowed);
     const { suspend, verify } = fieldsOf(resource);
     const { lastScheduleTime } = main?.status ?? {};
     return {
@@ -118,7 +131,10 @@ class ScheduleExternal implements ExternalClient {
         },
       }),
       // Each is tried once in a pass: what could not be done is a problem by then.
-      differences: this.#hasActed ? [] : tasks.map(({ what }) => what),
+      differences: this.#hasActed ? [] : this.#tasks.map(({ what }) => what),
+      // Runs are what a schedule is made for; its own edits are another matter.
+      creates: true,
+      unchangeable: tasks.filter((task) => !isAllowed(task)).map(({ what }) => what),
       notes,
       ...unready(main, stuck),
       conditions: conditionsOf(next, verify !== undefined),
@@ -147,7 +163,7 @@ class ScheduleExternal implements ExternalClient {
   #removal(resource: Managed): Removal {
     const { lastBackup, lastFailureTime } = (resource.status?.atProvider ?? {}) as ScheduleStatus;
     const hasFiles = resource.kind === 'BackupSchedule' && (lastBackup ?? lastFailureTime) !== undefined;
-    return new Removal(this.#options, resource, hasFiles);
+    return (this.#removing ??= new Removal(this.#options, resource, hasFiles));
   }
 
   #jobs(resource: Managed): Job[] {
@@ -171,6 +187,7 @@ class ScheduleExternal implements ExternalClient {
       {
         isRecorded: (outcome) => isRecorded(status, role, outcome),
         mayStart: () => this.#mayStart(resource, job, role),
+        waitedFor: waitedFor(resource),
       },
       signal,
     );
@@ -194,7 +211,8 @@ class ScheduleExternal implements ExternalClient {
         return 'it is spread by jitter';
       }
     }
-    return driver.takeTurn(job, turnsOf(workOf(resource, role)));
+    const mayAct = this.#may.mayCreate || this.#may.mayUpdate;
+    return !mayAct || driver.takeTurn(job, turnsOf(workOf(resource, role)));
   }
 
   #taskOf(resource: Managed, situation: Situation, role: RunRole): Task {
@@ -225,13 +243,15 @@ class ScheduleExternal implements ExternalClient {
         if (there === undefined || !isAsWanted(there, object))
           tasks.push({
             what: `apply CronJob ${object.metadata.namespace}/${object.metadata.name}`,
-            run: async (given) => await store.applyCronJob(object, given),
+            ...(there === undefined ? {} : { isEdit: true }),
+            run: async (given) => await store.applyCronJob(timed(object, there, this.#options.now()), given),
           });
       }
       for (const old of existing)
         if (!wanted.some(({ metadata }) => metadata.name === old.metadata.name))
           tasks.push({
             what: `delete CronJob ${old.metadata.namespace}/${old.metadata.name}`,
+            isEdit: true,
             run: async (given) => await store.remove(CRON_JOBS, old, given),
           });
     } catch (error) {
@@ -251,7 +271,7 @@ class ScheduleExternal implements ExternalClient {
             fields,
             {
               lastScheduleTime: cronJob.status?.lastScheduleTime,
-              since: cronJob.metadata.creationTimestamp ?? '',
+              since: timedSince(cronJob),
               startingDeadlineSeconds: fields.startingDeadlineSeconds,
             },
             now,

@@ -63,6 +63,17 @@ test('a test restore has a memory of its own', () => {
   });
 });
 
+test('of a success whose words were lost, nothing is said that an earlier one was', () => {
+  const before = { ...withOutcome({}, 'BackupSchedule', 'run', good), lastVerifiedKey: backup.key };
+  const lost = { ...good, completionTime: '2026-01-03T00:00:07Z', result: undefined };
+  const run = withOutcome(before, 'BackupSchedule', 'run', lost);
+  expect(run).toMatchObject({ lastSuccessTime: lost.completionTime, lastVerifiedKey: backup.key });
+  expect(run).not.toHaveProperty('lastBackup');
+  const verify = withOutcome(before, 'BackupSchedule', 'verify', lost);
+  expect(verify).toMatchObject({ lastVerifyTime: lost.completionTime, lastBackup: { key: backup.key } });
+  expect(verify).not.toHaveProperty('lastVerifiedKey');
+});
+
 test.each<[ScheduleStatus, string, string]>([
   [{}, 'Unknown', 'NeverRun'],
   [{ lastSuccessTime: '2026-01-02T00:00:00Z', lastFailureTime: '2026-01-01T00:00:00Z' }, 'True', 'RunSucceeded'],

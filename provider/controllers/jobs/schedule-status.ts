@@ -36,14 +36,17 @@ export const isRecorded = (status: ScheduleStatus, role: RunRole, { ok, completi
 export function withOutcome(status: ScheduleStatus, kind: string, role: RunRole, outcome: Outcome): ScheduleStatus {
   if (isRecorded(status, role, outcome)) return status;
   const { ok, completionTime, startTime, result, reason, message } = outcome;
+  // What an earlier run made is not what this one made, should nobody know what that was.
+  const { lastVerifiedKey: _key, ...verified } = status;
+  const { lastBackup: _backup, lastRestored: _restored, lastSize: _size, ...others } = status;
   if (role === 'verify')
     return ok
-      ? { ...status, lastVerifyTime: completionTime, ...defined({ lastVerifiedKey: result?.backup?.key }) }
+      ? { ...verified, lastVerifyTime: completionTime, ...defined({ lastVerifiedKey: result?.backup?.key }) }
       : { ...status, lastVerifyFailureTime: completionTime, lastVerifyFailureMessage: `${reason}: ${message}` };
   if (!ok)
     return { ...status, lastFailureTime: completionTime, lastFailureReason: reason, lastFailureMessage: message };
   const seconds = Math.round((Date.parse(completionTime) - Date.parse(startTime ?? completionTime)) / 1000);
-  return { ...status, lastSuccessTime: completionTime, lastDuration: seconds, ...whatWasDone(kind, outcome) };
+  return { ...others, lastSuccessTime: completionTime, lastDuration: seconds, ...whatWasDone(kind, outcome) };
 }
 
 function whatWasDone(kind: string, { result }: Outcome): Partial<ScheduleStatus> {

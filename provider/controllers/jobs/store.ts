@@ -3,11 +3,11 @@ import type { KubeObject } from '../../api/kind.ts';
 import { ResourceError } from '../../common/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
-import { isAlreadyExists, isNotFound } from '../../runtime/kube/errors.ts';
+import { isAlreadyExists, isMissingRight, isNotFound } from '../../runtime/kube/errors.ts';
 import { Reflector } from '../../runtime/kube/reflector.ts';
-import { keyOf, type Resource, SECRETS } from '../../runtime/kube/resource.ts';
+import { EVENTS, keyOf, NAMESPACES, type Resource, SECRETS } from '../../runtime/kube/resource.ts';
 import type { Log } from '../../runtime/log.ts';
-import { LABEL, RUN_FINALIZER } from './names.ts';
+import { LABEL, NOTE, RUN_FINALIZER } from './names.ts';
 import { permitted } from '../objects/permitted.ts';
 
 export const JOBS: Resource = { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true };
@@ -47,8 +47,24 @@ export interface ContainerStatus {
 }
 
 export interface Pod extends KubeObject {
-  status?: { phase?: string; reason?: string; message?: string; containerStatuses?: ContainerStatus[] };
+  status?: {
+    phase?: string;
+    reason?: string;
+    message?: string;
+    conditions?: JobCondition[];
+    containerStatuses?: ContainerStatus[];
+  };
 }
+
+interface Complaint extends KubeObject {
+  reason?: string;
+  message?: string;
+  lastTimestamp?: string | null;
+  eventTime?: string | null;
+}
+
+const timeOf = ({ lastTimestamp, eventTime, metadata }: Complaint): string =>
+  lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? '';
 
 const SELECTOR = `${LABEL.managedBy}=xdatabase`;
 
@@ -154,8 +170,11 @@ export class JobStore {
   /** Lets the Job go, or stay for as long as its TTL says. */
   async letGo(job: Job, signal: AbortSignal): Promise<void> {
     const finalizers = (job.metadata.finalizers ?? []).filter((name) => name !== RUN_FINALIZER);
+    const keep = job.metadata.annotations?.[NOTE.keep];
+    const metadata = { resourceVersion: job.metadata.resourceVersion, finalizers };
+    const patch = { metadata, ...(keep === undefined ? {} : { spec: { ttlSecondsAfterFinished: Number(keep) } }) };
     try {
-      await this.#patchJob(job, { metadata: { resourceVersion: job.metadata.resourceVersion, finalizers } }, signal);
+      await this.#patchJob(job, patch, signal);
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
@@ -214,6 +233,39 @@ export class JobStore {
       });
     } catch (error) {
       if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /**
+   * The last thing that somebody complained of about an object; nothing where the right to look is missing.
+   * @param reason Only complaints with that reason.
+   */
+  async warning(
+    { metadata: { namespace, uid } }: KubeObject,
+    reason: string | undefined,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    try {
+      const which = reason === undefined ? '' : `,reason=${reason}`;
+      const fieldSelector = `involvedObject.uid=${uid},type=Warning${which}`;
+      const events = await this.#client.listAll<Complaint>(EVENTS, { namespace, fieldSelector, signal });
+      const last = events.toSorted((a, b) => (timeOf(a) < timeOf(b) ? 1 : -1))[0];
+      return last === undefined ? undefined : `${last.reason ?? ''}, ${last.message ?? ''}`;
+    } catch (error) {
+      if (isMissingRight(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Whether the namespace is being deleted; false where the right to look is missing. */
+  async isTerminating(namespace: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      return (
+        (await this.#client.get(NAMESPACES, { name: namespace }, { signal })).metadata.deletionTimestamp !== undefined
+      );
+    } catch (error) {
+      if (isMissingRight(error)) return false;
+      throw error;
     }
   }
 

@@ -16,6 +16,8 @@ export interface Observation {
   name?: string;
   /** Lines that say what differs, without secrets; empty = up to date. */
   differences: string[];
+  /** Set when the differences are what is left to do of a creation: whoever may create may do it. */
+  creates?: true;
   /** Differences that nothing can remove; reported in UpToDate, never acted on. */
   unchangeable: string[];
   /** Set when the object exists but is not usable. */
@@ -48,6 +50,9 @@ export interface ConnectOptions {
   notBefore: number;
   /** Whether the resource only looks at what others made: nothing will be changed. */
   observeOnly: boolean;
+  /** What the management policies allow: nothing else will be asked for. */
+  mayCreate: boolean;
+  mayUpdate: boolean;
 }
 
 export interface ExternalConnector {

@@ -56,6 +56,8 @@ export class Pass {
         signal: this.#signal,
         notBefore: this.#notBefore,
         observeOnly: this.#policies.observeOnly,
+        mayCreate: this.#policies.mayCreate,
+        mayUpdate: this.#policies.mayUpdate,
       }),
     );
     const observation = await this.#observe(external);
@@ -186,7 +188,7 @@ export class Pass {
     } else {
       await this.#draft.patchMetadata(record.seen(this.#draft.resource, this.#options.now()));
     }
-    if (observation.differences.length > 0 && this.#policies.mayUpdate) {
+    if (observation.differences.length > 0 && this.#mayChange(observation)) {
       await this.#update(external, observation);
       observation = await this.#observe(external);
     }
@@ -195,6 +197,10 @@ export class Pass {
     const { mayUpdate, observeOnly } = this.#policies;
     if (observation.differences.length === 0 || mayUpdate || observeOnly) await this.#publish(observation);
     return await this.#settle(observation);
+  }
+
+  #mayChange({ creates }: Observation): boolean {
+    return this.#policies.mayUpdate || (creates === true && this.#policies.mayCreate);
   }
 
   async #create(external: ExternalClient, observation: Observation): Promise<void> {
@@ -272,7 +278,8 @@ export class Pass {
     else this.#draft.set(condition.unavailable(observation.unready.reason, observation.unready.message));
     const left = [...observation.differences, ...observation.unchangeable];
     if (left.length === 0) this.#draft.set(condition.upToDate());
-    else if (!this.#policies.mayUpdate) this.#draft.set(condition.notUpToDate('UpdateRestricted', left.join('; ')));
+    else if (!this.#policies.mayUpdate && (observation.unchangeable.length > 0 || !this.#mayChange(observation)))
+      this.#draft.set(condition.notUpToDate('UpdateRestricted', left.join('; ')));
     else
       this.#draft.set(
         condition.notUpToDate(observation.differences.length > 0 ? 'UpdateRequested' : 'Unchangeable', left.join('; ')),

@@ -47,6 +47,19 @@ describe('policies and annotations', () => {
     expect(world.ready()).toMatchObject({ status: 'False', reason: 'Creating' });
   });
 
+  test('what is left of a creation is done by whoever may create, and by nobody who only looks', async () => {
+    world.external.creates = true;
+    world.external.value = 'half';
+    world.store.add(resource((r) => (r.spec.managementPolicies = ['Observe'])));
+    await world.reconcile();
+    expect(world.external.value).toBe('half');
+    expect(conditionOf(world.current(), 'UpToDate')).toMatchObject({ status: 'False', reason: 'UpdateRestricted' });
+    world.store.add(resource((r) => (r.spec.managementPolicies = ['Observe', 'Create', 'Delete'])));
+    await world.reconcile();
+    expect(world.external.value).toBe('a');
+    expect(conditionOf(world.current(), 'UpToDate')).toMatchObject({ status: 'True' });
+  });
+
   test('an unsupported set is refused by name', async () => {
     world.store.add(resource((r) => (r.spec.managementPolicies = ['Create'])));
     await world.reconcile();

@@ -14,6 +14,7 @@ class External implements ExternalClient {
   calls: string[] = [];
   fail: Partial<Record<'connect' | 'observe' | 'create' | 'update' | 'delete', Error>> = {};
   unready: Observation['unready'];
+  creates: true | undefined;
   onCreate: () => void = () => {};
 
   #enter(call: 'observe' | 'create' | 'update' | 'delete'): void {
@@ -30,6 +31,7 @@ class External implements ExternalClient {
         name: this.name,
         differences: this.value !== undefined && this.value !== this.desired ? [`${this.value} → ${this.desired}`] : [],
         unchangeable: [],
+        ...(this.creates === undefined ? {} : { creates: this.creates }),
         ...(this.unready === undefined ? {} : { unready: this.unready }),
         atProvider: { value: this.value ?? '' },
         connectionDetails: {},
