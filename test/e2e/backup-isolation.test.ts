@@ -4,7 +4,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KubeObject, Managed } from '../../provider/api/kind.ts';
 import { waitFor } from '../rig/process.ts';
 import { atProvider, type BackupWorld, contents, ended, PLATFORM, s3Secret, startBackupWorld } from './backup-world.ts';
-import { allReady, conditionOf, get, managed, namespaceOf, run, secret, untilCondition } from './objects.ts';
+import {
+  allReady,
+  conditionOf,
+  get,
+  managed,
+  namespaceOf,
+  resourceName,
+  run,
+  secret,
+  untilCondition,
+} from './objects.ts';
 
 let world: BackupWorld;
 const config = { kind: 'ClusterProviderConfig', name: 'shared' };
@@ -279,4 +289,74 @@ test('a database that is the administrator’s is never filled on a shared serve
     'OwnerIsAdministrator',
   );
   expect(conditionOf(copy, 'Ready')).toMatchObject({ status: 'False' });
+});
+
+describe('a Job that a tenant makes, as if it were of the provider,', () => {
+  const schedule = async (): Promise<Managed> => await get(world.cluster, 'BackupSchedule', b, 'mine');
+  const cronJobOf = async (): Promise<KubeObject> => {
+    const { cronJobName } = atProvider(await schedule());
+    return await world.cluster.get('cronjob', String(cronJobName), '-n', PLATFORM);
+  };
+  /** With the pod, the labels and the annotations of the real ones. */
+  const forged = async (name: string, change: object = {}): Promise<KubeObject> => {
+    const { spec } = (await cronJobOf()) as unknown as { spec: { jobTemplate: { metadata: object; spec: object } } };
+    const { metadata, spec: template } = spec.jobTemplate;
+    return {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { ...metadata, namespace: b, name },
+      spec: { ...template, ...change },
+    };
+  };
+  const secretsOfRuns = async (): Promise<string[]> =>
+    (
+      await world.cluster.get<{ items: KubeObject[] }>(
+        'secrets',
+        '-n',
+        b,
+        '-l',
+        'app.kubernetes.io/managed-by=xdatabase',
+      )
+    ).items
+      .filter(({ metadata }) => metadata.ownerReferences?.some(({ kind }) => kind === 'Job') === true)
+      .map(({ metadata }) => metadata.name);
+
+  beforeAll(async () => {
+    const fields = { databaseRef: { name: 'db' }, storage, schedule: '0 0 30 2 *' };
+    await world.cluster.apply(job('BackupSchedule', b, 'mine', fields));
+    await untilCondition(world.cluster, 'BackupSchedule', b, 'mine', 'Ready', 'True');
+  });
+  afterAll(async () => {
+    await world.cluster.kubectl(['delete', 'jobs', '--all', '-n', b, '--wait=false']);
+    await world.cluster.kubectl(['delete', resourceName('BackupSchedule'), 'mine', '-n', b, '--timeout=60s']);
+  });
+
+  test('gets no Secret of a run', async () => {
+    const { cluster } = world;
+    await cluster.apply(await forged('forged'));
+    const backup = job('Backup', b, 'forged', { databaseRef: { name: 'db' }, storage });
+    // It remembers what it never did: that its Job is here.
+    const annotations = { 'xdatabase.dev/applied': JSON.stringify({ namespace: b }) };
+    await cluster.apply({ ...backup, metadata: { ...backup.metadata, annotations } });
+    const made = await ended(world, 'Backup', b, 'forged');
+    const { jobName } = atProvider(made);
+    expect(await cluster.get('job', String(jobName), '-n', PLATFORM)).toMatchObject({ status: { succeeded: 1 } });
+    const labels = { ...(await forged('x')).metadata.labels, 'xdatabase.dev/owner-uid': made.metadata.uid ?? '' };
+    const own = await forged(String(jobName));
+    await cluster.apply({ ...own, metadata: { ...own.metadata, labels } });
+    // A run that has begun after them has ended: theirs would have.
+    const { cronJobName } = atProvider(await schedule());
+    await cluster.kubectl(['create', 'job', 'real', `--from=cronjob/${String(cronJobName)}`, '-n', PLATFORM]);
+    await waitFor('the real run has ended', async () => atProvider(await schedule())['lastSuccessTime'] !== undefined);
+    expect(await secretsOfRuns()).toEqual([]);
+    const { items } = await cluster.get<{ items: { spec: { suspend?: boolean } }[] }>('jobs', '-n', b);
+    expect(items.map(({ spec }) => spec.suspend)).toEqual([true, true]);
+  });
+
+  test('takes no turn of the server', async () => {
+    for (const name of ['one', 'two', 'three', 'four'])
+      await world.cluster.apply(await forged(name, { suspend: false, activeDeadlineSeconds: 600 }));
+    await world.cluster.apply(job('Backup', a, 'in-turn', { databaseRef: { name: 'db' }, storage }));
+    expect(atProvider(await ended(world, 'Backup', a, 'in-turn'))).toMatchObject({ phase: 'Succeeded' });
+  });
 });

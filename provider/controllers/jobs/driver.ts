@@ -150,6 +150,13 @@ export class RunDriver {
   async #start(job: Job, base: string, work: Work, signal: AbortSignal): Promise<void> {
     const { store, now } = this.#options;
     try {
+      // Whoever may read Secrets there reads those of the run: the namespace of a Job is never taken on trust.
+      if (job.metadata.namespace !== work.jobNamespace)
+        throw new ResourceError(
+          'NotYours',
+          `Job ${job.metadata.namespace}/${job.metadata.name} is not in namespace ${JSON.stringify(work.jobNamespace)}, where Jobs of this configuration run; delete it`,
+          { retryable: false },
+        );
       const files = await work.prepare(job, signal);
       for (const [container, content] of Object.entries(files))
         await store.replaceSecret(job, secretNameOf(base, container), content, signal);

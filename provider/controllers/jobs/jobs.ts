@@ -35,7 +35,8 @@ export class Jobs {
   constructor(options: JobsOptions) {
     this.#options = options;
     const { client, log, clock } = options;
-    this.store = new JobStore(client, { log, clock });
+    const { providerNamespace } = options.services;
+    this.store = new JobStore(client, { log, clock, providerNamespace });
     this.#driver = new RunDriver({
       store: this.store,
       now: () => new Date(clock.now()),

@@ -22,12 +22,6 @@ interface RunFields {
 /** How long a finished Job of a run that happens once is kept when the configuration does not say. */
 const TTL_SECONDS = 86_400;
 
-/** Jobs of a ClusterProviderConfig run beside its credentials, where no tenant sees them. */
-export function namespaceOf(resource: Managed, work: Work, services: WorkServices): string {
-  const isShared = work.configs().some(({ kind }) => kind === 'ClusterProviderConfig');
-  return isShared ? services.providerNamespace : (resource.metadata.namespace ?? '');
-}
-
 export function jobPlan(resource: Managed, role: RunRole, layout: Layout, work: Work, services: WorkServices): JobPlan {
   const fields = resource.spec.forProvider as RunFields;
   const [config] = work.configs();

@@ -9,7 +9,7 @@ import { DeleteFilesWork } from './backup-work.ts';
 import { describe } from '../../runtime/managed/failure.ts';
 import type { RunDriver } from './driver.ts';
 import { jobName, LABEL, type RunRole } from './names.ts';
-import { jobPlan, metadataOf, namespaceOf, untilRecorded } from './plans.ts';
+import { jobPlan, metadataOf, untilRecorded } from './plans.ts';
 import { CRON_JOBS, endOf, isHeld, type Job, JOBS, type JobStore } from './store.ts';
 import type { Work, WorkServices } from './work.ts';
 
@@ -38,8 +38,7 @@ export class Removal {
 
   get isOver(): boolean {
     const { store } = this.#options;
-    const uid = this.#resource.metadata.uid ?? '';
-    if (store.cronJobsOf(uid).length > 0 || this.#runs().length > 0) return false;
+    if (store.cronJobsOf(this.#resource).length > 0 || this.#runs().length > 0) return false;
     const files = this.#filesJob();
     if (files === undefined) return !this.#mustDeleteFiles;
     return this.#mustDeleteFiles && isDone(files) && !isHeld(files);
@@ -47,8 +46,7 @@ export class Removal {
 
   async advance(signal: AbortSignal): Promise<void> {
     const { store } = this.#options;
-    const uid = this.#resource.metadata.uid ?? '';
-    for (const cronJob of store.cronJobsOf(uid))
+    for (const cronJob of store.cronJobsOf(this.#resource))
       if (cronJob.metadata.deletionTimestamp === undefined) await store.remove(CRON_JOBS, cronJob, signal);
     const runs = this.#runs();
     for (const job of runs) await this.#removeJob(job, signal);
@@ -81,11 +79,11 @@ export class Removal {
   }
 
   #runs(): Job[] {
-    return this.#options.store.jobsOf(this.#resource.metadata.uid ?? '').filter((job) => roleOf(job) !== 'delete');
+    return this.#options.store.jobsOf(this.#resource).filter((job) => roleOf(job) !== 'delete');
   }
 
   #filesJob(): Job | undefined {
-    return this.#options.store.jobsOf(this.#resource.metadata.uid ?? '').find((job) => roleOf(job) === 'delete');
+    return this.#options.store.jobsOf(this.#resource).find((job) => roleOf(job) === 'delete');
   }
 
   /** Ends the Job, waits for its pods, takes everything off the server, and lets the Job go. */
@@ -106,7 +104,7 @@ export class Removal {
     const work = new DeleteFilesWork(resource, services);
     const base = jobName(resource, 'delete');
     if (job === undefined) {
-      const metadata = metadataOf(resource, 'delete', namespaceOf(resource, work, services), definition);
+      const metadata = metadataOf(resource, 'delete', work.jobNamespace, definition);
       const plan = jobPlan(resource, 'delete', await work.layout(), work, services);
       await store.createJob(untilRecorded(jobObject(metadata, plan)), signal);
       return;

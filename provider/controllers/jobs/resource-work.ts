@@ -60,6 +60,11 @@ export abstract class ResourceWork<F extends { activeDeadlineSeconds?: number }>
     return [configOf(this.resource, this.services)];
   }
 
+  get jobNamespace(): string {
+    const isShared = this.configs().some(({ kind }) => kind === 'ClusterProviderConfig');
+    return isShared ? this.services.providerNamespace : this.namespace;
+  }
+
   protected async side(signal: AbortSignal): Promise<Side> {
     return await Side.connect(this.resource, this.services, signal);
   }

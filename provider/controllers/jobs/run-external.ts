@@ -9,7 +9,7 @@ import { conditionOf } from '../../runtime/managed/conditions.ts';
 import type { ConnectOptions, ExternalClient, ExternalConnector, Observation } from '../../runtime/managed/external.ts';
 import { cleanServer, COMING_MS, RunDriver, type Situation } from './driver.ts';
 import { jobName, serverNames } from './names.ts';
-import { jobPlan, metadataOf, namespaceOf, turnsOf, untilRecorded } from './plans.ts';
+import { jobPlan, metadataOf, turnsOf, untilRecorded } from './plans.ts';
 import { Removal, type RemovalOptions } from './removal.ts';
 import { finalStatus } from './stored.ts';
 import { isHeld, isReleased, type Job, type JobStore } from './store.ts';
@@ -86,7 +86,7 @@ class RunExternal implements ExternalClient {
       });
     const { driver, services } = this.#options;
     const record = recordOf(resource);
-    const job = this.#job(resource, record);
+    const job = this.#job(resource);
     const work = this.#options.workOf(resource);
     if (record.outcome !== undefined) return await this.#over(resource, record, job, work, signal);
     if (job === undefined) {
@@ -97,7 +97,7 @@ class RunExternal implements ExternalClient {
         };
       if (record.begun === true) return this.#lost(resource, record);
       services.guard.check(resource);
-      const namespace = namespaceOf(resource, work, services);
+      const namespace = work.jobNamespace;
       return observation({ exists: false, record: { ...record, namespace }, atProvider: { phase: 'Pending' } });
     }
     const situation = await driver.situation(
@@ -138,7 +138,7 @@ class RunExternal implements ExternalClient {
     const { services, store, definition, workOf } = this.#options;
     const work = workOf(resource);
     const layout = await work.layout(signal);
-    const metadata = metadataOf(resource, 'run', namespaceOf(resource, work, services), definition);
+    const metadata = metadataOf(resource, 'run', work.jobNamespace, definition);
     const job = jobObject(metadata, jobPlan(resource, 'run', layout, work, services));
     await store.createJob(untilRecorded(job), signal);
   }
@@ -163,7 +163,7 @@ class RunExternal implements ExternalClient {
   #mustClean(resource: Managed): boolean {
     const record = recordOf(resource);
     const isLost = record.begun === true && record.outcome === undefined;
-    return isLost && !this.#hasCleaned && this.#job(resource, record) === undefined;
+    return isLost && !this.#hasCleaned && this.#job(resource) === undefined;
   }
 
   async #cleanUpLost(resource: Managed, signal: AbortSignal): Promise<void> {
@@ -181,14 +181,17 @@ class RunExternal implements ExternalClient {
     ));
   }
 
-  #job(resource: Managed, record: Record_): Job | undefined {
-    const { store } = this.#options;
+  /** Where its configuration lets Jobs run; anywhere near when that is gone, as there is nothing to give away any more. */
+  #job(resource: Managed): Job | undefined {
+    const { store, workOf } = this.#options;
     const name = jobName(resource);
-    const namespace = record.namespace ?? resource.metadata.namespace ?? '';
-    return (
-      store.job({ namespace, name }) ??
-      store.jobsOf(resource.metadata.uid ?? '').find((job) => job.metadata.name === name)
-    );
+    const jobs = store.jobsOf(resource).filter(({ metadata }) => metadata.name === name);
+    try {
+      const { jobNamespace } = workOf(resource);
+      return jobs.find(({ metadata }) => metadata.namespace === jobNamespace);
+    } catch {
+      return jobs[0];
+    }
   }
 
   #lost(resource: Managed, record: Record_): Observation {

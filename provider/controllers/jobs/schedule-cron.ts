@@ -4,7 +4,7 @@ import type { KindDefinition, KubeObject, Managed } from '../../api/kind.ts';
 import { cronJobObject } from '../../backup/job-spec.ts';
 import { fingerprint } from './cron-diff.ts';
 import type { RunRole } from './names.ts';
-import { jobPlan, metadataOf, namespaceOf } from './plans.ts';
+import { jobPlan, metadataOf } from './plans.ts';
 import type { Work, WorkServices } from './work.ts';
 
 /** What all schedules have, and what only some do. */
@@ -31,7 +31,7 @@ export async function wantedCronJobs(
   for (const { role, schedule } of roles) {
     const work = workOf(resource, role);
     const plan = jobPlan(resource, role, await work.layout(signal), work, services);
-    const metadata = metadataOf(resource, role, namespaceOf(resource, work, services), definition);
+    const metadata = metadataOf(resource, role, work.jobNamespace, definition);
     const object = cronJobObject(metadata, {
       ...plan,
       // The limits of history say how many are kept.

@@ -2,7 +2,7 @@
  * BackupSchedule, RestoreSchedule and CopySchedule as external resources: the external object is a CronJob (two, with a
  * scheduled test restore). Its Jobs are born suspended and driven as those of runs that happen once.
  */
-import type { KindDefinition, Managed } from '../../api/kind.ts';
+import type { KindDefinition, KubeObject, Managed } from '../../api/kind.ts';
 import { parseDuration } from '../../common/duration.ts';
 import { isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ConnectOptions, ExternalClient, ExternalConnector, Observation } from '../../runtime/managed/external.ts';
@@ -167,10 +167,22 @@ class ScheduleExternal implements ExternalClient {
   }
 
   #jobs(resource: Managed): Job[] {
-    const jobs = this.#options.store.jobsOf(resource.metadata.uid ?? '').filter((job) => roleOf(job) !== 'delete');
+    const jobs = this.#options.store
+      .jobsOf(resource)
+      .filter((job) => roleOf(job) !== 'delete' && this.#isOurs(resource, job));
     return jobs.toSorted((a, b) =>
       (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1,
     );
+  }
+
+  /** One that waits elsewhere than where Jobs of the configuration run is left alone: it would be given what is not its own. */
+  #isOurs(resource: Managed, job: Job): boolean {
+    if (isReleased(job)) return true;
+    try {
+      return job.metadata.namespace === this.#options.workOf(resource, roleOf(job)).jobNamespace;
+    } catch {
+      return false;
+    }
   }
 
   async #situation(
@@ -234,12 +246,12 @@ class ScheduleExternal implements ExternalClient {
   /** Adds what makes the CronJobs as they should be; gives the main one as it is. */
   async #cronJobs(resource: Managed, tasks: Task[], signal: AbortSignal): Promise<CronJob | undefined> {
     const { store } = this.#options;
-    const existing = store.cronJobsOf(resource.metadata.uid ?? '');
+    const existing = store.cronJobsOf(resource);
     try {
       this.#options.services.guard.check(resource);
       const wanted = await wantedCronJobs(resource, this.#options, signal);
       for (const object of wanted) {
-        const there = existing.find(({ metadata }) => metadata.name === object.metadata.name);
+        const there = existing.find((cronJob) => isSame(cronJob, object));
         if (there === undefined || !isAsWanted(there, object))
           tasks.push({
             what: `apply CronJob ${object.metadata.namespace}/${object.metadata.name}`,
@@ -248,7 +260,7 @@ class ScheduleExternal implements ExternalClient {
           });
       }
       for (const old of existing)
-        if (!wanted.some(({ metadata }) => metadata.name === old.metadata.name))
+        if (!wanted.some((object) => isSame(object, old)))
           tasks.push({
             what: `delete CronJob ${old.metadata.namespace}/${old.metadata.name}`,
             isEdit: true,
@@ -286,6 +298,9 @@ function unready(main: CronJob | undefined, stuck: string | undefined): Pick<Obs
   if (main === undefined) return { unready: { reason: 'Creating', message: 'its CronJob has not been made yet' } };
   return stuck === undefined ? {} : { unready: { reason: 'Waiting', message: stuck } };
 }
+
+const isSame = ({ metadata: a }: KubeObject, { metadata: b }: KubeObject): boolean =>
+  a.name === b.name && a.namespace === b.namespace;
 
 const roleOf = (job: Job): RunRole => (job.metadata.labels?.[LABEL.role] ?? 'run') as RunRole;
 

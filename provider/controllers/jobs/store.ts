@@ -1,5 +1,5 @@
 /** Jobs, CronJobs and the Secrets of runs in the API. A right that is missing is an error that names the rule. */
-import type { KubeObject } from '../../api/kind.ts';
+import type { KubeObject, Managed } from '../../api/kind.ts';
 import { ResourceError } from '../../common/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
@@ -68,16 +68,26 @@ const timeOf = ({ lastTimestamp, eventTime, metadata }: Complaint): string =>
 
 const SELECTOR = `${LABEL.managedBy}=xdatabase`;
 
+export interface JobStoreOptions {
+  log: Log;
+  clock: Clock;
+  /** Where Jobs of a ClusterProviderConfig run. */
+  providerNamespace: string;
+}
+
+/** Whoever may make Jobs in a namespace can give them any label: elsewhere than here they are nobody's. */
 export class JobStore {
   readonly #client: KubeClient;
+  readonly #providerNamespace: string;
   readonly jobs: Reflector<Job>;
   readonly cronJobs: Reflector<CronJob>;
   /** Jobs that are about to begin: until when each has the turn of its server. */
   readonly #starting = new Map<string, { server: string; until: number }>();
   readonly #clock: Clock;
 
-  constructor(client: KubeClient, { log, clock }: { log: Log; clock: Clock }) {
+  constructor(client: KubeClient, { log, clock, providerNamespace }: JobStoreOptions) {
     this.#client = client;
+    this.#providerNamespace = providerNamespace;
     this.#clock = clock;
     const indexers = {
       owner: (object: KubeObject): string[] => [object.metadata.labels?.[LABEL.owner] ?? ''],
@@ -105,8 +115,9 @@ export class JobStore {
     return this.jobs.store.get(keyOf(ref));
   }
 
-  jobsOf(uid: string): Job[] {
-    return this.jobs.store.byIndex('owner', uid);
+  /** Those in the namespace of the resource, and in that of the provider. */
+  jobsOf(resource: Managed): Job[] {
+    return this.jobs.store.byIndex('owner', resource.metadata.uid ?? '').filter(this.#isIn(resource));
   }
 
   jobsOfServer(label: string): Job[] {
@@ -117,9 +128,14 @@ export class JobStore {
     return this.cronJobs.store.get(keyOf(ref));
   }
 
-  cronJobsOf(uid: string): CronJob[] {
-    return this.cronJobs.store.byIndex('owner', uid);
+  cronJobsOf(resource: Managed): CronJob[] {
+    return this.cronJobs.store.byIndex('owner', resource.metadata.uid ?? '').filter(this.#isIn(resource));
   }
+
+  readonly #isIn =
+    (near: KubeObject) =>
+    ({ metadata: { namespace } }: KubeObject): boolean =>
+      namespace === near.metadata.namespace || namespace === this.#providerNamespace;
 
   /** Gives the Job of that name, which may be there already: it is the same run's. */
   async createJob(job: KubeObject, signal: AbortSignal): Promise<void> {
@@ -287,7 +303,8 @@ export class JobStore {
     const now = this.#clock.monotonic();
     for (const [other, { until }] of this.#starting) if (until < now) this.#starting.delete(other);
     const starting = [...this.#starting].filter(([, turn]) => turn.server === server).map(([other]) => other);
-    const busy = new Set([...starting, ...this.jobsOfServer(server).filter(isRunning).map(uidOf)]);
+    const running = this.jobsOfServer(server).filter(this.#isIn(job)).filter(isRunning);
+    const busy = new Set([...starting, ...running.map(uidOf)]);
     busy.delete(uid);
     if (busy.size >= limit) return false;
     this.#starting.set(uid, { server, until: now + TURN_MS });

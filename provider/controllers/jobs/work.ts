@@ -47,6 +47,8 @@ export interface Work {
   readonly containers: readonly string[];
   /** Everything that decides where it runs, the configuration of the resource first. */
   configs(): ProviderConfig[];
+  /** Namespace of its Jobs: beside the credentials, out of the reach of tenants where these are not their own. */
+  readonly jobNamespace: string;
   layout(signal: AbortSignal): Promise<Layout>;
   /** Makes logins and databases for one run; may be repeated. */
   prepare(job: Job, signal: AbortSignal): Promise<Files>;

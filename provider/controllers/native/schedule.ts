@@ -7,7 +7,7 @@ import { type ScheduleDesired, scheduleDiff } from '../../backup/native/schedule
 import { waiting } from '../../common/errors.ts';
 import type { NativeJob, ScheduleObserved } from '../../engines/native.ts';
 import { defined } from '../../resources/creation.ts';
-import { conditionsOf, type ScheduleStatus as RunsStatus } from '../jobs/schedule-status.ts';
+import { conditionsOf } from '../jobs/schedule-status.ts';
 import { isDeleted } from '../../runtime/managed/annotations.ts';
 import type { ExternalClient, Observation } from '../../runtime/managed/external.ts';
 import {
@@ -112,7 +112,7 @@ export class NativeSchedule implements ExternalClient {
       ...observation(true, all.length === 0 ? next : record, next, status),
       differences: all,
       notes: this.#news(status),
-      conditions: conditionsOf(status as RunsStatus, false),
+      conditions: conditionsOf(status, false),
     };
   }
 
