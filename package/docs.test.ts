@@ -124,23 +124,29 @@ test('the commands of the README for a cluster are those of the quick start, whi
 });
 
 describe('troubleshooting', () => {
-  const explained = new Set(
-    [...text('docs/troubleshooting.md').matchAll(/^\| `(\w+)` \|/gm)].map(([, reason = '']) => reason),
-  );
+  const rows = [...text('docs/troubleshooting.md').matchAll(/^\| `(\w+)` \|/gm)].map(([, reason = '']) => reason);
+  const explained = new Set(rows);
   const sources = globSync('{provider,function}/**/*.ts', { cwd: ROOT }).filter(
     (path) => !/\.test\.ts$|fixture|\/fake-|^provider\/cli\//.test(path),
   );
   const code = sources.map(text).join('\n');
-  const inCode = [
-    ...code.matchAll(/new (?:Resource|Run)Error\(\s*'([A-Z]\w+)'/g),
-    ...code.matchAll(/\breason: '([A-Z]\w+)'/g),
-  ].map(([, reason = '']) => reason);
-  const thrown = new Set<string>([...FAILURES, ...inCode]);
+  /** What stands where a reason is said: a word, or an expression that ends in one of several. */
+  const expressions = [
+    ...code.matchAll(/new (?:Resource|Run)Error\(\s*([^`,]+)/g),
+    ...code.matchAll(/\breason(?::| =) ([^,;\n]+)/g),
+    ...code.matchAll(/\b(?:unavailable|notSynced|notUpToDate)\(([^,]+)/g),
+  ].map(([, expression = '']) => expression);
+  const words = expressions.flatMap((expression) => [...expression.matchAll(/(?<!=== )'([A-Z]\w+)'/g)]);
+  const thrown = new Set<string>([...FAILURES, ...words.map(([, reason = '']) => reason)]);
 
   test('explains every reason that a condition can have', () => {
-    /** Of the provider's own watch, and never in a condition. */
-    const inner = new Set(['WatchTooShort', 'InvalidClaim']);
+    /** Of calls to the Kubernetes API, of the provider's own watch, and of pods (told in messages): never in a condition. */
+    const inner = new Set(['WatchTooShort', 'InvalidClaim', 'Unknown', 'Unschedulable']);
     expect([...thrown].filter((reason) => !explained.has(reason) && !inner.has(reason)).toSorted()).toEqual([]);
+  });
+
+  test('explains each in one place', () => {
+    expect(rows.filter((reason, index) => rows.indexOf(reason) !== index)).toEqual([]);
   });
 
   test('explains none that there is not', () => {
