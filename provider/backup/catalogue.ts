@@ -81,10 +81,15 @@ async function found(
         manifest.database === database &&
         manifest.engine === engine &&
         (name === undefined || manifest.name === name) &&
+        isOfKind(manifest, source.kind) &&
         time.getTime() < before,
     ),
   };
 }
+
+/** What says no kind may be of any. */
+const isOfKind = (manifest: Manifest, kind: Owner['kind']): boolean =>
+  manifest.kind === undefined || kind === undefined || manifest.kind === kind;
 
 /** The time in the name of a file; a name that was chosen says none. */
 const timeIn = (key: string): number => Date.parse(timeOfName(key.split('/').at(-1) ?? '') ?? '');
@@ -152,9 +157,11 @@ async function exact(storage: Storage, source: RestoreSource, signal?: AbortSign
   return manifest;
 }
 
+const partsOf = (key: string): string[] => [manifestKey(key), verifiedKey(key), key];
+
 /** Deletes one backup: its manifest first, so that what remains of it, if anything does, is no backup. */
 async function removeBackup(storage: Storage, key: string, signal?: AbortSignal): Promise<void> {
-  for (const part of [manifestKey(key), verifiedKey(key), key]) await storage.remove(part, signal);
+  for (const part of partsOf(key)) await storage.remove(part, signal);
 }
 
 /**
@@ -172,7 +179,10 @@ export async function prune(
   made?: string,
 ): Promise<{ pruned: string[]; bad: number; refused: { key: string; error: Error } | undefined }> {
   const { backups, unreadable } = await manifestsBelow(storage, databaseFolder(owner), () => true, signal);
-  const own = backups.filter(({ manifest }) => manifest.engine === owner.engine && manifest.name === owner.name);
+  const own = backups.filter(
+    ({ manifest }) =>
+      manifest.engine === owner.engine && manifest.name === owner.name && isOfKind(manifest, owner.kind),
+  );
   const pruned: string[] = [];
   const good = own.filter(({ whole }) => whole);
   let refused: { key: string; error: Error } | undefined;
@@ -188,14 +198,20 @@ export async function prune(
   return { pruned, bad: unreadable.length + own.length - good.length, refused };
 }
 
-/** Deletes every file of one Backup or BackupSchedule. */
+/** Deletes every file of one Backup or BackupSchedule, and none of the other kind of that name. */
 export async function removeAll(
   storage: Storage,
-  owner: Pick<Owner, 'namespace' | 'name'>,
+  owner: Pick<Owner, 'kind' | 'namespace' | 'name'>,
   signal?: AbortSignal,
 ): Promise<string[]> {
+  const { backups } = await manifestsBelow(storage, ownerFolder(owner), () => true, signal);
+  const [own, others] = [true, false].map((is) =>
+    backups.filter(({ manifest }) => isOfKind(manifest, owner.kind) === is).flatMap(({ key }) => partsOf(key)),
+  ) as [string[], string[]];
   const keys: string[] = [];
-  for await (const { key } of storage.list(ownerFolder(owner), signal)) keys.push(key);
+  // Beside those of another, a file without a manifest may be one that is just being made.
+  for await (const { key } of storage.list(ownerFolder(owner), signal))
+    if (others.length === 0 || own.includes(key)) keys.push(key);
   // Manifests first.
   const manifestsFirst = keys.toSorted(
     (a, b) => Number(b.endsWith(MANIFEST_ENDING)) - Number(a.endsWith(MANIFEST_ENDING)),

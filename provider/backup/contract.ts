@@ -46,8 +46,12 @@ export const place = z.discriminatedUnion('type', [s3Place, filesystemPlace]);
 /** Those whose backups a Job makes with the engine's own tools. */
 export const BACKUP_ENGINES = ['postgres', 'mysql', 'mariadb'] as const;
 
+/** A Backup and a BackupSchedule of one name share a folder, and must not have each other's files. Absent: made by hand. */
+export const ownerKind = z.enum(['Backup', 'BackupSchedule']);
+
 /** Whose backup it is: the folder `<namespace>/<name>/<database>/`. */
 const owner = z.strictObject({
+  kind: ownerKind.optional(),
   namespace: z.string().min(1),
   /** Name of the Backup or BackupSchedule. */
   name: z.string().min(1),
@@ -80,8 +84,9 @@ const sourceOfRestore = z.strictObject({
    * key may be anywhere, and the newest is looked for in all namespaces.
    */
   namespace: z.string().min(1).optional(),
-  /** Only files of this Backup or BackupSchedule. */
+  /** Only files of this Backup or BackupSchedule, or of both when no kind is given. */
   name: z.string().min(1).optional(),
+  kind: ownerKind.optional(),
   /** Database that the backup was taken of. */
   database: z.string().min(1),
   engine: z.enum(BACKUP_ENGINES),
@@ -140,7 +145,7 @@ const list = z.strictObject({ action: z.literal('list'), storage: place, source:
 const remove = z.strictObject({
   action: z.literal('delete'),
   storage: place,
-  owner: owner.pick({ namespace: true, name: true }),
+  owner: owner.pick({ kind: true, namespace: true, name: true }),
 });
 
 /** All that a runner can be told to do. */

@@ -1,6 +1,6 @@
 /** What stands beside every stored file: written last, so a file without one is no backup. */
 import { z } from 'zod';
-import { BACKUP_ENGINES, type StoredBackup } from './contract.ts';
+import { BACKUP_ENGINES, ownerKind, type StoredBackup } from './contract.ts';
 import { RunError } from './errors.ts';
 import { MANIFEST_ENDING, VERIFIED_ENDING } from './keys.ts';
 import { readAll, type Storage } from './storage.ts';
@@ -14,6 +14,8 @@ const manifest = z.object({
   key: z.string(),
   namespace: z.string(),
   name: z.string(),
+  /** Of the resource of that name; absent in what was made without one. */
+  kind: ownerKind.optional(),
   database: z.string(),
   engine: z.enum(BACKUP_ENGINES),
   /** The run that made it; a second attempt of the same run finds its own. */

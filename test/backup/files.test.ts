@@ -25,12 +25,20 @@ beforeEach(() => {
 interface Made {
   namespace?: string;
   name?: string;
+  kind?: 'Backup' | 'BackupSchedule';
   database?: string;
   engine?: 'postgres' | 'mysql';
   time: string;
 }
 
-async function make({ namespace = 'team-a', name = 'nightly', database = 'app', engine = 'postgres', time }: Made) {
+async function make({
+  namespace = 'team-a',
+  name = 'nightly',
+  kind,
+  database = 'app',
+  engine = 'postgres',
+  time,
+}: Made) {
   const key = `${databaseFolder({ namespace, name, database })}${timeName(new Date(time))}.dump`;
   const file = join(place.path, place.prefix, key);
   const sha256 = createHash('sha256').update('dump').digest('hex');
@@ -43,6 +51,7 @@ async function make({ namespace = 'team-a', name = 'nightly', database = 'app', 
       key,
       namespace,
       name,
+      ...(kind === undefined ? {} : { kind }),
       database,
       engine,
       run: time,
@@ -141,6 +150,29 @@ test('deleting takes the files of one owner, and of no other whose name begins t
   expect(await run({ action: 'delete', storage: place, owner })).toMatchObject({ ok: true, prunedCount: 4 });
   expect(await left()).toEqual(['20260103T000000.000Z']);
   expect(await run({ action: 'delete', storage: place, owner })).toMatchObject({ ok: true, prunedCount: 0 });
+});
+
+test('a Backup and a BackupSchedule of one name keep out of each other’s files', async () => {
+  const once = await make({ kind: 'Backup', time: '2026-01-01T00:00:00.000Z' });
+  for (const day of [2, 3, 4]) await make({ kind: 'BackupSchedule', time: `2026-01-0${day}T00:00:00.000Z` });
+  const [folder, name] = [{ namespace: 'team-a', name: 'nightly' }, { database: 'app', engine: 'postgres' } as const];
+  const schedule = { ...folder, ...name, kind: 'BackupSchedule' } as const;
+  const pruned = await run({ action: 'prune', storage: place, owner: schedule, retention: { keepLast: 2 } });
+  expect(pruned).toMatchObject({ ok: true, prunedCount: 1 });
+  const latest = { action: 'latest', storage: place, source: { ...folder, ...name, kind: 'Backup' } } as const;
+  expect(await run(latest)).toMatchObject({ ok: true, backup: { key: once } });
+  // One that the schedule is just making has no manifest yet.
+  const making = `${databaseFolder({ ...folder, database: 'app' })}${timeName(new Date('2026-01-05T00:00:00Z'))}.dump`;
+  await writeFile(join(place.path, place.prefix, making), 'half');
+  expect(await run({ action: 'delete', storage: place, owner: { ...folder, kind: 'Backup' } })).toMatchObject({
+    ok: true,
+    prunedCount: 2,
+  });
+  expect(await left()).toEqual(['20260103T000000.000Z', '20260104T000000.000Z', '20260105T000000.000Z']);
+  expect(await run({ action: 'delete', storage: place, owner: { ...folder, kind: 'BackupSchedule' } })).toMatchObject({
+    ok: true,
+  });
+  expect(await left()).toEqual([]);
 });
 
 test('a request that is none is refused, and says where', async () => {

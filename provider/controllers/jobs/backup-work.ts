@@ -9,6 +9,8 @@ import { layoutOf, ResourceWork, TOOL } from './resource-work.ts';
 import type { Job } from './store.ts';
 import { configOf, type Files, type Layout, runnerFiles, type WorkServices } from './work.ts';
 
+type OwnerKind = 'Backup' | 'BackupSchedule';
+
 type Fields = BackupParameters & Pick<BackupScheduleParameters, 'retention' | 'verify'>;
 
 abstract class StorageWork extends ResourceWork<Fields> {
@@ -16,9 +18,15 @@ abstract class StorageWork extends ResourceWork<Fields> {
     return this.fields.database ?? '';
   }
 
+  /** Whose files they are: a Backup and a BackupSchedule may have one name. */
+  protected get owner(): { kind: OwnerKind; namespace: string; name: string } {
+    const { kind, metadata } = this.resource;
+    return { kind: kind as OwnerKind, namespace: this.namespace, name: metadata.name };
+  }
+
   protected async place(): Promise<ResolvedPlace> {
     const config = configOf(this.resource, this.services);
-    return await resolvePlace(this.fields.storage, this.namespace, config, this.services.readSecret);
+    return this.within(await resolvePlace(this.fields.storage, this.namespace, config, this.services.readSecret));
   }
 }
 
@@ -38,8 +46,7 @@ export class BackupWork extends StorageWork {
       action: 'backup' as const,
       storage: place.place,
       owner: {
-        namespace: this.namespace,
-        name: this.resource.metadata.name,
+        ...this.owner,
         database: this.database,
         engine: side.engine,
       },
@@ -83,9 +90,9 @@ export class VerifyWork extends StorageWork {
       mayBeAdministrators: true,
     };
     const target = await side.operations.makeBeside(login, beside, signal);
-    const { namespace, database, resource } = this;
+    const { database } = this;
     const files = await this.restoreFiles(
-      { source: { namespace, name: resource.metadata.name, database, engine: side.engine }, verify: true },
+      { source: { ...this.owner, database, engine: side.engine }, verify: true },
       place,
       { field: 'verify.identitySecretRef', ref: this.fields.verify?.identitySecretRef },
     );
@@ -110,8 +117,7 @@ export class DeleteFilesWork extends StorageWork {
 
   async prepare(): Promise<Files> {
     const place = await this.place();
-    const owner = { namespace: this.namespace, name: this.resource.metadata.name };
-    return { [RUNNER]: runnerFiles({ action: 'delete', storage: place.place, owner }, place) };
+    return { [RUNNER]: runnerFiles({ action: 'delete', storage: place.place, owner: this.owner }, place) };
   }
 
   async cleanUp(): Promise<void> {

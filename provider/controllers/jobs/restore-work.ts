@@ -34,7 +34,14 @@ export class RestoreWork extends TargetWork<RestoreParameters> {
         source: {
           database: sourceDatabase ?? this.target,
           engine: side.engine,
-          ...defined({ key, name, before: source.before, maxAge: source.maxAge, verifiedOnly: source.verifiedOnly }),
+          ...defined({
+            key,
+            name,
+            kind: name === undefined ? undefined : ('Backup' as const),
+            before: source.before,
+            maxAge: source.maxAge,
+            verifiedOnly: source.verifiedOnly,
+          }),
           ...(place.isShared ? { namespace: this.namespace } : {}),
         },
       },
@@ -62,12 +69,8 @@ export class RestoreWork extends TargetWork<RestoreParameters> {
     const storage: Storage | undefined =
       backup === undefined ? this.fields.source.storage : (backup.spec.forProvider['storage'] as Storage);
     if (storage === undefined) throw invalidSpec('forProvider.source.storage is required');
-    const place = await resolvePlace(
-      storage,
-      this.namespace,
-      configOf(holder, this.services),
-      this.services.readSecret,
-    );
+    const config = configOf(holder, this.services);
+    const place = this.within(await resolvePlace(storage, this.namespace, config, this.services.readSecret));
     if (backup === undefined) return { place, key: this.fields.source.key, name: undefined };
     const { phase, key } = (backup.status?.atProvider ?? {}) as { phase?: string; key?: string };
     if (phase === 'Failed')
