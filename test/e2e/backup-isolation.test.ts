@@ -10,6 +10,7 @@ import {
   get,
   managed,
   namespaceOf,
+  providerConfig,
   resourceName,
   run,
   secret,
@@ -289,6 +290,53 @@ test('a database that is the administrator’s is never filled on a shared serve
     'OwnerIsAdministrator',
   );
   expect(conditionOf(copy, 'Ready')).toMatchObject({ status: 'False' });
+});
+
+describe('a configuration of a tenant, of whatever server, for a Job that gets what is the platform’s,', () => {
+  const own = { kind: 'ProviderConfig', name: 'own' };
+
+  beforeAll(async () => {
+    const { cluster, server, s3 } = world;
+    await server.query('CREATE DATABASE scratch');
+    await cluster.apply(
+      providerConfig(b, server, own.name, {
+        images: { runner: 'evil:1', engine: 'evil:1' },
+        jobs: { serviceAccountName: 'platform', podLabels: { evil: 'yes' }, podAnnotations: { evil: 'yes' } },
+        storages: [
+          { name: 'volume', filesystem: { path: '/data', persistentVolumeClaim: { claimName: 'of-the-platform' } } },
+          { name: 'identity', s3: { bucket: 'of-the-platform', region: s3.region, endpoint: s3.endpoint } },
+        ],
+      }),
+    );
+    await cluster.apply(job('Backup', b, 'plain', { databaseRef: { name: 'db' }, storage }));
+    expect(atProvider(await ended(world, 'Backup', b, 'plain'))).toMatchObject({ phase: 'Succeeded' });
+  });
+
+  test('chooses neither its programs nor its identity', async () => {
+    const { cluster } = world;
+    const fields = { source: { backupRef: { name: 'plain' } }, targetDatabase: 'scratch', sourceDatabase: `${b}-db` };
+    await cluster.apply(run('Restore', b, 'hijack', { ...fields, serviceAccountName: 'platform' }, own));
+    await untilCondition(cluster, 'Restore', b, 'hijack', 'Synced', 'False', 'InvalidSpec');
+    await cluster.apply(run('Restore', b, 'modest', fields, own));
+    const { phase, jobName } = atProvider(await ended(world, 'Restore', b, 'modest'));
+    expect(phase).toBe('Succeeded');
+    const { spec } = await cluster.get<{ spec: { template: object } }>('job', String(jobName), '-n', PLATFORM);
+    expect(JSON.stringify(spec.template)).not.toMatch(/evil|serviceAccount/);
+  });
+
+  test('brings no storage that would be reached by a volume or the identity of the platform', async () => {
+    const theft = async (name: string): Promise<void> => {
+      const lie = run('Backup', b, name, { database: 'scratch', storage: { name } }, own);
+      const outcome = { phase: 'Succeeded', key: `${a}/mine/${a}-db/20260101T000000.000Z.dump.zst` };
+      const annotations = { 'xdatabase.dev/applied': JSON.stringify({ begun: true, outcome }) };
+      await world.cluster.apply({ ...lie, metadata: { ...lie.metadata, annotations } });
+      await ended(world, 'Backup', b, name);
+      const fields = { source: { backupRef: { name } }, targetDatabaseRef: { name: 'empty' }, mode: 'Replace' };
+      await world.cluster.apply(job('Restore', b, `by-${name}`, fields));
+      await refused('Restore', b, `by-${name}`);
+    };
+    await Promise.all(['volume', 'identity'].map(theft));
+  });
 });
 
 describe('a Job that a tenant makes, as if it were of the provider,', () => {

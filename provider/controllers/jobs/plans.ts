@@ -4,9 +4,12 @@ import type { ProviderConfig } from '../../api/provider-config.ts';
 import type { ObjectMeta } from '../../api/kind.ts';
 import type { JobPlan } from '../../backup/job-spec.ts';
 import type { KindDefinition } from '../../api/kind.ts';
+import { invalidSpec } from '../../common/errors.ts';
+import { configKey, configKeyOf } from '../objects/indexes.ts';
+import { nameOf } from '../objects/secret-names.ts';
 import { controllerReference } from '../objects/secrets.ts';
 import { jobName, labelsOf, NOTE, notesOf, type RunRole } from './names.ts';
-import { type Layout, serverOf, type Work, type WorkServices } from './work.ts';
+import type { Layout, Work, WorkServices } from './work.ts';
 
 interface RunFields {
   activeDeadlineSeconds?: number;
@@ -22,10 +25,23 @@ interface RunFields {
 /** How long a finished Job of a run that happens once is kept when the configuration does not say. */
 const TTL_SECONDS = 86_400;
 
+/**
+ * The configuration whose word counts: where one of the platform takes part, a tenant's own says nothing of a pod that gets
+ * what is the platform's.
+ */
+function leading(work: Work): ProviderConfig | undefined {
+  const configs = work.configs();
+  return configs.find(({ kind }) => kind === 'ClusterProviderConfig') ?? configs[0];
+}
+
 export function jobPlan(resource: Managed, role: RunRole, layout: Layout, work: Work, services: WorkServices): JobPlan {
   const fields = resource.spec.forProvider as RunFields;
-  const [config] = work.configs();
+  const config = leading(work);
   const settings = config?.spec.jobs;
+  if (fields.serviceAccountName !== undefined && config?.kind === 'ClusterProviderConfig')
+    throw invalidSpec(
+      `forProvider.serviceAccountName cannot be used: the Job runs beside the credentials of ${nameOf(config)}`,
+    );
   const isRepeatable = role !== 'run' || resource.kind === 'Backup' || resource.kind === 'BackupSchedule';
   return {
     pod: {
@@ -33,10 +49,9 @@ export function jobPlan(resource: Managed, role: RunRole, layout: Layout, work: 
       engineImage: config?.spec.images?.engine,
       runnerImage: config?.spec.images?.runner ?? services.runnerImage,
       resources: fields.resources,
-      // An identity of one's own is for a server of one's own: the schema sees to that.
       serviceAccountName: fields.serviceAccountName ?? settings?.serviceAccountName,
       settings,
-      labels: labelsOf(resource, role, serverOf(resource)),
+      labels: labelsOf(resource, role, config === undefined ? configKey(resource) : configKeyOf(config)),
       annotations: notesOf(resource),
     },
     activeDeadlineSeconds: fields.activeDeadlineSeconds ?? 86_400,
@@ -78,4 +93,4 @@ export function metadataOf(
 }
 
 /** How many Jobs of the server of a resource may run at a time. */
-export const turnsOf = (work: Work): number => work.configs()[0]?.spec.jobs?.concurrency ?? 1;
+export const turnsOf = (work: Work): number => leading(work)?.spec.jobs?.concurrency ?? 1;

@@ -5,6 +5,7 @@ import type { ProviderConfig } from '../../api/provider-config.ts';
 import { FOLDERS, workFolder } from '../../backup/job-spec.ts';
 import type { RunRequestInput } from '../../backup/contract.ts';
 import type { ToolContainer } from '../../backup/tools/tool.ts';
+import { ResourceError } from '../../common/errors.ts';
 import type { RunLogin } from '../../engines/jobs.ts';
 import { type RunRole, type ServerNames, serverNames } from './names.ts';
 import { type ResolvedPlace, secretKeyValue } from './places.ts';
@@ -63,6 +64,19 @@ export abstract class ResourceWork<F extends { activeDeadlineSeconds?: number }>
   get jobNamespace(): string {
     const isShared = this.configs().some(({ kind }) => kind === 'ClusterProviderConfig');
     return isShared ? this.services.providerNamespace : this.namespace;
+  }
+
+  /** Refuses a storage of a tenant's that a Job beside the platform's credentials would reach with what is the platform's. */
+  protected within(resolved: ResolvedPlace): ResolvedPlace {
+    const { place, volume, isShared } = resolved;
+    if (isShared || this.jobNamespace === this.namespace) return resolved;
+    const hasOwnKey = place.type === 's3' && place.credentials !== undefined;
+    if (volume === undefined && hasOwnKey) return resolved;
+    throw new ResourceError(
+      'NotYours',
+      'the storage has no key of its own: a Job of a ClusterProviderConfig would reach it with the identity, or as a volume, of the platform',
+      { retryable: false },
+    );
   }
 
   protected async side(signal: AbortSignal): Promise<Side> {

@@ -9,7 +9,6 @@ import { tools } from '../../backup/tools/tools.ts';
 import { ResourceError } from '../../common/errors.ts';
 import type { Secret } from '../../common/secret.ts';
 import type { JobOperations, RunLogin } from '../../engines/jobs.ts';
-import { configKey } from '../objects/indexes.ts';
 import type { ServerConnection } from '../servers/connection.ts';
 import { generatePassword } from '../sql/credentials.ts';
 import type { Guard } from '../tenancy/guard.ts';
@@ -155,5 +154,3 @@ export const runnerFiles = (request: RunRequestInput, place?: ResolvedPlace): Re
   ...place?.files,
   [REQUEST_FILE]: JSON.stringify(request),
 });
-
-export const serverOf = (resource: Managed): string => configKey(resource);
