@@ -12,7 +12,8 @@ import { retrying, send } from '../execute.ts';
 import { findJobs } from './jobs.ts';
 import { findSchedules } from './schedules.ts';
 import * as statements from './statements.ts';
-import { handOver, type Placing, takePlace } from './take-place.ts';
+import type { Placing } from './placing.ts';
+import { handOver, takePlace } from './take-place.ts';
 
 export interface NativeAccess {
   /** Ends the idle sessions of a database, which is about to be another. */

@@ -4,7 +4,7 @@ import { ident, join, keyword, type Sql, sql } from '../../postgres/sql.ts';
 import { command } from '../command.ts';
 import { send } from '../execute.ts';
 import { COCKROACH_PRIVILEGES } from '../privileges.ts';
-import type { Placing } from './take-place.ts';
+import type { Placing } from './placing.ts';
 
 const KNOWN = ['database', 'schema'].flatMap((type) =>
   (COCKROACH_PRIVILEGES.objects[type as 'database' | 'schema']?.privileges ?? []).map(({ name }) => name),

@@ -8,6 +8,7 @@ import { ident, keyword, literal, type Sql, sql } from '../../postgres/sql.ts';
 import { command } from '../command.ts';
 import { pathOf } from '../compile/grants.ts';
 import { send } from '../execute.ts';
+import type { Placing } from './placing.ts';
 import { closeToPublic } from './public-rights.ts';
 import { type InventoryObject, readInventory } from '../reads/inventory.ts';
 
@@ -15,12 +16,6 @@ export interface PlaceOrder {
   beside: string;
   target: string;
   replaced: string;
-}
-
-/** Sessions of the administrator: in the database that is its home, and in any other. */
-export interface Placing {
-  admin: <T>(work: (session: Session) => Promise<T>) => Promise<T>;
-  inside: <T>(database: string, work: (session: Session) => Promise<T>) => Promise<T>;
 }
 
 interface Known {
