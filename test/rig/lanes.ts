@@ -1,10 +1,10 @@
 /** Which projects of a whole run are tested beside which others, and by how many workers. */
 
-/** Two cores are what a small build machine has, and the servers need theirs. */
-const WORKERS = 2;
+/** What two cores bear, as a small build machine has them: workers wait for answers of servers much of the time. */
+const WORKERS = 3;
 
-/** A project that has the machine to itself: its workers wait for answers of servers much of the time. */
-const WORKERS_ALONE = 3;
+/** Of a project beside those that wait. */
+const WORKERS_BESIDE = 1;
 
 /** Tells vitest.config.ts how many test files of a project may run at one time. */
 export const WORKERS_VARIABLE = 'XDB_TEST_WORKERS';
@@ -36,7 +36,7 @@ export async function inLanes<P extends { waits?: boolean }, R>(
   };
   const second = async (): Promise<void> => {
     for (const project of working)
-      results.set(project, await run(project, isWaiting ? WORKERS - 1 : WORKERS_ALONE, waiting.length > 0));
+      results.set(project, await run(project, isWaiting ? WORKERS_BESIDE : WORKERS, waiting.length > 0));
   };
   await Promise.all([first(), second()]);
   return projects.map((project) => results.get(project)!);

@@ -5,12 +5,16 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Those that take minutes, the longest first. */
 const LONG: readonly string[] = [
   'cockroachdb.test.ts',
-  'killed.test.ts',
-  'backup-faults.test.ts',
-  'names-fuzz.test.ts',
-  'import.test.ts',
+  'claims.test.ts',
   // Waits for a minute to begin.
   'backup-schedule.test.ts',
+  'killed.test.ts',
+  'scenarios-postgres.test.ts',
+  'cockroachdb-claim.test.ts',
+  'backup-faults.test.ts',
+  'backup-isolation.test.ts',
+  'names-fuzz.test.ts',
+  'import.test.ts',
 ];
 
 export class LongFirst extends BaseSequencer {
