@@ -173,6 +173,22 @@ describe('the batching reader', () => {
     expect(server.batches).toEqual([{ kind: 'role', size: 1 }]);
   });
 
+  test.each(['databaseContents', 'schemaContents', 'roleDependencies'] as const)(
+    'what decides about a drop (%s) is read when it is asked, also while a batch is under way',
+    async (kind) => {
+      const server = new FakeServer();
+      const reader = server.reader().at(server.clock - 30_000);
+      const query = { database: 'orders', name: 'app' };
+      const first = reader.read(kind, query);
+      await new Promise((resolve) => setImmediate(resolve));
+      server.version = 1;
+      const second = reader.read(kind, query);
+      expect([versionOf(await first), versionOf(await second)]).toEqual([0, 1]);
+      server.version = 2;
+      expect(versionOf(await reader.read(kind, query))).toBe(2);
+    },
+  );
+
   test('a change while a batch is under way is seen by whoever asks after it', async () => {
     const server = new FakeServer();
     server.latency = 5;

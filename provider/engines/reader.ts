@@ -7,7 +7,8 @@
  * asked lately, so that the whole sweep of thousands of resources is one statement per kind and database.
  *
  * A read is never answered by a batch that began before the moment that the caller names, nor by one that began before
- * a change of ours that concerns it: what was written is always seen.
+ * a change of ours that concerns it: what was written is always seen. What decides about a drop is never answered by a
+ * batch that began before it was asked.
  */
 import type { Secret } from '../common/secret.ts';
 import type { ReadKind, Reads } from '../resources/model/reads.ts';
@@ -35,6 +36,8 @@ const CROWD_MS = 50;
 const BATCH_LIMIT = 5_000;
 /** How many poll intervals a query is remembered for. */
 const LATELY = 2.5;
+/** What decides whether something is dropped is read when it is asked, however old an answer the caller would take. */
+const NEVER_KNOWN: ReadonlySet<ReadKind> = new Set(['databaseContents', 'schemaContents', 'roleDependencies']);
 
 interface Waiter {
   resolve: (result: unknown) => void;
@@ -122,10 +125,11 @@ export class BatchingReader {
     return await this.#engine.checkPassword(name, host, password);
   }
 
-  async #read<K extends ReadKind>(kind: K, query: Reads[K]['query'], notBefore: number): Promise<Reads[K]['result']> {
+  async #read<K extends ReadKind>(kind: K, query: Reads[K]['query'], asOf: number): Promise<Reads[K]['result']> {
     const group = this.#group(kind, query);
     const key = JSON.stringify(query);
     const now = this.#now();
+    const notBefore = NEVER_KNOWN.has(kind) ? now : asOf;
     group.asked.set(key, { query, at: now });
     group.usedAt = now;
     // What seems to come from later was read before somebody set the clock back: nobody knows how old it is.

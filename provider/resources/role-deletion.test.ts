@@ -146,6 +146,15 @@ describe('a role that is kept as an owner', () => {
     });
   });
 
+  test('is not kept for a database that was dropped while this was read, and whose resource is gone', async () => {
+    const answers = [owning, { owned: [], ownedDatabases: [], databases: [] }];
+    const isManaged: PlanContext['isManaged'] = () => false;
+    const context = contextOf({ externalName: 'app', answers: { roleDependencies: () => answers.shift()! } });
+    const spec = { onDelete: { keepIfOwner: true, revokeGrants: true } } as never;
+    expect(await reasonToStay(spec, { ...context, isManaged })).toBeUndefined();
+    expect(answers).toEqual([]);
+  });
+
   test('waits while a run loads a database for it, as that goes with the run', async () => {
     const beside = 'xdatabase_beside_0123456789abcdef';
     const loading = {

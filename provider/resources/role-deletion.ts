@@ -64,11 +64,15 @@ async function accountDropSteps(spec: RoleParameters, { reader, externalName: na
  * @throws Waiting while a resource manages a database of the role, or one is being loaded: nobody knows yet what becomes of it.
  */
 export async function reasonToStay(spec: RoleParameters, context: PlanContext): Promise<string | undefined> {
-  const { onDelete } = spec;
-  if (onDelete?.keepIfOwner !== true) return undefined;
+  if (spec.onDelete?.keepIfOwner !== true) return undefined;
+  // A Database that went while this was read has dropped its database since, or left it: the second answer says which.
+  return (await ownedForGood(spec, context)) && (await ownedForGood(spec, context));
+}
+
+async function ownedForGood(spec: RoleParameters, context: PlanContext): Promise<string | undefined> {
   const { reader, externalName: name, isManaged } = context;
   const { owned, ownedDatabases } = await reader.read('roleDependencies', accountKey(name, spec));
-  if (owned.length === 0 || (await hasHeir(onDelete.reassignOwnedTo, context))) return undefined;
+  if (owned.length === 0 || (await hasHeir(spec.onDelete?.reassignOwnedTo, context))) return undefined;
   const isDefiner = reader.server.accounts !== undefined;
   const managed = ownedDatabases.find((database) => isManaged?.({ kind: 'Database', name: database }) === true);
   if (managed !== undefined)
