@@ -5,7 +5,7 @@ import { keyOf } from '../runtime/kube/resource.ts';
 import type { ReadStore } from '../runtime/kube/store.ts';
 import { conditionOf } from '../runtime/managed/conditions.ts';
 import { becameUsable, gotName, needsReconcile } from './objects/changes.ts';
-import { claimOf } from './objects/identity.ts';
+import { claimOf, granteeOf } from './objects/identity.ts';
 import { claimKey, configRefsOf } from './objects/indexes.ts';
 import type { Secrets } from './objects/secrets.ts';
 import type { Served, ServedKinds } from './served.ts';
@@ -45,6 +45,7 @@ export class Wiring {
           this.#recount(kind, name, object.metadata.namespace);
         this.#wakeRivals(object);
         this.#wakeWaiting(object);
+        this.#wakeOthersOfRole(object as Managed);
       },
     });
   }
@@ -82,6 +83,16 @@ export class Wiring {
     if (claim === undefined || served === undefined) return;
     for (const rival of served.reflector.store.byIndex('claim', claimKey(claim)))
       served.controller?.enqueue(keyOf(rival.metadata));
+  }
+
+  /** What gave the role something may have waited for this one to go, or lost to it what both gave. */
+  #wakeOthersOfRole(object: Managed): void {
+    const role = granteeOf(object);
+    const served = this.#kinds.get(object.kind);
+    if (role === undefined || served === undefined) return;
+    for (const other of served.reflector.store.byIndex('needs', claimKey(role)))
+      if (other.metadata.namespace === object.metadata.namespace && other.metadata.deletionTimestamp === undefined)
+        served.controller?.enqueue(keyOf(other.metadata));
   }
 
   #configs({ reflector, controller }: Served): void {

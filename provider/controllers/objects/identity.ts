@@ -88,6 +88,15 @@ function mentionsIn(part: string, spec: Fields): Mention[] {
   return mentions;
 }
 
+const OF_A_ROLE: ReadonlySet<string> = new Set(['Grant', 'DefaultPrivileges']);
+
+/** Whether it owns nothing, but gives a role something, which others may give it too. */
+export const isOfRole = ({ kind }: Managed): boolean => OF_A_ROLE.has(kind);
+
+/** The role that it gives something; undefined for PUBLIC, and while it is not resolved. */
+export const granteeOf = (resource: Managed): Mention | undefined =>
+  isOfRole(resource) ? mentionsOf(resource).find(({ path }) => path === 'forProvider.role') : undefined;
+
 const heirOf = (spec: Fields): unknown => (spec['onDelete'] as Fields | undefined)?.['reassignOwnedTo'];
 
 /**

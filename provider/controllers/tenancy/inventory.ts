@@ -31,8 +31,8 @@ export class CachedInventory implements Inventory {
     return (this.#sources.store('Role')?.byIndex('roleName', externalNameOf(role)) ?? []) as Managed[];
   }
 
-  grantsNaming(role: Claimed): Managed[] {
-    return (this.#sources.store('Grant')?.byIndex('needs', claimKey(role)) ?? []) as Managed[];
+  naming(kind: string, role: Claimed): Managed[] {
+    return (this.#sources.store(kind)?.byIndex('needs', claimKey(role)) ?? []) as Managed[];
   }
 
   policy(resource: Managed): ServerPolicy | undefined {

@@ -73,6 +73,27 @@ describe('one object has one manager', () => {
     expect(refusal(open, database, going)).toBeUndefined();
   });
 
+  test.each(['Grant', 'DefaultPrivileges'])(
+    'a new %s waits for another that takes from the role what it gave, unless that cannot be deleted',
+    (kind) => {
+      const rights = (name: string, change: object = {}): Managed =>
+        make(kind, 'a', name, { role: 'app', database: 'orders', ...change });
+      const made = (resource: Managed): Managed => {
+        resource.metadata.annotations!['crossplane.io/external-create-succeeded'] = '2026-01-01T00:00:00Z';
+        return resource;
+      };
+      const going = made(rights('old'));
+      const next = rights('new');
+      expect(refusal(open, next, going)).toBeUndefined();
+      going.metadata.deletionTimestamp = '2026-01-02T00:00:00Z';
+      expect(refusal(open, next, going)).toBe('Waiting');
+      expect(refusal(open, made(rights('there')), going)).toBeUndefined();
+      expect(refusal(open, rights('everybody', { role: 'PUBLIC' }), going)).toBeUndefined();
+      going.status = { conditions: [{ type: 'Synced', status: 'False', reason: 'PermissionDenied' } as never] };
+      expect(refusal(open, next, going)).toBeUndefined();
+    },
+  );
+
   test('accounts of one name at two hosts are two accounts', () => {
     const a = make('Role', 'team-a', 'app', { host: '10.%' });
     const b = make('Role', 'team-a', 'app', { host: '%' });

@@ -2,7 +2,7 @@
 import type { Managed } from '../../api/kind.ts';
 import { ResourceError } from '../../common/errors.ts';
 import { externalNameOf } from '../../runtime/managed/annotations.ts';
-import { claimOf } from '../objects/identity.ts';
+import { claimOf, granteeOf } from '../objects/identity.ts';
 import type { ServerPolicy } from './policy.ts';
 import { type Inventory, Tenancy } from './tenancy.ts';
 
@@ -47,6 +47,7 @@ export const inventoryOf = (policy: ServerPolicy, ...resources: Managed[]): Inve
     resources.filter((r) => JSON.stringify(claimOf(r)) === JSON.stringify({ kind: claim.kind, name: claim.name })),
   policy: () => policy,
   namesakes: (role) => resources.filter((r) => r.kind === 'Role' && externalNameOf(r) === externalNameOf(role)),
+  naming: (kind, role) => resources.filter((r) => r.kind === kind && granteeOf(r)?.name === role.name),
 });
 
 export function refusal(policy: ServerPolicy, resource: Managed, ...others: Managed[]): string | undefined {

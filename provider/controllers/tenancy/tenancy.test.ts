@@ -97,7 +97,7 @@ describe('on an isolated server', () => {
     gone.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';
     const inventory = {
       ...inventoryOf(isolated, database, role),
-      grantsNaming: () => [one, two, foreign, gone, unborn],
+      naming: () => [one, two, foreign, gone, unborn],
     };
     expect(new Tenancy(inventory).siblings(one)).toEqual([two]);
     expect(new Tenancy({ ...inventory, policy: () => open }).siblings(one)).toEqual([two, foreign]);

@@ -8,8 +8,9 @@ import type { Mark } from '../../resources/model/objects.ts';
 import type { ServerInfo } from '../../resources/model/server.ts';
 import { notYours, type Owned, type Tenant } from '../../resources/tenant.ts';
 import { hasCreated } from '../../runtime/managed/annotations.ts';
+import { conditionOf } from '../../runtime/managed/conditions.ts';
 import type { Claimed } from '../objects/identity.ts';
-import { claimOf, heirsOf, type Mention, mentionsOf } from '../objects/identity.ts';
+import { claimOf, granteeOf, heirsOf, isOfRole, type Mention, mentionsOf } from '../objects/identity.ts';
 import type { Guard } from './guard.ts';
 import { refuseBeyondLimits, refuseHeirs } from './limits.ts';
 import type { ServerPolicy } from './policy.ts';
@@ -21,8 +22,8 @@ export interface Inventory {
   policy(resource: Managed): ServerPolicy | undefined;
   /** Every Role of that name, at whatever host its account is. */
   namesakes?(role: Managed): Managed[];
-  /** Every Grant that names the role. */
-  grantsNaming?(role: Claimed): Managed[];
+  /** Every resource of a kind that names the role. */
+  naming?(kind: string, role: Claimed): Managed[];
 }
 
 /** Roles that PostgreSQL itself comes with. */
@@ -56,6 +57,7 @@ export class Tenancy implements Guard {
     const isDeleted = resource.metadata.deletionTimestamp !== undefined;
     if (!isDeleted) {
       this.#oneManager(resource, policy);
+      if (!hasCreated(resource)) this.#nothingTakenAway(resource, policy);
       if (!hasCreated(resource) || isMadeAnew(resource)) this.#nothingOnItsWayOut(resource, policy);
     }
     if (!policy.isolated) return;
@@ -92,15 +94,20 @@ export class Tenancy implements Guard {
 
   siblings(resource: Managed): Managed[] {
     const policy = this.#inventory.policy(resource);
-    const role = mentionsOf(resource).find(({ path }) => path === 'forProvider.role');
-    if (resource.kind !== 'Grant' || policy === undefined || role === undefined) return [];
-    return (this.#inventory.grantsNaming?.(role) ?? []).filter(
+    if (resource.kind !== 'Grant' || policy === undefined) return [];
+    return this.#ofSameRole(resource, policy, { goes: false }).filter((other) => this.#isAllowed(other));
+  }
+
+  /** The others of its kind that have given the same role something on that server: those that go, or those that stay. */
+  #ofSameRole(resource: Managed, policy: ServerPolicy, { goes }: { goes: boolean }): Managed[] {
+    const role = granteeOf(resource);
+    if (role === undefined) return [];
+    return (this.#inventory.naming?.(resource.kind, role) ?? []).filter(
       (other) =>
+        (other.metadata.deletionTimestamp !== undefined) === goes &&
         other.metadata.uid !== resource.metadata.uid &&
-        other.metadata.deletionTimestamp === undefined &&
         hasCreated(other) &&
-        this.#inventory.policy(other)?.server === policy.server &&
-        this.#isAllowed(other),
+        this.#inventory.policy(other)?.server === policy.server,
     );
   }
 
@@ -168,6 +175,22 @@ export class Tenancy implements Guard {
     }
   }
 
+  /**
+   * What another is about to take from the role would seem to be there already, and be gone when this one has said that
+   * it is Ready. One that cannot be deleted is not waited for.
+   */
+  #nothingTakenAway(resource: Managed, policy: ServerPolicy): void {
+    const going = this.#ofSameRole(resource, policy, { goes: true }).find(
+      (other) =>
+        (!policy.isolated || other.metadata.namespace === resource.metadata.namespace) &&
+        conditionOf(other, 'Synced')?.status !== 'False',
+    );
+    if (going !== undefined)
+      throw waiting(
+        `forProvider.role: ${going.kind} ${going.metadata.namespace}/${going.metadata.name} is being deleted, and takes from the role what it gave`,
+      );
+  }
+
   /** Accounts of one name share their rights on databases, whatever their hosts: the older wins. */
   #oneNamespaceAName(resource: Managed, policy: ServerPolicy): void {
     const claim = claimOf(resource);
@@ -221,9 +244,7 @@ export class Tenancy implements Guard {
  * what a resource names may be gone before it.
  */
 const isWhereItActs = ({ path }: Mention, resource: Managed): boolean =>
-  path === (OF_A_ROLE.has(resource.kind) ? 'forProvider.role' : 'forProvider.database');
-
-const OF_A_ROLE: ReadonlySet<string> = new Set(['Grant', 'DefaultPrivileges']);
+  path === (isOfRole(resource) ? 'forProvider.role' : 'forProvider.database');
 
 const mayJoin = ({ allowedGroups }: ServerPolicy, group: string): boolean =>
   allowedGroups.has(group) || (allowedGroups.has('*') && PREDEFINED.test(group));
