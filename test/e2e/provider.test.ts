@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../rig/process.ts';
 import { ownCluster } from '../rig/own-cluster.ts';
@@ -138,6 +139,39 @@ describe('a database with an owner, a writer and a reader', () => {
     afterAll(async () => {
       await provider.stop();
       provider = await startProvider(cluster);
+    });
+
+    test('keeps what a Grant gives that takes the place of another', async () => {
+      const named = (name: string, isPaused = false) => {
+        const spec = { database: 'pb', schema: 'app', role: 'pb_writer', tables: ['t'], privileges: ['TRIGGER'] };
+        const grant = managed('Grant', namespace, name, spec);
+        if (isPaused) grant.metadata.annotations = { ...grant.metadata.annotations, 'crossplane.io/paused': 'true' };
+        return grant;
+      };
+      const remove = async (name: string, ...more: string[]): Promise<unknown> =>
+        await cluster.kubectl(['delete', resourceName('Grant'), name, '-n', namespace, ...more]);
+      await cluster.apply([named('before'), named('after', true)]);
+      await untilCondition(cluster, 'Grant', namespace, 'before', 'Ready', 'True');
+      await untilCondition(cluster, 'Grant', namespace, 'after', 'Synced', 'False', 'ReconcilePaused');
+      const { host, port, adminUser: user, password } = server;
+      const slow = new Client({ host, port, user, password, database: 'pb' });
+      await slow.connect();
+      try {
+        await slow.query("BEGIN; SELECT FROM pg_class WHERE oid = 'app.t'::regclass FOR UPDATE");
+        await remove('before', '--wait=false');
+        await waitFor('it is being revoked', async () => {
+          const blocked = "SELECT FROM pg_stat_activity WHERE query LIKE '%REVOKE%' AND wait_event_type = 'Lock'";
+          return (await server.query(blocked)).length > 0;
+        });
+        await cluster.apply(named('after'));
+        await untilCondition(cluster, 'Grant', namespace, 'after', 'Synced', 'False', 'Waiting');
+      } finally {
+        await slow.end();
+      }
+      await untilCondition(cluster, 'Grant', namespace, 'after', 'Ready', 'True');
+      const has = "SELECT has_table_privilege('pb_writer', 'app.t', 'TRIGGER') AS has";
+      expect(await server.query(has, [], 'pb')).toEqual([{ has: true }]);
+      await remove('after');
     });
 
     test('gets its Secret back, with a password that works, when somebody deletes it', async () => {
