@@ -161,8 +161,8 @@ class ScheduleExternal implements ExternalClient {
   }
 
   #removal(resource: Managed): Removal {
-    const { lastBackup, lastFailureTime } = (resource.status?.atProvider ?? {}) as ScheduleStatus;
-    const hasFiles = resource.kind === 'BackupSchedule' && (lastBackup ?? lastFailureTime) !== undefined;
+    const { lastSuccessTime, lastFailureTime } = (resource.status?.atProvider ?? {}) as ScheduleStatus;
+    const hasFiles = resource.kind === 'BackupSchedule' && (lastSuccessTime ?? lastFailureTime) !== undefined;
     return (this.#removing ??= new Removal(this.#options, resource, hasFiles));
   }
 
