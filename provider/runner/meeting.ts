@@ -1,5 +1,5 @@
 /** The runner's side of the meeting with the script of an engine container (see tools/script.ts). */
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, createReadStream, openSync, writeSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -7,15 +7,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { disposable, dispose } from '../backup/disposable.ts';
 import { RunError } from '../backup/errors.ts';
 import { MEETING, NOT_EMPTY } from '../backup/tools/tool.ts';
-import { lastWords } from './last-words.ts';
+import { lastWords, saysFull } from './last-words.ts';
 
 const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 const POLL_MS = 50;
 /** How long the other container may take to appear: its image may have to be pulled. */
 const APPEAR_MS = 3_600_000;
-
-/** As the servers and their clients say it; 1114 and 1021 are "table is full" and "disk full" of MySQL and MariaDB. */
-const NO_SPACE = /No space left on device|Disk quota exceeded|\bERROR (1114|1021)\b/;
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
@@ -102,14 +99,18 @@ export class Meeting {
     if (code === 0) return;
     if (code === NOT_EMPTY)
       throw new RunError('TargetNotEmpty', 'the target is not empty; nothing was loaded, and it is as it was');
-    const words = lastWords(await readFile(this.#path(MEETING.log), 'utf8').catch(() => ''));
+    const words = await lastWords(createReadStream(this.#path(MEETING.log), 'utf8')).catch(() => '');
     if (code === undefined)
       throw new RunError(
         'ToolVanished',
         `the container of the ${what} tool was killed${words === '' ? '' : `: ${words}`}`,
       );
-    if (what === 'load' && NO_SPACE.test(words))
-      throw new RunError('TargetFull', `the server has no space left for what is loaded: ${words}`);
+    const full = what === 'load' ? saysFull(words) : 'no';
+    if (full !== 'no')
+      throw new RunError(
+        'TargetFull',
+        `the server has ${full === 'likely' ? 'most likely ' : ''}no space left for what is loaded: ${words}`,
+      );
     throw new RunError('ToolFailed', `the ${what} tool failed (exit code ${code})${words === '' ? '' : `: ${words}`}`);
   }
 

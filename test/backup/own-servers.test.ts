@@ -120,7 +120,8 @@ describe.each(['postgres', 'mysql', 'mariadb'] satisfies BackupEngine[])('%s', (
     const folder = engine === 'postgres' ? join(world.folder, 'disk') : join(data, database);
     if (engine === 'postgres') await mkdir(folder);
     else await server.query(`CREATE DATABASE ${database}`);
-    const size = engine === 'postgres' ? '12m' : '5m';
+    // Of MariaDB the first statement with rows of a table fails already, which it stores in bulk when that is committed.
+    const size = { postgres: '12m', mysql: '5m', mariadb: '512k' }[engine];
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'none', folder]);
     disk = folder;
     const { uid, gid } = await stat(data);
@@ -148,7 +149,7 @@ describe.each(['postgres', 'mysql', 'mariadb'] satisfies BackupEngine[])('%s', (
     expect(result).toMatchObject({
       ok: false,
       failureReason: 'TargetFull',
-      failureMessage: expect.stringMatching(/No space left on device|table '\w+' is full/i),
+      failureMessage: expect.stringMatching(/No space left on device|table '\w+' is full|during COMMIT/i),
     });
     // MariaDB repeats the statement, rows and all.
     expect(result.failureMessage).not.toContain('xxx');
