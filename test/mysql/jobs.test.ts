@@ -60,6 +60,57 @@ describe.each(mysqlServers)('a run on %s', (label) => {
     expect(await server.query('SELECT 1 FROM mysql.user WHERE User = ?', [name])).toEqual([]);
   });
 
+  test('logins that a provider left when it was killed go once they have expired, and those of runs that may live stay', async () => {
+    const [left, alive, definer, unsaid] = ['left', 'alive', 'definer', 'unsaid'].map((what) => `${name}_${what}`);
+    const age = async (login = '', days: number): Promise<void> => {
+      await server.query(
+        server.flavour === 'mysql'
+          ? `UPDATE mysql.user SET password_last_changed = NOW() - INTERVAL ${days} DAY WHERE User = ?`
+          : `UPDATE mysql.global_priv SET Priv = JSON_SET(Priv, '$.password_last_changed', UNIX_TIMESTAMP() - ${days} * 86400) WHERE User = ?`,
+        [login],
+      );
+      await server.query('FLUSH PRIVILEGES');
+    };
+    // Killed between the making and the dropping: nobody drops them.
+    for (const [login = '', hours] of [
+      [left, 1],
+      [definer, 1],
+      [alive, 100],
+    ] as const)
+      await engine.jobs.makeReader(
+        { name: login, password: new Secret(password), validUntil: new Date(Date.now() + hours * 3_600_000) },
+        source,
+      );
+    // And within the making.
+    await server.query(`CREATE USER ${unsaid} IDENTIFIED BY '${password}'`);
+    await server.query(`CREATE DEFINER=${definer}@'%' PROCEDURE ${source}.defined() SELECT 1`);
+    await server.query(`GRANT EXECUTE ON PROCEDURE ${source}.defined TO ${definer}`);
+    for (const [login, days] of [
+      [left, 2],
+      [definer, 2],
+      [alive, 2],
+      [unsaid, 40],
+    ] as const)
+      await age(login, days);
+    await expect(server.queryAs({ name: left ?? '', password }, 'SELECT 1')).rejects.toMatchObject({
+      errno: expect.toSatisfy((errno: number) => [1820, 1862].includes(errno)),
+    });
+    expect(await server.queryAs({ name: alive ?? '', password }, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    await engine.jobs.makeReader(login(), source);
+    const users = await server.query<{ user: string }>(
+      'SELECT User AS user FROM mysql.user WHERE User LIKE ? ORDER BY 1',
+      [`${name}%`],
+    );
+    expect(users.map(({ user }) => user)).toEqual([name, alive, definer]);
+    await expect(server.queryAs({ name: definer ?? '', password }, 'SELECT 1')).rejects.toMatchObject({
+      errno: expect.toSatisfy((errno: number) => [3118, 4151].includes(errno)),
+    });
+    expect(JSON.stringify(await server.query(`CALL ${source}.defined()`))).toContain('"1":1');
+    await server.query(`DROP PROCEDURE ${source}.defined`);
+    for (const user of [alive, definer]) await server.query(`DROP USER ${user}`);
+    await engine.jobs.dropLogin(name);
+  });
+
   test('what is loaded beside takes the place of what was there, with its programs, and the administrator defines none of them', async () => {
     const order = orderOf({ requireEmpty: false, endSessions: true });
     expect(await engine.jobs.makeBeside(login(), order.beside)).toEqual({ database: beside });

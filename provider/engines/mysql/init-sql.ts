@@ -5,7 +5,7 @@
  */
 import type { Step } from '../../resources/model/steps.ts';
 import { Secret } from '../../common/secret.ts';
-import { dropLogin, grant, initLogin, kill, LOAD, makeLogin, runPassword } from './jobs/logins.ts';
+import { dropLogin, grant, initLogin, kill, LOAD, makeLogin, runPassword, soon } from './jobs/logins.ts';
 import type { JobSessions } from './jobs/sessions.ts';
 import type { Session } from './session.ts';
 import { ident, sql, tenantStatement } from './sql.ts';
@@ -30,7 +30,7 @@ export async function runTenantScript(
 ): Promise<void> {
   const info = await sessions.info();
   const login = { username: initLogin(database), password: runPassword() };
-  await makeLogin(sessions, { name: login.username, password: new Secret(login.password) });
+  await makeLogin(sessions, { name: login.username, password: new Secret(login.password), validUntil: soon() });
   let failure: { error: unknown } | undefined;
   try {
     await sessions.use(TRIED, async (session) => {

@@ -14,7 +14,7 @@ import { codeOf } from '../errors.ts';
 import type { ConnectionSession, Session } from '../session.ts';
 import { UNLIMITED_MS } from '../session.ts';
 import { ident, join, literal, qualified, type Sql, sql } from '../sql.ts';
-import { grant, LOAD, makeLogin, revoke, runPassword } from './logins.ts';
+import { grant, LOAD, makeLogin, revoke, runPassword, soon } from './logins.ts';
 import { dropPrograms, dropTriggers, hasPrograms, keep, remake, tablesOf } from './programs.ts';
 import type { JobSessions } from './sessions.ts';
 
@@ -49,7 +49,7 @@ export async function carryOn(
 ): Promise<void> {
   const info = await sessions.info();
   const run = { username: login, password: runPassword() };
-  await makeLogin(sessions, { name: login, password: new Secret(run.password) }, signal);
+  await makeLogin(sessions, { name: login, password: new Secret(run.password), validUntil: soon() }, signal);
   const asAdmin = async (work: (session: Session) => Promise<void>): Promise<void> => {
     await sessions.use('restore', work, signal);
   };

@@ -43,6 +43,39 @@ export const revoke = (database: string, login: string, info: MysqlInfo): Sql =>
 const RUN_PREFIX = 'xdatabase_run_';
 export const isRunLogin = (name: string): boolean => name.startsWith(RUN_PREFIX);
 
+const DAY_MS = 86_400_000;
+
+/** Until when a login is of use that is needed at once and for no longer. */
+export const soon = (): Date => new Date(Date.now() + DAY_MS);
+
+/** Unlocks a login for a run. Its password ends whole days later, which is all that servers know of. */
+function admit(login: string, validUntil: Date): Sql {
+  const days = Math.max(1, Math.ceil((validUntil.getTime() - Date.now()) / DAY_MS));
+  return sql`ALTER USER ${account(login)} PASSWORD EXPIRE INTERVAL ${integer(days)} DAY ACCOUNT UNLOCK`;
+}
+
+/** How long after its end a login of a run that nobody cleaned up is left alone. */
+const LEFT_ALONE = sql`INTERVAL 1 HOUR`;
+/** Of one that was made and not admitted: in between somebody was killed. In days, longer than any run. */
+const UNSAID_DAYS = 30;
+
+const LEFT_ON_MARIADB = sql`
+SELECT User AS name FROM mysql.global_priv
+WHERE LEFT(User, ${integer(RUN_PREFIX.length)}) = ${literal(RUN_PREFIX)} AND Host = '%'
+  AND COALESCE(JSON_VALUE(Priv, '$.account_locked'), 'false') NOT IN ('1', 'true')
+  AND FROM_UNIXTIME(JSON_VALUE(Priv, '$.password_last_changed'))
+    + INTERVAL COALESCE(JSON_VALUE(Priv, '$.password_lifetime'), ${integer(UNSAID_DAYS)}) DAY < NOW() - ${LEFT_ALONE}`;
+const LEFT_ON_MYSQL = sql`
+SELECT User AS name FROM mysql.user
+WHERE LEFT(User, ${integer(RUN_PREFIX.length)}) = ${literal(RUN_PREFIX)} AND Host = '%' AND account_locked = 'N'
+  AND password_last_changed + INTERVAL COALESCE(password_lifetime, ${integer(UNSAID_DAYS)}) DAY < NOW() - ${LEFT_ALONE}`;
+
+/** Logins of runs that ended long ago and that nobody cleaned up. Those that are locked stay for what they define. */
+async function expiredLogins(session: Session, { engine }: MysqlInfo): Promise<string[]> {
+  const rows = await session.query(engine === 'mysql' ? LEFT_ON_MYSQL : LEFT_ON_MARIADB);
+  return rows.map(({ name }) => String(name));
+}
+
 /** One that every policy of a server is content with. */
 export const runPassword = (): string => `Aa1-${randomBytes(24).toString('base64url')}`;
 
@@ -64,25 +97,41 @@ export async function isDefiner(session: Session, name: string): Promise<boolean
   return rows.length > 0;
 }
 
-/** Makes the account, or gives the one of an earlier run of the same resource a new password. */
+/**
+ * Makes the account, or gives the one of an earlier run of the same resource a new password. Others that were left by runs of
+ * providers that were killed go first.
+ */
 export async function makeLogin(
   sessions: JobSessions,
-  { name, password }: Pick<RunLogin, 'name' | 'password'>,
+  { name, password, validUntil }: RunLogin,
   signal?: AbortSignal,
 ): Promise<void> {
+  await dropExpired(sessions, name, signal);
   const isThere = await sessions.use('login', async (session) => await exists(session, name), signal);
-  if (!isThere) {
-    await sessions.run([{ kind: 'createRole', name, host: '%', attributes: { login: true }, password }], signal);
-    return;
-  }
-  await sessions.run([{ kind: 'setPassword', name, host: '%', password }], signal);
+  await sessions.run(
+    [
+      isThere
+        ? { kind: 'setPassword', name, host: '%', password }
+        : { kind: 'createRole', name, host: '%', attributes: { login: true }, password },
+    ],
+    signal,
+  );
   await sessions.use(
     'login',
     async (session) => {
-      await session.execute(sql`ALTER USER ${account(name)} ACCOUNT UNLOCK`);
+      await session.execute(admit(name, validUntil));
     },
     signal,
   );
+}
+
+/** What is left of others is no reason for a run to fail. */
+async function dropExpired(sessions: JobSessions, except: string, signal?: AbortSignal): Promise<void> {
+  const info = await sessions.info();
+  const left = await sessions
+    .use('login', async (session) => await expiredLogins(session, info), signal)
+    .catch(() => []);
+  for (const name of left) if (name !== except) await dropLogin(sessions, name, signal).catch(() => {});
 }
 
 /** Ends its sessions and drops the account, or leaves it locked where something runs with its rights. */
