@@ -216,8 +216,9 @@ export class Meeting {
       ?.split('\n')
       .filter((line) => line !== '')
       .map((line) => {
-        const [rows = '', schema = '', ...table] = line.split('\t');
-        return { rows: Number(rows), schema, table: table.join('\t') };
+        const [rows = '', ...names] = line.split('\t');
+        const [schema = '', table = ''] = names.map((name) => Buffer.from(name, 'hex').toString('utf8'));
+        return { rows: Number(rows), schema, table };
       });
   }
 

@@ -15,8 +15,8 @@ export async function fill(server: MysqlClient, database: string): Promise<void>
     `INSERT INTO people (name, note) SELECT CONCAT('name ', n), CONCAT(HEX(n), '\\n/*!50013 DEFINER=\`a\`@\`b\` SQL SECURITY DEFINER */\\nCREATE DEFINER=\`a\`@\`b\` (\\'),(\\' ü 😀 ; \\\\') FROM ${NUMBERS}`,
     'CREATE TABLE events (id int PRIMARY KEY, at timestamp NOT NULL, data varbinary(1000), twice int AS (id * 2) STORED)',
     `INSERT INTO events (id, at, data) SELECT n, '2026-01-01', UNHEX('00ff0a5c27') FROM ${NUMBERS} WHERE n < 99980`,
-    'CREATE TABLE `odd ``name`` ;--` (`co"l` longtext, b longblob)',
-    "INSERT INTO `odd ``name`` ;--` SELECT CONCAT(REPEAT('x', 1000000), d), REPEAT(UNHEX('0a00ff'), 100000) FROM d",
+    'CREATE TABLE `odd ``name`` ;--\n%$\\\'` (`co"l\n%$\\` longtext, b longblob)',
+    "INSERT INTO `odd ``name`` ;--\n%$\\'` SELECT CONCAT(REPEAT('x', 1000000), d), REPEAT(UNHEX('0a00ff'), 100000) FROM d",
     'CREATE TABLE empty_one (id int)',
     'CREATE VIEW names AS SELECT name FROM people',
     'CREATE ALGORITHM=MERGE DEFINER=CURRENT_USER SQL SECURITY INVOKER VIEW names_of_names AS SELECT name FROM names',
@@ -24,6 +24,16 @@ export async function fill(server: MysqlClient, database: string): Promise<void>
     "CREATE PROCEDURE two() BEGIN SELECT 'text that says\nCREATE DEFINER=`a`@`b` PROCEDURE x()\nSET @@GLOBAL.x = 1;\n' AS said; END",
     'CREATE TRIGGER stamp BEFORE INSERT ON events FOR EACH ROW SET NEW.data = NEW.data',
     "CREATE EVENT later ON SCHEDULE AT '2037-01-01' DO DELETE FROM empty_one",
+    "SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'",
+    `CREATE FUNCTION ansi() RETURNS int DETERMINISTIC RETURN (SELECT "n" FROM (SELECT 1 AS "n", '\\' AS "m") AS "t")`,
+    'CREATE EVENT "ansi" ON SCHEDULE AT \'2037-01-01\' DO DELETE FROM "empty_one"',
+    'SET sql_mode = DEFAULT',
+    ...(server.flavour === 'mariadb'
+      ? [
+          'CREATE SEQUENCE numbers START 5',
+          'CREATE TABLE numbered (id bigint DEFAULT NEXTVAL(numbers), x int) WITH SYSTEM VERSIONING',
+        ]
+      : []),
   ];
   await server.query('SET GLOBAL max_allowed_packet = 67108864');
   const session = await server.login({ name: server.adminUser, password: server.password }, database);

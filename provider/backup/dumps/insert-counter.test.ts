@@ -21,8 +21,10 @@ INSERT INTO \`a\` VALUES (6,'in a body');
 END ;;
 DELIMITER ;
 INSERT INTO \`b\` VALUES (1);
+INSERT INTO \`c
+INSERT INTO \`\`x\` VALUES (1),(2);
 `;
 
 test.each([1, 2, 3, 5, 16, 17, 1000])('rows are counted, cut into parts of %i bytes', (size) => {
-  expect(count(DUMP, size)).toEqual({ a: 5, 'ü `;': 2, b: 1 });
+  expect(count(DUMP, size)).toEqual({ a: 5, 'ü `;': 2, b: 1, 'c\nINSERT INTO `x': 2 });
 });

@@ -7,9 +7,17 @@ const OPEN = 40;
 const CLOSE = 41;
 const SEMICOLON = 59;
 const BACKSLASH = 92;
+const BACKQUOTE = 96;
 const INSERT = /^INSERT (?:IGNORE )?INTO `((?:[^`]|``)*)` (?:\((?:`(?:[^`]|``)*`(?:, ?)?)+\) )?VALUES/;
 /** Longest beginning of an INSERT: a list of all columns of the widest table. */
 const HEAD_BYTES = 1024 * 1024;
+
+/** Whether a statement's beginning ends within a name, which may go on in the next line. */
+function isWithinName(head: Buffer): boolean {
+  let quotes = 0;
+  for (let at = head.indexOf(BACKQUOTE); at >= 0; at = head.indexOf(BACKQUOTE, at + 1)) quotes += 1;
+  return quotes % 2 === 1;
+}
 
 export class InsertCounter {
   readonly #rows = new Map<string, number>();
@@ -53,10 +61,13 @@ export class InsertCounter {
       this.#begin(Buffer.from((match[1] ?? '').replaceAll('``', '`'), 'latin1').toString('utf8'));
       return at + match[0].length - held;
     }
-    const undecided = newline < 0 && (mayBeInsert || 'DELIMITER ;;'.startsWith(text.slice(0, 12)));
+    const undecided =
+      newline < 0
+        ? mayBeInsert || 'DELIMITER ;;'.startsWith(text.slice(0, 12))
+        : text.startsWith('INSERT ') && mayBeInsert && isWithinName(head);
     if (undecided && head.length < HEAD_BYTES) {
       this.#lineHead = Buffer.from(head);
-      return part.length;
+      return end;
     }
     if (text.startsWith('DELIMITER ')) this.#inBody = text.startsWith('DELIMITER ;;');
     this.#lineHead = Buffer.alloc(0);

@@ -21,6 +21,10 @@ SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-
 CREATE TABLE \`t\` (
   \`a\` text DEFAULT 'x'
 ) ENGINE=InnoDB;
+CREATE TABLE \`s\` (
+  \`id\` int DEFAULT nextval(\`so\`\`urce\`.\`n\`),
+  \`x\` text COMMENT ' DEFAULT nextval(\`a\`.\`b\`)'
+) ENGINE=InnoDB;
 INSERT INTO \`t\` VALUES ('/*!50013 DEFINER=\`a\`@\`b\` SQL SECURITY DEFINER */;'),
 ('CREATE DEFINER=\`a\`@\`b\` PROCEDURE');
 /*!50001 CREATE ALGORITHM=UNDEFINED */
@@ -38,6 +42,8 @@ END ;;
 DELIMITER ;
 ALTER DATABASE \`so\`\`urce\` CHARACTER SET latin1 COLLATE latin1_swedish_ci ;
 CREATE DEFINER=\`role\` FUNCTION \`f\`() RETURNS int RETURN 1;
+CREATE DEFINER="ro""ot"@"%" FUNCTION "g"() RETURNS int RETURN 1;
+/*!50106 CREATE*/ /*!50117 DEFINER="root"@"%"*/ /*!50106 EVENT "e" ON SCHEDULE EVERY 1 DAY DO SELECT 1 */ ;
 -- Dump completed
 `;
 
@@ -46,6 +52,10 @@ const EXPECTED = `-- MariaDB dump 10.19  Distrib 11.8
 
 CREATE TABLE \`t\` (
   \`a\` text DEFAULT 'x'
+) ENGINE=InnoDB;
+CREATE TABLE \`s\` (
+  \`id\` int DEFAULT nextval(\`n\`),
+  \`x\` text COMMENT ' DEFAULT nextval(\`a\`.\`b\`)'
 ) ENGINE=InnoDB;
 INSERT INTO \`t\` VALUES ('/*!50013 DEFINER=\`a\`@\`b\` SQL SECURITY DEFINER */;'),
 ('CREATE DEFINER=\`a\`@\`b\` PROCEDURE');
@@ -64,6 +74,8 @@ END ;;
 DELIMITER ;
 ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_swedish_ci ;
 CREATE FUNCTION \`f\`() RETURNS int RETURN 1;
+CREATE FUNCTION "g"() RETURNS int RETURN 1;
+/*!50106 CREATE*/ /*!50106 EVENT "e" ON SCHEDULE EVERY 1 DAY DO SELECT 1 */ ;
 -- Dump completed
 `;
 

@@ -7,7 +7,8 @@ const NEWLINE = 10;
 /** What has to be known of a line before it is decided upon. */
 const HEAD_BYTES = 8192;
 
-const NAME = '`(?:[^`]|``)*`';
+/** As the programs quote it, or as a routine does that was made in the mode ANSI_QUOTES. */
+const NAME = '(?:`(?:[^`]|``)*`|"(?:[^"]|"")*")';
 const DEFINER = `DEFINER=${NAME}(?:@${NAME})?`;
 
 /**
@@ -21,6 +22,11 @@ const REWRITES: readonly [RegExp, string][] = [
   // Around routines of another collation; without a name it is the database that is loaded.
   [new RegExp(`^(ALTER DATABASE )${NAME} `), '$1'],
 ];
+
+/** MariaDB says the database of the sequence that a column takes its default from; without it, it is the one that is loaded. */
+const DEFAULT_OF_SEQUENCE = new RegExp(`^( +${NAME} [^']*? DEFAULT [^']*?\\bnextval\\()${NAME}\\.(${NAME}\\))`, 'i');
+const IN_TABLES: readonly [RegExp, string][] = [[DEFAULT_OF_SEQUENCE, '$1$2']];
+const CREATE_TABLE = /^CREATE TABLE /;
 
 /** The definer of a view is on its second line. */
 const CREATE_VIEW = /^\/\*!\d+ CREATE ALGORITHM=/;
@@ -41,6 +47,7 @@ export class LineRewriter {
   #atStatementStart = true;
   #between = false;
   #afterCreateView = false;
+  #inTable = false;
   #dropping = false;
   #delimiter = ';';
   /** The last bytes of the line, to see whether it ends the statement. */
@@ -104,11 +111,12 @@ export class LineRewriter {
       this.#between = BETWEEN.test(head);
       this.#dropping = SERVERS.test(head) || SANDBOX.test(head);
       this.#afterCreateView = CREATE_VIEW.test(head);
+      this.#inTable = CREATE_TABLE.test(head);
       const delimiter = /^DELIMITER (\S+)/.exec(head)?.[1];
       if (delimiter !== undefined) this.#delimiter = delimiter;
-    } else if (!secondOfView) return undefined;
+    } else if (!secondOfView && !this.#inTable) return undefined;
     if (this.#dropping) return undefined;
-    for (const [pattern, replacement] of REWRITES) {
+    for (const [pattern, replacement] of this.#inTable ? IN_TABLES : REWRITES) {
       const match = pattern.exec(head)?.[0];
       if (match !== undefined)
         return { length: match.length, replacement: Buffer.from(match.replace(pattern, replacement), 'latin1') };

@@ -72,8 +72,8 @@ function container(
   };
 }
 
-/** Every statement that counts one table, written by the server, which quotes the names. */
-const COUNT_STATEMENTS = `SELECT CONCAT('SELECT CONCAT(COUNT(*), CHAR(9), ', QUOTE(TABLE_SCHEMA), ', CHAR(9), ', QUOTE(TABLE_NAME), ') FROM \\\`', REPLACE(TABLE_NAME, '\\\`', '\\\`\\\`'), '\\\`;') FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' ORDER BY TABLE_NAME`;
+/** Every statement that counts one table, written by the server, which quotes the names and says them in hexadecimal. */
+const COUNT_STATEMENTS = `SELECT CONCAT('SELECT CONCAT(COUNT(*), CHAR(9), ', QUOTE(HEX(TABLE_SCHEMA)), ', CHAR(9), ', QUOTE(HEX(TABLE_NAME)), ') FROM \\\`', REPLACE(TABLE_NAME, '\\\`', '\\\`\\\`'), '\\\`;') FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY TABLE_NAME`;
 
 const IS_EMPTY = `SELECT NOT EXISTS (SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()) AND NOT EXISTS (SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE())`;
 

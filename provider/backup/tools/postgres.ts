@@ -52,7 +52,8 @@ $(cat "$XDB_SECRETS/transform.sql")" >/dev/null || return 3
   if [ "\${XDB_COUNT_ROWS:-}" = 1 ]; then
     psql --no-psqlrc --no-password --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --dbname="$XDB_CONNINFO" \\
       >rows.new <<'END' || return 3
-select format(E'select count(*) || E''\\t'' || %L || E''\\t'' || %L from only %I.%I', n.nspname, c.relname, n.nspname, c.relname)
+select format(E'select count(*) || E''\\t'' || %L || E''\\t'' || %L from only %I.%I',
+    encode(convert_to(n.nspname::text, 'UTF8'), 'hex'), encode(convert_to(c.relname::text, 'UTF8'), 'hex'), n.nspname, c.relname)
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
  where c.relkind = 'r' and n.nspname not like 'pg\\_%' and n.nspname <> 'information_schema'
    and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass

@@ -73,7 +73,7 @@ export const MEETING = {
   log: 'log',
   /** What the tool says of its version. */
   version: 'version',
-  /** Rows after loading: lines of count, tab, schema, tab, table. */
+  /** Rows after loading: lines of count, tab, schema, tab, table; the names in hexadecimal. */
   rows: 'rows',
   /** postgres: entries of the archive that are loaded (pg_restore --use-list). */
   entries: 'entries',

@@ -16,6 +16,7 @@ import { UNLIMITED_MS } from '../session.ts';
 import { ident, join, literal, qualified, type Sql, sql } from '../sql.ts';
 import { grant, LOAD, makeLogin, revoke, runPassword, soon } from './logins.ts';
 import { dropPrograms, dropTriggers, hasPrograms, keep, remake, tablesOf } from './programs.ts';
+import { moveDefaults } from './sequences.ts';
 import type { JobSessions } from './sessions.ts';
 
 const TABLES = {
@@ -74,6 +75,7 @@ export async function carryOn(
   await sessions.as(run, 'restore', async (session) => {
     await session.execute(sql`USE ${ident(target)}`);
     await move(session, { target, beside, replaced });
+    if (info.engine === 'mariadb') await moveDefaults(session, beside, target);
     await remake(session, beside, TABLES.moved);
     await session.execute(sql`RENAME TABLE ${step(beside, 'moved', 'done')}`);
   });
