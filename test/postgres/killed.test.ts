@@ -44,6 +44,14 @@ describe.each(circumstances)('killed at any moment on PostgreSQL %i as %s', (maj
     )),
   ];
 
+  /** What the server was told it carries on with, and may end the sessions of whoever comes next. */
+  const ended = async (): Promise<unknown> =>
+    await waitFor('the sessions are gone', async () => {
+      const running =
+        "SELECT FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid() AND strpos(query, $1) > 0";
+      return (await place.server.query(running, [place.name('').trim()])).length === 0;
+    });
+
   /** Runs the steps by way of a server that is gone at the n-th message; says whether it came to that. */
   const killed = async (steps: readonly Step[], n: number, when: 'before' | 'after'): Promise<boolean> => {
     const proxy = await killAt(place.server, n, when);
@@ -56,17 +64,7 @@ describe.each(circumstances)('killed at any moment on PostgreSQL %i as %s', (maj
     await proxy.close();
     // What puts the session back at the end may be cut off without anybody missing it.
     if (!proxy.isCut) expect(failure).toBeUndefined();
-    // The server ends what it has begun.
-    await waitFor('the sessions are gone', async () =>
-      (
-        await place.server.query(
-          "SELECT FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid() AND strpos(query, $1) > 0",
-          [place.name('').trim()],
-        )
-      ).length === 0
-        ? true
-        : undefined,
-    );
+    await ended();
     return proxy.isCut;
   };
 
@@ -206,6 +204,7 @@ describe.each(circumstances)('killed at any moment on PostgreSQL %i as %s', (maj
         await engine.jobs.dropBeside(beside).catch(() => {});
         await engine.close();
         await proxy.close();
+        await ended();
         await place.engine.jobs.dropBeside(beside);
         await place.engine.jobs.dropLogin(login.name);
         expect(await facts(beside.name)).toBeUndefined();
@@ -241,6 +240,7 @@ describe.each(circumstances)('killed at any moment on PostgreSQL %i as %s', (maj
         const answer = await engine.jobs.handOver(order).catch(() => 'killed');
         await engine.close();
         await proxy.close();
+        await ended();
         if (!proxy.isCut) expect(answer).toBe(0);
         const isGivenUp = n % 4 < 2;
         if (isGivenUp) await jobs.settle(order);
