@@ -77,6 +77,7 @@ async function perform(
   const onSignal = (): void => interrupted.abort(new RunError('Interrupted', 'interrupted'));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   const processes = await Promise.all(started);
+  for (const { vanished } of processes) void vanished.then((why) => interrupted.abort(why));
   const line = progressLine();
   try {
     return await run(runRequest.parse(request(processes.map(({ folder }) => folder))), {

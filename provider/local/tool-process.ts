@@ -1,15 +1,19 @@
 /** Runs the dump or load tool of an engine on this machine, as a container would. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ToolContainer, ToolFolders, ToolServer } from '../backup/tools/tool.ts';
+import { RunError } from '../backup/errors.ts';
+import { MEETING, type ToolContainer, type ToolFolders, type ToolServer } from '../backup/tools/tool.ts';
 import type { ConnectionSettings } from '../engines/engine.ts';
 
 export interface ToolProcess {
   /** Where the runner meets it. */
   folder: string;
+  /** Fulfilled when the script has ended before it met the runner, which would go on waiting for it. */
+  vanished: Promise<RunError>;
   /** Ends it if it still runs, and deletes its files. */
   stop(): Promise<void>;
 }
@@ -48,8 +52,18 @@ export async function startTool(
   });
   const ended = once(child, 'close');
   ended.catch(() => {});
+  const vanished = new Promise<RunError>((resolve) => {
+    const unmet = (how: string): void => {
+      // The first that a script does when they have met is to ask its tool for the version.
+      if (!existsSync(join(folders.work, MEETING.version)))
+        resolve(new RunError('ToolVanished', `the script around the tools of the engine ${how} before it could begin`));
+    };
+    child.once('error', (error) => unmet(`could not be started (${error.message})`));
+    child.once('exit', (code, signal) => unmet(`ended with ${signal ?? `exit code ${code}`}`));
+  });
   return {
     folder: folders.work,
+    vanished,
     stop: async () => {
       if (child.exitCode === null && child.signalCode === null) child.kill();
       await ended.catch(() => {});

@@ -131,6 +131,16 @@ describe('PostgreSQL', () => {
     expect(await xdb(restore, env())).toMatchObject({ code: 1, stderr: expect.stringContaining('TargetNotEmpty') });
   });
 
+  test('a script that ends before it begins is not waited for, as on a machine without mkfifo', async () => {
+    const path = join(world.folder, 'no-programs');
+    await mkdir(path);
+    const made = await xdb(['backup', '--server', url('xdb source'), '--to', join(world.folder, 'never')], {
+      ...env(),
+      PATH: path,
+    });
+    expect(made).toMatchObject({ code: 1, stderr: expect.stringMatching(/ToolVanished: .* ended with exit code 127/) });
+  });
+
   test('copies and transforms', async () => {
     const transform = await world.file('transform.sql', 'delete from t where n > 1000;');
     const copied = await xdb(
