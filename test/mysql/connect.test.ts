@@ -238,9 +238,9 @@ describe.each([
 ] as const)('on %s with settings of its own', (_, start) => {
   test.each([
     { 'sql-mode': 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES' },
-    { 'init-connect': "SET SESSION sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES'" },
+    { 'init-connect': "SET SESSION sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES', SESSION sql_select_limit = 1" },
     { 'lower-case-table-names': '0', 'character-set-server': 'latin1' },
-  ])('%j texts mean the same as everywhere', async (settings) => {
+  ])('%j texts mean the same as everywhere, and what a read leaves out is not there', async (settings) => {
     const server = await start({ settings });
     try {
       // An init_connect is not for who may do everything.
@@ -255,7 +255,9 @@ describe.each([
         { kind: 'createDatabase', name: hostile },
         { kind: 'createRole', name: hostile, attributes: { login: true }, password: new Secret(hostile) },
       ]);
-      expect(await engine.read('database', [{ name: hostile }])).toMatchObject([
+      expect(await engine.read('database', [{ name: 'mysql' }, { name: 'none' }, { name: hostile }])).toMatchObject([
+        { name: 'mysql' },
+        undefined,
         { name: hostile, encoding: 'utf8mb4' },
       ]);
       expect(await engine.read('role', [{ name: hostile }])).toMatchObject([{ name: hostile, host: '%' }]);

@@ -17,6 +17,18 @@ describe.each(postgresMajors)('a limited administrator on PostgreSQL %i', (label
 
   beforeAll(async () => {
     await server.query(`CREATE ROLE "${admin}" LOGIN CREATEROLE CREATEDB PASSWORD '${password}'`);
+    // Settings of its own, which its sessions as people may be meant for, and those of ours are not.
+    for (const setting of [
+      'quote_all_identifiers TO on',
+      'transform_null_equals TO on',
+      'array_nulls TO off',
+      'standard_conforming_strings TO off',
+      "search_path TO '$user', public",
+      "DateStyle TO 'SQL, DMY'",
+      "TimeZone TO 'Asia/Kolkata'",
+      ...(major >= 16 ? ["createrole_self_grant TO 'set, inherit'"] : []),
+    ])
+      await server.query(`ALTER ROLE "${admin}" SET ${setting}`);
     engine = new PostgresEngine({
       engine: 'postgres',
       host: server.host,

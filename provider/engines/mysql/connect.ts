@@ -14,10 +14,12 @@ const IDLE_TIMEOUT_S = 600;
 
 /**
  * Texts are quoted for sessions where a backslash escapes and double quotes are strings; strict, so that nothing is cut
- * silently. An init_connect of the server has run before, and is overruled.
+ * silently; and without a limit to what a read gives, as what it leaves out would look absent. An init_connect of the server
+ * has run before, and is overruled.
  */
 const SESSION_SETTINGS = `SET NAMES utf8mb4, SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', SESSION autocommit = 1,
-  SESSION lock_wait_timeout = ${LOCK_TIMEOUT_S}, SESSION wait_timeout = ${IDLE_TIMEOUT_S}, SESSION group_concat_max_len = 1048576`;
+  SESSION lock_wait_timeout = ${LOCK_TIMEOUT_S}, SESSION wait_timeout = ${IDLE_TIMEOUT_S}, SESSION group_concat_max_len = 1048576,
+  SESSION sql_select_limit = 18446744073709551615, SESSION sql_quote_show_create = 1`;
 
 export interface Login {
   username: string;

@@ -34,6 +34,7 @@ const NUMBERS: Record<number, ErrorPolicy> = {
   3878: { reason: 'PermissionDenied', remedy: 'the administrator needs ROLE_ADMIN, or ADMIN OPTION on the role' },
   // The server as a whole.
   1836: { reason: 'ReadOnlyServer', remedy: 'the server is read-only' },
+  1792: { reason: 'ReadOnlyServer', remedy: 'the server begins every transaction read-only (transaction_read_only)' },
   3100: {
     reason: 'ReadOnlyServer',
     remedy: 'the endpoint leads to a replica of the group; use the one of the primary',

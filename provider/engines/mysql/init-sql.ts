@@ -16,7 +16,8 @@ const TRIED = 'initSQL';
 
 /** Sessions of ours have settings of their own, which routines would remember: a script has those of the server. */
 const SERVERS_SETTINGS = sql`SET SESSION sql_mode = @@GLOBAL.sql_mode, lock_wait_timeout = @@GLOBAL.lock_wait_timeout,
-  group_concat_max_len = @@GLOBAL.group_concat_max_len`;
+  group_concat_max_len = @@GLOBAL.group_concat_max_len, sql_select_limit = @@GLOBAL.sql_select_limit,
+  sql_quote_show_create = @@GLOBAL.sql_quote_show_create`;
 
 interface Login {
   username: string;

@@ -31,7 +31,8 @@ const OWN_ROLE = `(SELECT substr(c, 6) FROM pg_db_role_setting s, pg_database d,
 /**
  * Whoever owns a database may give its sessions any setting that is anybody's: make them read-only, end them after a
  * millisecond, or have them begin as another role. Those are not for us, and neither are objects in public that have a name
- * of the catalog's.
+ * of the catalog's. Nor are those that change what a catalog answers, wherever they come from: the administrator's own
+ * and the server's.
  */
 const SESSION_SETTINGS = [
   `SET statement_timeout TO ${STATEMENT_TIMEOUT_MS}`,
@@ -40,6 +41,10 @@ const SESSION_SETTINGS = [
   `SELECT set_config(name, boot_val, false) FROM pg_settings
     WHERE source = 'database' AND context = 'user' AND boot_val IS NOT NULL AND name NOT IN ('statement_timeout', 'search_path')`,
   'SET standard_conforming_strings TO on',
+  ...['quote_all_identifiers TO off', 'transform_null_equals TO off', 'array_nulls TO on'].map((one) => `SET ${one}`),
+  ...["DateStyle TO 'ISO, YMD'", 'TimeZone TO UTC', 'bytea_output TO hex'].map((one) => `SET ${one}`),
+  // PostgreSQL ≥16 would make the administrator a member of what it makes.
+  "SELECT set_config(name, '', false) FROM pg_settings WHERE name = 'createrole_self_grant'",
   `SET lock_timeout TO ${LOCK_TIMEOUT_MS}`,
   'SET idle_in_transaction_session_timeout TO 60000',
   'SET client_min_messages TO warning',
