@@ -9,6 +9,7 @@ import { FOLDERS } from '../../backup/job-spec.ts';
 import { invalidSpec, ResourceError } from '../../common/errors.ts';
 import type { SecretObject } from '../../runtime/managed/store.ts';
 import { nameOf, type SecretName } from '../objects/secret-names.ts';
+import { secretText } from '../../common/secret-text.ts';
 
 export type ReadSecret = (name: SecretName) => Promise<SecretObject | undefined>;
 
@@ -97,7 +98,7 @@ async function resolveS3(s3: S3Storage, origin: Origin): Promise<Omit<ResolvedPl
   if (keys !== undefined) {
     const secret = await secretOf(keys, origin);
     const { accessKeyIdKey, secretAccessKeyKey, sessionTokenKey } = keys;
-    const token = valueOf(secret, sessionTokenKey);
+    const token = valueOf(secret, sessionTokenKey, origin);
     place.credentials = {
       accessKeyIdFile: file('access-key-id', required(secret, accessKeyIdKey, origin)),
       secretAccessKeyFile: file('secret-access-key', required(secret, secretAccessKeyKey, origin)),
@@ -117,7 +118,7 @@ async function resolveS3(s3: S3Storage, origin: Origin): Promise<Omit<ResolvedPl
   return { place, files };
 }
 
-async function secretOf(ref: Ref, { what, namespace, read }: Origin): Promise<{ name: string; secret: SecretObject }> {
+async function secretOf(ref: Ref, { what, namespace, read }: Origin): Promise<Found> {
   const where = namespace ?? ref.namespace;
   if (where === undefined) throw new ResourceError('InvalidProviderConfig', `${what}: a secretRef needs a namespace`);
   const secret = await read({ namespace: where, name: ref.name });
@@ -126,17 +127,20 @@ async function secretOf(ref: Ref, { what, namespace, read }: Origin): Promise<{ 
   return { name, secret };
 }
 
-const valueOf = ({ secret }: { secret: SecretObject }, key: string): string | undefined => {
-  const encoded = secret.data?.[key];
-  return encoded === undefined
-    ? undefined
-    : Buffer.from(encoded, 'base64')
-        .toString('utf8')
-        .replace(/\r?\n$/, '');
-};
+interface Found {
+  name: string;
+  secret: SecretObject;
+}
 
-function required(found: { name: string; secret: SecretObject }, key: string, { what }: Origin): string {
-  const value = valueOf(found, key);
+function valueOf({ name, secret }: Found, key: string, { what }: Origin): string | undefined {
+  const encoded = secret.data?.[key];
+  if (encoded === undefined) return undefined;
+  return secretText(encoded, `${what}: key ${JSON.stringify(key)} of Secret ${name}`).replace(/\r?\n$/, '');
+}
+
+function required(found: Found, key: string, origin: Origin): string {
+  const { what } = origin;
+  const value = valueOf(found, key, origin);
   if (value === undefined || value === '')
     throw new ResourceError(
       'SecretKeyNotFound',

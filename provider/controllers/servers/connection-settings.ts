@@ -6,6 +6,7 @@ import { Secret } from '../../common/secret.ts';
 import type { ConnectionSettings } from '../../engines/engine.ts';
 import type { SecretObject } from '../../runtime/managed/store.ts';
 import { locate, nameOf, type SecretName } from '../objects/secret-names.ts';
+import { secretText } from '../../common/secret-text.ts';
 
 export type SecretLookup = (name: SecretName) => SecretObject | undefined;
 
@@ -30,7 +31,9 @@ export function connectionSettings(config: ProviderConfig, lookup: SecretLookup)
     if (secret === undefined)
       throw new ResourceError('SecretNotFound', `${nameOf(config)}: Secret ${described(ref)} does not exist`);
     const encoded = secret.data?.[key];
-    return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
+    return encoded === undefined
+      ? undefined
+      : secretText(encoded, `${nameOf(config)}: key ${JSON.stringify(key)} of Secret ${described(ref)}`);
   };
 
   const { secretRef, username: givenUsername } = spec.credentials;

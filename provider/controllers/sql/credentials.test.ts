@@ -3,7 +3,7 @@ import type { Managed } from '../../api/kind.ts';
 import { SecretCredentials } from './credentials.ts';
 
 const now = new Date('2026-06-01T00:00:00Z');
-const data = { password: Buffer.from('stored').toString('base64') };
+const data: Record<string, string> = { password: Buffer.from('stored').toString('base64') };
 const credentials = new SecretCredentials(
   async (namespace, name) =>
     await Promise.resolve({ apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name }, data }),
@@ -33,4 +33,32 @@ test.each(['by hand', '', 7, null])('a time of its last change that is none (%j)
   expect(password?.value.reveal()).toBe('stored');
   const said = credentials.atProvider(resource, { password } as never);
   expect(said).toEqual({ passwordChangedAt: now.toISOString() });
+});
+
+test.each([
+  ['bytes that are no text', Buffer.from([0x41, 0xff, 0x80]), 'holds what is no text (UTF-8)'],
+  ['a zero byte', Buffer.from('a\0b'), 'holds a zero byte'],
+])('a Secret with %s gives no password: the programs that mount it would have another', async (_, bytes, says) => {
+  const of = (spec: object): Managed => {
+    const resource = role(undefined);
+    return { ...resource, spec: { ...resource.spec, forProvider: { ...spec } } };
+  };
+  const read = new SecretCredentials(
+    async (namespace, name) =>
+      await Promise.resolve({
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { namespace, name },
+        data: { password: bytes.toString('base64') },
+      }),
+    () => now,
+  );
+  const error = (where: string) => ({
+    reason: 'SecretNotText',
+    message: expect.stringContaining(`${where} ${says}`) as string,
+  });
+  await expect(read.password(of({ passwordSecretRef: { name: 's' } }))).rejects.toMatchObject(
+    error('forProvider.passwordSecretRef: key "password" of Secret "a/s"'),
+  );
+  await expect(read.password(of({}))).rejects.toMatchObject(error('key "password" of Secret "a/b"'));
 });

@@ -13,6 +13,7 @@ import type { Plan, PlanContext } from '../../resources/planner.ts';
 import { externalNameOf, hasCreated } from '../../runtime/managed/annotations.ts';
 import type { Details } from '../../runtime/managed/external.ts';
 import type { SecretObject } from '../../runtime/managed/store.ts';
+import { secretText } from '../../common/secret-text.ts';
 import type { ServerConnection } from '../servers/connection.ts';
 import type { Credentials } from './external.ts';
 
@@ -62,7 +63,11 @@ export class SecretCredentials implements Credentials {
     // What is there already, on the server or by an earlier attempt, has a password that must not be missed.
     const isNew = !spec.adopt && !hasCreated(resource);
     const secret = await this.#read(namespace, connection, isNew);
-    const stored = decode(secret?.data?.['password']);
+    const encoded = secret?.data?.['password'];
+    const stored =
+      encoded === undefined
+        ? undefined
+        : secretText(encoded, `key "password" of Secret ${JSON.stringify(`${namespace}/${connection}`)}`);
     const changedAt = momentIn(resource.status?.atProvider?.['passwordChangedAt']);
     const overlap = spec.passwordRotation?.overlap;
     const overlapMs = overlap === undefined ? OVERLAP_MS : parseDuration(overlap);
@@ -124,9 +129,6 @@ export class SecretCredentials implements Credentials {
 const momentIn = (value: unknown): string | undefined =>
   typeof value === 'string' && !Number.isNaN(Date.parse(value)) ? value : undefined;
 
-const decode = (value: string | undefined): string | undefined =>
-  value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8');
-
 /** One trailing line break is dropped: files made with `echo` have one, passwords do not. */
 const withoutLineBreak = (text: string): string => text.replace(/\r?\n$/, '');
 
@@ -140,8 +142,8 @@ function givenPassword(
   const where = `Secret ${JSON.stringify(`${namespace}/${name}`)}`;
   if (secret === undefined)
     throw new ResourceError('SecretNotFound', `forProvider.passwordSecretRef: ${where} does not exist`);
-  const value = decode(secret.data?.[key]);
-  if (value === undefined)
+  const encoded = secret.data?.[key];
+  if (encoded === undefined)
     throw new ResourceError(
       'SecretKeyNotFound',
       `forProvider.passwordSecretRef: ${where} has no key ${JSON.stringify(key)}; it has ${
@@ -150,13 +152,19 @@ function givenPassword(
           .join(', ') || 'none'
       }`,
     );
-  const username = decode(secret.data?.['username']);
-  if (secret.type === 'kubernetes.io/basic-auth' && username !== undefined && username !== role)
+  const username = secret.data?.['username'];
+  if (
+    secret.type === 'kubernetes.io/basic-auth' &&
+    username !== undefined &&
+    Buffer.from(username, 'base64').toString('utf8') !== role
+  )
     throw new ResourceError(
       'SecretMismatch',
       `forProvider.passwordSecretRef: key "username" of ${where} names another role than ${JSON.stringify(role)}`,
     );
-  const password = withoutLineBreak(value);
+  const password = withoutLineBreak(
+    secretText(encoded, `forProvider.passwordSecretRef: key ${JSON.stringify(key)} of ${where}`),
+  );
   if (password === '')
     throw new ResourceError(
       'SecretKeyEmpty',
