@@ -4,7 +4,22 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { circumstances, Place } from './planned.ts';
 
 const names = ['Alice', 'a"b', 'a.b', "it's", 'back\\slash', 'ünï', 'select', '$x%', 'new\nline', '"; DROP ROLE x; --'];
-const passwords = ['a}b!c', 'p@ss:w/rd', '%41', "it's", 'back\\slash', 'sp ace', 'ü', '$x', '"q"', '#?'];
+const passwords = [
+  'a}b!c',
+  'p@ss:w/rd',
+  '%41',
+  "it's",
+  'back\\slash',
+  'sp ace',
+  'ü',
+  '$x',
+  '"q"',
+  '#?',
+  // What the server would store as they are, were they what they look like.
+  'SCRAM-SHA-256$4096:abc$def:ghi',
+  `SCRAM-SHA-256$4096:c2FsdA==$${'A'.repeat(43)}=:c2hvcnQ=`,
+  `md5${'A'.repeat(32)}`,
+];
 
 describe.each(circumstances)('a Role on PostgreSQL %i as %s', (major, admin) => {
   let place: Place;

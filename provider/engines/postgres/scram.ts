@@ -18,7 +18,18 @@ const KEY_BYTES = 32;
 const FORM = /^SCRAM-SHA-256\$(\d{1,8}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)$/;
 
 /** Whether the server stores this text as it is instead of hashing it: such a text cannot be a password. */
-export const isVerifier = (text: string): boolean => FORM.test(text) || /^md5[0-9a-f]{32}$/.test(text);
+export function isVerifier(text: string): boolean {
+  const match = FORM.exec(text);
+  if (match === null) return /^md5[0-9a-f]{32}$/.test(text);
+  const [, , salt = '', ...secrets] = match;
+  // The server takes any other for a password that it is to hash, and so would log it.
+  return isBase64(salt) && secrets.every((secret) => isBase64(secret, KEY_BYTES));
+}
+
+function isBase64(text: string, bytes?: number): boolean {
+  const decoded = Buffer.from(text, 'base64');
+  return decoded.toString('base64') === text && (bytes === undefined || decoded.length === bytes);
+}
 
 export async function scramVerifier(
   password: Secret,
