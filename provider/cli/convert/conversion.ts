@@ -1,5 +1,7 @@
 /** What a converter gives, and what it needs to know of the files as a whole. */
 import { GROUPS, type GroupName, type KubeObject, type ProviderConfigReference, VERSION } from '../../api/kind.ts';
+import { kindByName } from '../../api/registry.ts';
+import { parse } from '../../api/validate.ts';
 import { plainMetadata, userMetadata } from './metadata.ts';
 import { isRead, tracked, unread } from './reading.ts';
 
@@ -133,7 +135,7 @@ export class Conversion {
       ...annotations,
       ...(externalName === undefined ? {} : { 'crossplane.io/external-name': externalName }),
     };
-    this.objects.push({
+    const made: KubeObject = {
       apiVersion: `${GROUPS[group]}/${VERSION}`,
       kind,
       metadata: {
@@ -148,7 +150,22 @@ export class Conversion {
         ...(policies === undefined ? {} : { managementPolicies: plain(policies) }),
         ...(secretName === undefined ? {} : { writeConnectionSecretToRef: { name: secretName } }),
       },
-    });
+    };
+    this.objects.push(made);
+    this.#check(from, made);
+  }
+
+  /** What the old kind took, or nobody looked at, the new one may refuse. */
+  #check(from: KubeObject, made: KubeObject): void {
+    const definition = kindByName(made.apiVersion, made.kind);
+    if (definition === undefined) return;
+    try {
+      parse(definition, made);
+    } catch (error) {
+      const { reason, message } = error as { reason?: unknown; message: string };
+      if (reason !== 'InvalidSpec') throw error;
+      this.lost(from, `what comes of it would be refused: ${message}`);
+    }
   }
 
   addConfig(kind: ProviderConfigReference['kind'], name: string, namespace: string, spec: Fields): void {

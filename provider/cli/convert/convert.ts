@@ -37,6 +37,10 @@ const isDbOperator = ({ apiVersion }: KubeObject): boolean => apiVersion.startsW
 /** Of any version: what is of one that is not known must not pass as if it were nothing to us. */
 const OLD_GROUPS = /\b(?:db-operator\.kubemaster\.com|sql\.(?:m\.)?crossplane\.io)\//;
 
+/** Of other operators that make databases and logins: who gives their manifests thinks that they are converted. */
+const FOREIGN =
+  /^(?:k8s\.mariadb\.com|mariadb\.mmontes\.io|db\.movetokube\.com|postgresql\.easymile\.com|postgresql\.cnpg\.io|acid\.zalan\.do|kinda\.rocks|postgresql\.aboutbits\.it)\//;
+
 export interface Converted {
   objects: KubeObject[];
   notes: Note[];
@@ -60,7 +64,12 @@ function noteLost(conversion: Conversion, object: KubeObject): void {
     conversion.noteUnread(object, KINDS[object.kind] === merged && isDbOperator(object));
     if (composite !== undefined)
       conversion.note(object, `was composed by ${composite}, which would make it again: convert what composes it`);
-  } else if (object.kind !== 'Secret' && OLD_GROUPS.test(JSON.stringify({ ...object, metadata: {} })))
+  } else if (FOREIGN.test(object.apiVersion))
+    conversion.lost(
+      object,
+      `stays as it is: manifests of ${object.apiVersion.split('/')[0]} are not converted; xdb import writes manifests for what is on the server`,
+    );
+  else if (object.kind !== 'Secret' && OLD_GROUPS.test(JSON.stringify({ ...object, metadata: {} })))
     conversion.lost(object, 'holds objects of the old kinds, which stay as they are: rewrite it by hand');
 }
 

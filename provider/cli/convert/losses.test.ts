@@ -184,3 +184,29 @@ describe('what is around the fields', () => {
     expect(notes.map(({ message }) => message)).toEqual([expect.stringContaining('was composed by xr')]);
   });
 });
+
+const postgresql = (kind: string, forProvider: object): KubeObject => ({
+  apiVersion: 'postgresql.sql.crossplane.io/v1alpha1',
+  kind,
+  metadata: { name: 'a' },
+  spec: { forProvider },
+});
+
+test('what a new kind would refuse is named, and what it only spells in another way is not', () => {
+  expect(lost(convert([postgresql('Database', { strategy: 'wal_log' })], plain))).toEqual([]);
+  expect(lost(convert([postgresql('Role', { connectionLimit: 'five' })], plain))).toEqual([
+    'Role default/a: what comes of it would be refused: Role "a": spec.forProvider.connectionLimit: "five" is not an integer',
+  ]);
+});
+
+test.each(['k8s.mariadb.com/v1alpha1', 'db.movetokube.com/v1alpha1', 'kinda.rocks/v1beta1'])(
+  'a manifest of another operator (%s) stays as it is, and that is said',
+  (apiVersion) => {
+    const object = { ...postgresql('Database', {}), apiVersion };
+    const converted = convert([object], plain);
+    expect(converted.objects).toEqual([object]);
+    expect(lost(converted)).toEqual([
+      `Database default/a: stays as it is: manifests of ${apiVersion.split('/')[0]} are not converted; xdb import writes manifests for what is on the server`,
+    ]);
+  },
+);

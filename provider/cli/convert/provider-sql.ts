@@ -67,17 +67,12 @@ const postgres: Record<string, Convert> = {
     externalName: externalOf(object),
     forProvider: {
       ...referred(conversion, object, 'owner'),
-      ...picked(
-        from,
-        'template',
-        'strategy',
-        'encoding',
-        'tablespace',
-        'allowConnections',
-        'connectionLimit',
-        'isTemplate',
-      ),
-      ...given({ collation: from['lcCollate'], characterClassification: from['lcCType'] }),
+      ...picked(from, 'template', 'encoding', 'tablespace', 'allowConnections', 'connectionLimit', 'isTemplate'),
+      ...given({
+        strategy: textOf(from['strategy'])?.toUpperCase(),
+        collation: from['lcCollate'],
+        characterClassification: from['lcCType'],
+      }),
       ...dropped(conversion, object),
       ...adoption(conversion),
     },
