@@ -45,6 +45,8 @@ export interface AuthorityAcl extends AclObserved {
 }
 export interface HeldPrivilege extends Privilege {
   column?: string;
+  /** The column in the letters in which it was granted, where a REVOKE has to use those. */
+  columnAsGranted?: string;
   /** The grantor has the owner's rights by now: what it does counts as the owner's, so it cannot revoke this. */
   shadowed?: boolean;
 }

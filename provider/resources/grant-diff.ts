@@ -169,7 +169,7 @@ class Diff {
   #revoke({ acl, column }: Slot, row: HeldPrivilege, optionOnly: boolean, grouped: Grouped): boolean {
     const acting = actToRevoke(acl, row, this.#rules.authority);
     if (acting === undefined) this.#block('revoke', acl, row.privilege, row.grantor);
-    else grouped.add({ kind: 'revoke', optionOnly }, acting, row.privilege, column);
+    else grouped.add({ kind: 'revoke', optionOnly }, acting, row.privilege, row.columnAsGranted ?? column);
     return acting !== undefined;
   }
 

@@ -8,6 +8,7 @@ import type { AppliedEntry } from './applied.ts';
 import type { AuthorityAcl } from './grant-authority.ts';
 import { type GrantDiff, type GrantRules, diffGrant } from './grant-diff.ts';
 import type { GrantWish } from './grant-slot.ts';
+import { spelt } from './grant-spelling.ts';
 import { granteeOf, grantSubject, type GrantSubject } from './grant-target.ts';
 import type { ObjectTarget } from './model/objects.ts';
 import type { ServerInfo } from './model/server.ts';
@@ -37,7 +38,7 @@ export function baseWish(spec: GrantParameters, table: PrivilegeTable): GrantWis
 export function grantParts(spec: GrantParameters, table: PrivilegeTable, server: ServerInfo): GrantPart[] {
   const parts = new Map<string, GrantPart>();
   for (const { path, fields } of fieldsOf(spec)) {
-    const part = within(path, () => partOf(fields, table, server));
+    const part = within(path, () => partOf(spelt(fields, table, server), table, server));
     const place = placeKey(part.subject.targets[0] ?? { type: part.subject.type });
     const known = parts.get(place);
     if (known !== undefined && !(part.isWhole && known.isWhole))
@@ -57,7 +58,8 @@ function together(a: GrantPart, b: GrantPart): GrantPart {
 
 /** The parts that can still be read, for a Grant that goes: one that is wrong by now gave nothing. */
 export function readableParts(spec: GrantParameters, table: PrivilegeTable, server: ServerInfo): GrantPart[] {
-  return fieldsOf(spec).flatMap(({ fields }) => {
+  return fieldsOf(spec).flatMap(({ fields: written }) => {
+    const fields = spelt(written, table, server);
     const subject = unlessInvalid(() => grantSubject(fields, table, server));
     if (subject === undefined) return [];
     const words = unlessInvalid(() => wordsOf(fields, subject, server)) ?? [];

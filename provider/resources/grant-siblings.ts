@@ -25,14 +25,14 @@ export function keptBySiblings(
     if (base === undefined || spec.memberOf !== undefined || !isSame(base.grantee, grantee)) continue;
     for (const { subject, wish } of readableParts(spec, table, server))
       for (const target of subject.targets) {
-        const key = objectKey(withoutColumns(target));
+        const key = sameKey(withoutColumns(target), server);
         const list = kept.get(key) ?? [];
         kept.set(key, list);
         list.push({ columns: wish.columns, privileges: new Set(wish.privileges), withOption: wish.withOption });
       }
   }
   return (target, column, privilege, what) =>
-    keysOf(target).some((key) =>
+    keysOf(target, server).some((key) =>
       kept
         .get(key)
         ?.some(
@@ -49,10 +49,25 @@ const isSame = (a: Grantee, b: Grantee): boolean =>
     ? a.public === b.public
     : a.name === b.name && (a.host ?? '%').toLowerCase() === (b.host ?? '%').toLowerCase();
 
+/** Where a grant on a database is one on a pattern, the pattern of a single database is that database. */
+function sameKey(target: ObjectTarget, { databaseWildcards, foldsDatabaseNames }: ServerInfo): string {
+  const { type, database, name } = target;
+  const pattern =
+    type === 'databasePattern'
+      ? name
+      : type === 'database' && databaseWildcards === true
+        ? escaped(database)
+        : undefined;
+  if (pattern === undefined) return objectKey(target);
+  return objectKey({ type: 'databasePattern', name: foldsDatabaseNames === true ? pattern.toLowerCase() : pattern });
+}
+
+const escaped = (database: string | undefined): string | undefined => database?.replaceAll(/[\\_%]/g, String.raw`\$&`);
+
 /** The ways in which a Grant may name the object: itself, a routine by its name alone, all of its kind. */
-function keysOf(target: ObjectTarget): string[] {
+function keysOf(target: ObjectTarget, server: ServerInfo): string[] {
   const { type, database, schema, name } = target;
   const place = { ...(database === undefined ? {} : { database }), ...(schema === undefined ? {} : { schema }) };
-  if (name === undefined) return [objectKey(target)];
+  if (name === undefined || type === 'databasePattern') return [sameKey(target, server)];
   return [objectKey(target), objectKey({ type, ...place, name }), objectKey({ type, ...place, name: '*' })];
 }

@@ -90,6 +90,52 @@ describe.each(mysqlServers)('%s', (server) => {
     expect(await world.shown('app')).toEqual([]);
   });
 
+  test('a database and the pattern of that database alone are one: what two Grants give in either words stays (B143)', async () => {
+    const pattern = database.replaceAll('_', String.raw`\_`);
+    const named = world.grant({ role, database, privileges: ['SELECT'] });
+    const matched = world.grant({ role, databasePattern: pattern, privileges: ['SELECT', 'DROP'] });
+    [named.siblings, matched.siblings] = [[matched], [named]];
+    await named.reconcile();
+    await matched.reconcile();
+    expect(await named.delete()).toEqual([]);
+    named.owned = false;
+    await named.reconcile();
+    expect(await matched.delete()).toEqual([expect.stringMatching(/^REVOKE DROP ON /)]);
+    matched.owned = false;
+    expect(await world.shown('app')).toEqual(['GRANT SELECT ON `shop`.*']);
+    await named.delete();
+  });
+
+  test('columns and routines are the same in whatever letters, and are taken back as they were given', async () => {
+    const columns = world.grant({
+      role,
+      database,
+      tables: ['items'],
+      columns: ['ID', 'id', 'Name'],
+      privileges: ['SELECT'],
+    });
+    await world.prepare(`GRANT SELECT (NAME) ON <shop>.items TO {app}@'%'`);
+    await columns.reconcile();
+    expect(await columns.edit({ columns: ['Id'] })).toHaveLength(1);
+    const sibling = world.grant({
+      role,
+      database,
+      tables: ['items'],
+      columns: ['iD'],
+      privileges: ['SELECT', 'UPDATE'],
+    });
+    await sibling.reconcile();
+    sibling.siblings = [columns];
+    expect(await sibling.delete()).toEqual([expect.stringMatching(/^REVOKE UPDATE /)]);
+    await columns.delete();
+    const names = ['Only', 'ONLY'].map((name) => ({ name }));
+    const routines = world.grant({ role, database, routines: names, privileges: ['EXECUTE'] });
+    expect(await routines.reconcile()).toHaveLength(1);
+    expect(await routines.edit({ routines: [{ name: 'only' }] })).toEqual([]);
+    expect(await routines.delete()).toHaveLength(1);
+    expect(await world.shown('app')).toEqual([]);
+  });
+
   test('revoking on a table leaves what is granted on its columns', async () => {
     const columns = world.grant({ role, database, tables: ['items'], columns: ['id'], privileges: ['SELECT'] });
     const table = world.grant({ role, database, tables: ['items'], privileges: ['SELECT', 'INSERT'] });

@@ -89,7 +89,7 @@ function aclsOf(
 
 const plain = (privilege: string): HeldPrivilege => ({ privilege, grantable: false, grantor: '' });
 
-/** Columns have no case: what is held on one is told in the letters that the Grant uses. */
+/** Columns have no case to the server, except where a REVOKE looks for what was granted: Grants use small letters. */
 function tableAcl(
   target: ObjectTarget,
   acl: AuthorityAcl,
@@ -103,9 +103,12 @@ function tableAcl(
       if (!snapshot.isThere('isColumn', database, name, column))
         missing.add(`column "${column}" of ${targetWords(withoutColumns(target))}`);
   const spelt = new Map(columns.map((column) => [column.toLowerCase(), column]));
-  const privileges = acl.privileges.map((row) =>
-    row.column === undefined ? row : { ...row, column: spelt.get(row.column.toLowerCase()) ?? row.column },
-  );
+  const privileges = acl.privileges.map((row): HeldPrivilege => {
+    if (row.column === undefined) return row;
+    const small = row.column.toLowerCase();
+    const column = spelt.get(small) ?? small;
+    return column === row.column ? row : { ...row, column, columnAsGranted: row.column };
+  });
   return { ...acl, privileges };
 }
 
