@@ -70,6 +70,20 @@ describe('passwords', () => {
     expect(forProvider(rotated, 'role-login-x')['passwordRotation']).toEqual({ trigger: '2' });
   });
 
+  test.each(['0s', '1ms', '59s'])('are not replaced at each look: %s is refused', (every) => {
+    const message = (path: string) => `${path}.every: ${every} is out of range; allowed: 1m or more`;
+    expect(fatal(call({ passwordRotation: { every } }))).toBe(message('spec.passwordRotation'));
+    const role = { name: 'x', access: 'none', passwordRotation: { every } };
+    expect(fatal(call({ roles: [role] }))).toBe(message('spec.roles[0].passwordRotation'));
+  });
+
+  test('that are given cannot be rotated', () => {
+    const role = { name: 'x', access: 'none', passwordSecretRef: { name: 's' }, passwordRotation: { trigger: '1' } };
+    expect(fatal(call({ roles: [role] }))).toBe(
+      'spec.roles[0].passwordRotation: is for generated passwords: it cannot be used with passwordSecretRef',
+    );
+  });
+
   test('that are given are not', () => {
     const given = {
       passwordRotation: { every: '720h' },

@@ -44,10 +44,10 @@ const RESERVED_DATABASES: Record<EngineName, readonly string[]> = {
   cockroachdb: ['system', 'postgres', 'defaultdb', 'crdb_internal'],
 };
 const RESERVED_ROLES: Record<EngineName, readonly string[]> = {
-  postgres: ['postgres', 'public', 'none', 'current_user', 'session_user', 'current_role'],
+  postgres: ['postgres', 'public', 'PUBLIC', 'none', 'current_user', 'session_user', 'current_role'],
   mysql: ['root', 'mysql.sys', 'mysql.session', 'mysql.infoschema', 'public'],
   mariadb: ['root', 'mariadb.sys', 'public'],
-  cockroachdb: ['root', 'admin', 'node', 'public', 'none'],
+  cockroachdb: ['root', 'admin', 'node', 'public', 'PUBLIC', 'none'],
 };
 /** Longest user name, in bytes. */
 const USERNAME_BYTES: Record<EngineName, number> = { postgres: 63, mysql: 32, mariadb: 80, cockroachdb: 63 };
@@ -140,6 +140,31 @@ function expiryOf(spec: ClaimSpec, createdAt: string | undefined): string | unde
   return new Date(start + after).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
+const SHORTEST_ROTATION_MS = 60_000;
+
+function checkRotation(path: string, rotation: ClaimSpec['passwordRotation']): void {
+  if (rotation?.every !== undefined && parseDuration(rotation.every) < SHORTEST_ROTATION_MS)
+    throw new ClaimError(`${path}.every`, `${rotation.every} is out of range; allowed: 1m or more`);
+}
+
+function checkRotations({ passwordRotation, roles = [] }: ClaimSpec): void {
+  checkRotation('spec.passwordRotation', passwordRotation);
+  for (const [index, role] of roles.entries()) {
+    const path = `spec.roles[${index}].passwordRotation`;
+    if (role.passwordRotation !== undefined && role.passwordSecretRef !== undefined)
+      throw new ClaimError(path, 'is for generated passwords: it cannot be used with passwordSecretRef');
+    checkRotation(path, role.passwordRotation);
+  }
+}
+
+/** Names of settings are the same in small letters and in capitals. */
+function checkSettings({ database }: ClaimSpec): void {
+  const names = (database?.settings ?? []).map(({ name }) => name.toLowerCase());
+  const repeated = names.findIndex((name, index) => names.indexOf(name) < index);
+  if (repeated >= 0)
+    throw new ClaimError(`spec.database.settings[${repeated}].name`, `${quoted(names[repeated]!)} is given twice`);
+}
+
 /** @throws ClaimError naming the field that makes it impossible to say what is wanted. */
 export function worldOf(place: Place, asked: ClaimSpec, input: Input): World {
   const choice = choose(asked, input);
@@ -147,6 +172,8 @@ export function worldOf(place: Place, asked: ClaimSpec, input: Input): World {
   const naming = namingOf(input);
   const database = spec.databaseName ?? filled(naming.database, { ...place, engine, className }, 'name on the server');
   checkName('spec.databaseName', database, DATABASE_BYTES, RESERVED_DATABASES[engine]);
+  checkSettings(spec);
+  checkRotations(spec);
   const groups = groupsOf(database, engine);
   const logins = loginsOf(spec, { ...place, engine, className, database, groups }, naming);
   const connectionLogin = connectionLoginOf(spec, logins);

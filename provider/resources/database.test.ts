@@ -66,6 +66,8 @@ describe('what a version of PostgreSQL has not', () => {
     [{ locale: 'de' }, 'forProvider.locale is for localeProvider icu or builtin'],
     [{ icuRules: '&a < b' }, 'forProvider.icuRules is for localeProvider icu'],
     [{ localeProvider: 'icu' }, 'forProvider.localeProvider icu needs forProvider.locale'],
+    [{ characterSet: 'latin1' }, 'forProvider.characterSet means nothing to postgres: give forProvider.encoding'],
+    [{ comment: 'x' }, 'forProvider.comment means nothing to postgres; leave it out'],
   ])('is not silently left out: %j', async (spec, message) => {
     await expect(plan(planner, spec)).rejects.toThrow(message);
   });

@@ -11,10 +11,10 @@ import { isUnfinished } from './database-unfinished.ts';
 import { kept, nothingLeft, reasonToKeep } from './deletion.ts';
 import type { DatabaseObserved } from './model/databases.ts';
 import type { Step } from './model/steps.ts';
-import { refuseFoldedName, refuseLongName, refuseReservedDatabase } from './names.ts';
+import { isImpossibleName, refuseFoldedName, refuseLongName, refuseReservedDatabase } from './names.ts';
 import { isOursToDrop, type OwnershipRecord, ownershipOf, wasAdopted } from './ownership.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';
-import { settingChanges } from './settings.ts';
+import { refuseRepeatedSettings, settingChanges } from './settings.ts';
 import { ownDatabase } from './tenant-own.ts';
 import { refuseUnknownFields } from './unknown-fields.ts';
 
@@ -48,6 +48,7 @@ export class DatabasePlanner implements Planner<Database> {
     const wanted = observed === undefined || isBegun ? forCreation(resource) : spec;
     refuseUnknownFields('Database', wanted, reader.server.engine);
     refuseUnsupported(wanted, reader.server);
+    refuseRepeatedSettings(wanted.settings ?? [], 'forProvider.settings');
     if (observed === undefined) refuseContradictions(wanted, reader.server);
     const plan =
       observed === undefined
@@ -64,6 +65,7 @@ export class DatabasePlanner implements Planner<Database> {
   async planDelete(resource: Database, context: PlanContext): Promise<Plan> {
     const { dropPolicy } = resource.spec.forProvider;
     const { reader, externalName: name } = context;
+    if (isImpossibleName(reader.server.engine, name)) return nothingLeft();
     const observed = await reader.read('database', { name });
     const { tenant } = context;
     const isProven = tenant === undefined || (await ownDatabase(context, tenant)(name));

@@ -144,6 +144,8 @@ export function granteeOf(role: string, table: PrivilegeTable): Grantee {
     if (table.public) return { public: true };
     throw invalidSpec(`role: ${table.product} has no PUBLIC; grant to a role that everybody has by mandatory_roles`);
   }
+  // No role can have that name, so nobody else can be meant.
+  if (role === 'public' && table.public) throw invalidSpec('role: write PUBLIC, in capitals, for everybody');
   const at = table.hosts ? role.lastIndexOf('@') : -1;
   return at < 0 ? { name: role } : { name: role.slice(0, at), host: role.slice(at + 1) };
 }

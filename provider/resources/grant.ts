@@ -13,7 +13,7 @@ import type { GrantWish } from './grant-slot.ts';
 import { granteeOf, granteeWords, type GrantSubject, objectKey, targetWords, withoutColumns } from './grant-target.ts';
 import type { Grantee, ObjectTarget } from './model/objects.ts';
 import type { ServerInfo } from './model/server.ts';
-import { refuseFoldedName, refuseReservedRole } from './names.ts';
+import { isImpossibleName, refuseFoldedName, refuseImpossibleName, refuseReservedRole } from './names.ts';
 import type { Plan, PlanContext, Planner, Reader } from './planner.ts';
 import { type PrivilegeTables, tableOf } from './privilege-set-tables.ts';
 import { type PrivilegeTable, unlessInvalid } from './privilege-set.ts';
@@ -34,7 +34,10 @@ export class GrantPlanner implements Planner<Grant> {
     // The accounts that such a server, or whoever runs it, lives by are never touched.
     if (table.hosts && spec.role !== undefined)
       refuseReservedRole(server.engine, nameOf(spec.role, table), server.admin.name);
+    for (const [what, name] of namesIn(spec)) refuseImpossibleName(server.engine, what, name);
     if (spec.memberOf !== undefined) return await planMembership(spec, context, table);
+    for (const field of ['withInherit', 'withSet'] as const)
+      if (spec[field] !== undefined) throw invalidSpec(`forProvider.${field} is for memberOf; leave it out`);
     refuseFoldedName(server, spec.database);
     const parts = grantParts(spec, table, server);
     const base = baseWish(spec, table);
@@ -76,6 +79,7 @@ export class GrantPlanner implements Planner<Grant> {
     const table = this.#tables[server.engine];
     // What was never resolved was never granted, nor can a spec that is wrong by now keep its resource alive.
     if (table === undefined || spec.role === undefined) return GONE;
+    if (namesIn(spec).some(([, name]) => isImpossibleName(server.engine, name))) return GONE;
     if (spec.memberOf !== undefined) return await planMembershipDelete(spec, context);
     const base = unlessInvalid(() => baseWish(spec, table));
     if (base === undefined) return GONE;
@@ -94,6 +98,26 @@ export class GrantPlanner implements Planner<Grant> {
     if (blocked !== undefined && steps.length === 0) throw denied(blocked);
     return { ...GONE, exists: steps.length > 0, steps };
   }
+}
+
+/** Every name that the server would be asked for. */
+function namesIn(spec: GrantParameters): [what: string, name: string][] {
+  const { role, memberOf, proxyOf, database, databasePattern, also = [] } = spec;
+  const lists = [spec, ...also].flatMap(({ tables = [], columns = [], routines = [] }) => [
+    ...tables.map((name): [string, string] => ['table', name]),
+    ...columns.map((name): [string, string] => ['column', name]),
+    ...routines.map(({ name }): [string, string] => ['routine', name]),
+  ]);
+  const one = (what: string, name: string | undefined): [string, string][] =>
+    name === undefined ? [] : [[what, name]];
+  return [
+    ...one('role', role),
+    ...one('role', memberOf),
+    ...one('role', proxyOf),
+    ...one('database', database),
+    ...one('database', databasePattern),
+    ...lists,
+  ];
 }
 
 function nameOf(role: string, table: PrivilegeTable): string {

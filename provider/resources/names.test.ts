@@ -12,6 +12,7 @@ describe('names that belong to the server are refused (B147)', () => {
     'cloudsqlsuperuser',
     'azure_pg_admin',
     'public',
+    'PUBLIC',
     'none',
   ])('the role %s', (name) => {
     expect(() => refuseReservedRole('postgres', name, 'admin')).toThrow(reserved);
@@ -53,5 +54,14 @@ describe('the length of a name', () => {
     );
     refuseLongName('mysql', 'database', 'ü'.repeat(64));
     expect(() => refuseLongName('mysql', 'role', 'ü'.repeat(33))).toThrow('33 characters');
+  });
+
+  test('is not all: characters of four bytes are none to MySQL and MariaDB', () => {
+    for (const engine of ['mysql', 'mariadb'] as const)
+      expect(() => refuseLongName(engine, 'database', 'a😀b')).toThrow(
+        'the database name "a😀b" holds "😀"; the server takes no characters beyond U+FFFF in names',
+      );
+    refuseLongName('mysql', 'database', '密码');
+    refuseLongName('postgres', 'database', 'a😀b');
   });
 });

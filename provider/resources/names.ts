@@ -4,8 +4,9 @@ import { ResourceError } from '../common/errors.ts';
 import type { ServerInfo } from './model/server.ts';
 
 const ROLES: Record<EngineName, RegExp> = {
-  postgres: /^(pg_.*|postgres|public|none|current_user|session_user|current_role|rds.*|cloudsql.*|azure.*|alloydb.*)$/,
-  cockroachdb: /^(crdb_internal.*|pg_.*|root|admin|node|public|none|current_user|session_user)$/,
+  postgres:
+    /^(pg_.*|postgres|public|PUBLIC|none|current_user|session_user|current_role|rds.*|cloudsql.*|azure.*|alloydb.*)$/,
+  cockroachdb: /^(crdb_internal.*|pg_.*|root|admin|node|public|PUBLIC|none|current_user|session_user)$/,
   mysql:
     /^(mysql\..*|xdatabase\..*|root|event_scheduler|system user|rds.*admin|rds_superuser.*|rdstopmgr|cloudsql.*|cloudiam.*|azure_.*|aws_.*)$/i,
   mariadb:
@@ -70,8 +71,26 @@ const LONGEST: Record<EngineName, { unit: 'bytes' | 'characters'; role: number; 
   cockroachdb: { unit: 'bytes', role: 63, others: 63 },
 };
 
+/** Characters of four bytes, which names on MySQL and MariaDB cannot hold, nor can what they are compared with. */
+const FOUR_BYTES = /[\u{10000}-\u{10FFFF}]/u;
+
+/** Whether the server can have nothing of that name, nor even be asked for it. */
+export const isImpossibleName = (engine: EngineName, name: string): boolean =>
+  LONGEST[engine].unit === 'characters' && FOUR_BYTES.test(name);
+
+export function refuseImpossibleName(engine: EngineName, what: string, name: string): void {
+  if (!isImpossibleName(engine, name)) return;
+  const character = FOUR_BYTES.exec(name)?.[0] ?? '';
+  throw new ResourceError(
+    'InvalidSpec',
+    `the ${what} name ${JSON.stringify(name)} holds ${JSON.stringify(character)}; the server takes no characters beyond U+FFFF in names`,
+    { retryable: false },
+  );
+}
+
 /** Counted as the server counts: in bytes, or in characters. */
 export function refuseLongName(engine: EngineName, what: string, name: string): void {
+  refuseImpossibleName(engine, what, name);
   const { unit, role, others } = LONGEST[engine];
   const limit = what === 'role' ? role : others;
   const size = unit === 'bytes' ? Buffer.byteLength(name) : Array.from(name).length;

@@ -1,5 +1,7 @@
 /** Which password an account gets, and how long the one before it still counts. */
 import type { RoleParameters } from '../api/role.ts';
+import { parseDuration } from '../common/duration.ts';
+import { invalidSpec } from '../common/errors.ts';
 import { Secret } from '../common/secret.ts';
 import type { RoleObserved } from './model/roles.ts';
 import type { Step } from './model/steps.ts';
@@ -14,6 +16,15 @@ export interface PasswordPlan {
   steps: Step[];
   /** Whether the password before this one logs in too, because we said so. */
   isRetained: boolean;
+}
+
+/** A password that is never older than a look at it would be replaced at each. */
+const SHORTEST_MS = 60_000;
+
+export function refuseQuickRotation({ passwordRotation }: RoleParameters): void {
+  const every = passwordRotation?.every;
+  if (every !== undefined && parseDuration(every) < SHORTEST_MS)
+    throw invalidSpec(`forProvider.passwordRotation.every: ${every} is out of range; allowed: 1m or more`);
 }
 
 export async function passwordSteps(

@@ -32,6 +32,26 @@ describe('a role that is not there', () => {
     });
   });
 
+  test.each([
+    [
+      { passwordRotation: { every: '0s' } },
+      'forProvider.passwordRotation.every: 0s is out of range; allowed: 1m or more',
+    ],
+    [
+      {
+        configurationParameters: [
+          { name: 'a.b', value: '1' },
+          { name: 'A.b', value: '2' },
+        ],
+      },
+      'forProvider.configurationParameters: "a.b" and "A.b" are one setting; give it once',
+    ],
+  ])('is refused where it would never come to rest: %j', async (spec, message) => {
+    const refusal = { reason: 'InvalidSpec', retryable: false, message };
+    await expect(plan(planner, spec, { externalName: 'app', password })).rejects.toMatchObject(refusal);
+    await expect(plan(planner, spec, existing({}, { password }))).rejects.toMatchObject(refusal);
+  });
+
   test('and is a group has no password', async () => {
     const made = await plan(planner, { privileges: { login: false } }, { externalName: 'readers', password });
     expect(made.steps).toEqual([{ kind: 'createRole', name: 'readers', attributes: { login: false }, mark: ours }]);

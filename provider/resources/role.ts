@@ -4,7 +4,7 @@ import { defined, forCreation } from './creation.ts';
 import { kept, nothingLeft } from './deletion.ts';
 import type { RoleAttributes, RoleObserved } from './model/roles.ts';
 import type { Step } from './model/steps.ts';
-import { refuseLongName, refuseReservedRole } from './names.ts';
+import { isImpossibleName, refuseLongName, refuseReservedRole } from './names.ts';
 import { isOursToDrop, ownershipOf, wasAdopted } from './ownership.ts';
 import type { Plan, PlanContext, Planner } from './planner.ts';
 import {
@@ -18,9 +18,10 @@ import {
 import { dropSteps, reasonToStay } from './role-deletion.ts';
 import { alterationOf, settingSteps } from './role-differences.ts';
 import { leavingSteps, type Memberships, planMemberships } from './role-memberships.ts';
-import { passwordSteps } from './role-password.ts';
+import { passwordSteps, refuseQuickRotation } from './role-password.ts';
 import { refuseNamesakes } from './role-namesakes.ts';
 import { ATTRIBUTE_DEFAULTS, givenAttributes, readRecord, recordOf } from './role-record.ts';
+import { refuseRepeatedSettings } from './settings.ts';
 import { notYours } from './tenant.ts';
 import { refuseUnknownFields } from './unknown-fields.ts';
 
@@ -38,6 +39,8 @@ export class RolePlanner implements Planner<Role> {
     refuseLongName(server.engine, 'role', name);
     refuseUnknownFields('Role', spec, server.engine);
     refuseUnclearName(name, spec, server);
+    refuseRepeatedSettings(forCreation(resource).configurationParameters ?? [], 'forProvider.configurationParameters');
+    refuseQuickRotation(spec);
     const observed = await reader.read('role', accountKey(name, spec));
     if (observed !== undefined) return await change(spec, observed, context);
     const wanted = forCreation(resource);
@@ -47,6 +50,7 @@ export class RolePlanner implements Planner<Role> {
 
   async planDelete(resource: Role, context: PlanContext): Promise<Plan> {
     const { reader, externalName: name } = context;
+    if (isImpossibleName(reader.server.engine, name)) return nothingLeft();
     const observed = await reader.read('role', accountKey(name, resource.spec.forProvider));
     if (observed === undefined || !isOursToDrop(observed.mark, context, isProven(observed, context)))
       return await withoutAccount(accountKey(name, resource.spec.forProvider), context);

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isSameSetting, items, settingChanges, splitList } from './settings.ts';
+import { isSameSetting, items, refuseRepeatedSettings, settingChanges, splitList } from './settings.ts';
 
 describe('a list', () => {
   test.each([
@@ -68,4 +68,22 @@ describe('changes', () => {
       { setting: 'TimeZone', value: null },
     ]);
   });
+});
+
+test('a setting in two spellings is one, and refused when it is given twice', () => {
+  const refusal = (...names: string[]): string => {
+    try {
+      refuseRepeatedSettings(
+        names.map((name) => ({ name, value: '1' })),
+        'forProvider.settings',
+      );
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return 'none';
+  };
+  expect(refusal('work_mem', 'TimeZone', 'WORK_MEM')).toBe(
+    'forProvider.settings: "work_mem" and "WORK_MEM" are one setting; give it once',
+  );
+  expect(refusal('work_mem', 'TimeZone', 'app.work_mem')).toBe('none');
 });

@@ -1,4 +1,5 @@
 /** Settings of new sessions: comparing one as a person writes it with the way the server keeps it. */
+import { invalidSpec } from '../common/errors.ts';
 import type { Setting } from './model/databases.ts';
 
 /** Settings whose value is a list of names: the server stores each name quoted when it needs to be. */
@@ -36,6 +37,17 @@ export function settingChanges(
     if (setting !== undefined && !kept.has(key)) changes.push({ setting, value: null });
   }
   return changes;
+}
+
+/** Throws InvalidSpec for a setting that is given twice: which of the two is meant? Two spellings are one setting. */
+export function refuseRepeatedSettings(wanted: readonly Setting[], path: string): void {
+  const seen = new Map<string, string>();
+  for (const { name } of wanted) {
+    const other = seen.get(name.toLowerCase());
+    if (other !== undefined)
+      throw invalidSpec(`${path}: ${JSON.stringify(other)} and ${JSON.stringify(name)} are one setting; give it once`);
+    seen.set(name.toLowerCase(), name);
+  }
 }
 
 /** Whether the server has that value already. */

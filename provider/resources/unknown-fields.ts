@@ -45,7 +45,7 @@ const OF_DATABASES: Fields = [
 const UNKNOWN: Record<'Role' | 'Database', Record<EngineName, Fields>> = {
   Role: { postgres: ACCOUNTS, cockroachdb: ACCOUNTS, mysql: ATTRIBUTES, mariadb: ATTRIBUTES },
   Database: {
-    postgres: [],
+    postgres: [['characterSet', 'give forProvider.encoding'], ['comment']],
     cockroachdb: [],
     mysql: [...OF_DATABASES, ['comment', 'only MariaDB has comments of databases']],
     mariadb: OF_DATABASES,

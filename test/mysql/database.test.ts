@@ -134,6 +134,13 @@ describe.each(servers)('databases on %s', (server) => {
     await expect(place.database(of, { adopt: true }).plan()).rejects.toMatchObject({ reason: 'ReservedName' });
   });
 
+  test('and accounts whose names no server can hold are refused, and go without asking for them', async () => {
+    for (const story of [place.database('a😀'), place.role('a😀', {}, 'x')]) {
+      await expect(story.plan()).rejects.toMatchObject({ reason: 'InvalidSpec', retryable: false });
+      expect(await story.planDelete()).toMatchObject({ exists: false, steps: [] });
+    }
+  });
+
   test('of an unknown character set or collation are refused by the server, with its number', async () => {
     await expect(place.database(place.name('x'), { characterSet: 'klingon' }).change()).rejects.toMatchObject({
       reason: 'InvalidSpec',
