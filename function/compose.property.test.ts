@@ -76,7 +76,8 @@ test('no request makes it throw, drop an earlier step or answer what cannot be s
 });
 
 test('what an earlier step wants and leaves, and what Crossplane adds in newer versions, passes through untouched', () => {
-  const json = fc.jsonValue({ maxDepth: 3 });
+  // JSON has no -0.
+  const json = fc.jsonValue({ maxDepth: 3 }).map((value): unknown => JSON.parse(JSON.stringify(value)));
   const struct = fc.dictionary(fc.constantFrom('metadata', 'spec', 'status', 'data', '__proto__', 'kind'), json);
   const resource = fc.record({
     resource: fc.option(struct, { nil: undefined }),

@@ -2,7 +2,7 @@
  * The command line's stand-in for a cluster: manifests in, plans or reconciled resources out. Claims and composites
  * go through the function, everything after that is what the provider runs.
  */
-import type { KubeObject, Managed } from '../api/kind.ts';
+import type { KindDefinition, KubeObject, Managed } from '../api/kind.ts';
 import { managedKinds } from '../api/registry.ts';
 import { parse } from '../api/validate.ts';
 import type { ServerConnection, Servers } from '../controllers/servers/connection.ts';
@@ -16,12 +16,13 @@ import type { Plan, PlanContext, Reader } from '../resources/planner.ts';
 import { ANNOTATION, appliedOf, externalNameOf, hasCreated } from '../runtime/managed/annotations.ts';
 import { conditionOf } from '../runtime/managed/conditions.ts';
 import { ManagedReconciler } from '../runtime/managed/reconciler.ts';
-import { References } from '../runtime/managed/references.ts';
 import { Compositions } from './compositions.ts';
 import { expand } from './function-client.ts';
 import { type Imported, type ImportOptions, importServer } from './import.ts';
 import { ManifestError } from './manifests.ts';
 import { PlannedObjects, PlanningReader } from './planning-reader.ts';
+import { referencesIn, withNames } from './references.ts';
+import { siblingsOf } from './siblings.ts';
 import { LocalStore } from './store.ts';
 
 /** What must be there before what: a plan is printed, and an apply begins, in this order. */
@@ -50,6 +51,12 @@ export interface ResourceResult {
 
 /** Resources that are reconciled side by side: their reads are answered together. */
 const GROUP = 64;
+
+function kindOf(resource: Managed): KindDefinition {
+  const kind = managedKinds.find((candidate) => candidate.kind === resource.kind);
+  if (kind === undefined) throw new Error(`${resource.kind} is not a kind of xdatabase`);
+  return kind;
+}
 
 /** Of one kind each, in the order of kinds. */
 const inGroups = (resources: readonly Managed[]): Managed[][] =>
@@ -108,8 +115,7 @@ export class Workspace {
   }
 
   #validated(resource: Managed): Managed {
-    const kind = managedKinds.find((candidate) => candidate.kind === resource.kind);
-    if (kind === undefined) throw new Error(`${resource.kind} is not a kind of xdatabase`);
+    const kind = kindOf(resource);
     const parsed = parse(kind, resource) as unknown as Managed;
     return { ...parsed, metadata: { ...parsed.metadata, namespace: parsed.metadata.namespace ?? 'default' } };
   }
@@ -167,16 +173,24 @@ export class Workspace {
     return plans;
   }
 
-  async #planOne(resource: Managed, planned: PlannedObjects, reader: Reader): Promise<Plan> {
-    const planner = planners.get(resource.kind);
-    if (planner === undefined) throw new Error(`nothing plans ${resource.kind}`);
+  async #planOne(written: Managed, planned: PlannedObjects, reader: Reader): Promise<Plan> {
+    const planner = planners.get(written.kind);
+    if (planner === undefined) throw new Error(`nothing plans ${written.kind}`);
+    const resource = await withNames(written, kindOf(written), this.#store);
     const password = await this.#credentials.password(resource);
+    const siblings = siblingsOf(resource, this.#store).map(
+      async (one) => await withNames(one, kindOf(one), this.#store),
+    );
+    const others = (await Promise.allSettled(siblings)).flatMap((one) =>
+      one.status === 'fulfilled' ? [one.value] : [],
+    );
     const context: PlanContext = {
       reader: new PlanningReader(reader, planned),
       externalName: externalNameOf(resource),
       mark: { uid: resource.metadata.uid ?? '', resource: `${resource.metadata.namespace}/${resource.metadata.name}` },
       owned: hasCreated(resource),
       applied: appliedOf(resource),
+      siblings: () => others.map(({ spec }) => spec.forProvider),
       ...(password === undefined ? {} : { password }),
       now: new Date(),
     };
@@ -218,8 +232,8 @@ export class Workspace {
 
   async #reconcile(resource: Managed): Promise<boolean> {
     const planner = planners.get(resource.kind);
-    const kind = managedKinds.find((candidate) => candidate.kind === resource.kind);
-    if (planner === undefined || kind === undefined) return false;
+    if (planner === undefined) return false;
+    const kind = kindOf(resource);
     const reconciler = new ManagedReconciler({
       store: this.#store.ofKind(resource.kind),
       connector: new SqlConnector({
@@ -229,16 +243,12 @@ export class Workspace {
           check: () => {},
           leaves: () => undefined,
           tenant: () => undefined,
-          siblings: (grant) =>
-            grant.kind === 'Grant' ? this.#store.list('Grant').filter((other) => isSibling(grant, other)) : [],
+          siblings: (grant) => siblingsOf(grant, this.#store),
         },
         credentials: this.#credentials,
         now: () => new Date(),
       }),
-      references: new References(kind, {
-        get: (name, namespace, object) => this.#store.get(name, namespace, object),
-        list: (name, namespace) => this.#store.list(name).filter((r) => r.metadata.namespace === namespace),
-      }),
+      references: referencesIn(this.#store, kind),
       metrics: { firstReconcile: () => {}, firstReady: () => {}, deleted: () => {}, drift: () => {} },
       now: () => new Date(),
     });
@@ -288,10 +298,3 @@ function refuseTwice(resources: readonly Managed[]): void {
     seen.add(key);
   }
 }
-
-/** Another Grant of the same server that is in force. */
-const isSibling = (grant: Managed, other: Managed): boolean =>
-  other.metadata.uid !== grant.metadata.uid &&
-  other.metadata.deletionTimestamp === undefined &&
-  hasCreated(other) &&
-  JSON.stringify(other.spec.providerConfigRef) === JSON.stringify(grant.spec.providerConfigRef);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import type { KubeObject, Managed } from '../../provider/api/kind.ts';
 import { startLocalFunction } from '../../provider/cli/local-function.ts';
 import { parseManifests } from '../../provider/local/manifests.ts';
 import { parseServerUrl } from '../../provider/local/server-url.ts';
@@ -12,6 +13,7 @@ import { Workspace } from '../../provider/local/workspace.ts';
 import { newestPostgres, sharedPostgres } from '../rig/servers.ts';
 
 const server = sharedPostgres(newestPostgres());
+const url = `postgres://${server.adminUser}@${server.host}:${server.port}/postgres?sslmode=disable`;
 const database = 'claim_test';
 let folder: string;
 
@@ -57,7 +59,6 @@ async function apply(change: object = {}): Promise<(role: string) => { name: str
   const file = join(folder, 'claim.yaml');
   await writeFile(file, stringify(claim));
   const store = new LocalStore(join(folder, 'state.json'));
-  const url = `postgres://${server.adminUser}@${server.host}:${server.port}/postgres?sslmode=disable`;
   const workspace = new Workspace(parseServerUrl(url, { XDB_PASSWORD: server.password }), store);
   const fn = await startLocalFunction();
   try {
@@ -73,6 +74,74 @@ async function apply(change: object = {}): Promise<(role: string) => { name: str
     await Promise.allSettled([workspace.close(), fn.stop()]);
   }
 }
+
+/** Begins with the name of the database, so that it goes with the rest. */
+const referred = `${database}_by`;
+
+/** Manifests that refer to each other, taken in anew with what the state remembers. */
+async function referring<T>(
+  state: string,
+  use: (workspace: Workspace, resources: Managed[]) => Promise<T>,
+): Promise<T> {
+  const manifest = (kind: string, name: string, forProvider: object, labels = {}): KubeObject => ({
+    apiVersion: 'sql.m.xdatabase.dev/v1alpha1',
+    kind,
+    metadata: {
+      name,
+      labels,
+      annotations: kind === 'Grant' ? {} : { 'crossplane.io/external-name': `${referred}_${name}` },
+    },
+    spec: { forProvider },
+  });
+  const [reader, named] = [{ roleSelector: { matchLabels: { of: 'app' } } }, { databaseRef: { name: 'db' } }];
+  const workspace = new Workspace(parseServerUrl(url, { XDB_PASSWORD: server.password }), new LocalStore(state));
+  try {
+    return await use(
+      workspace,
+      await workspace.load(
+        [
+          manifest('Role', 'own', { privileges: { login: false } }),
+          manifest('Role', 'app', { memberOf: [{ roleRef: { name: 'own' } }] }, { of: 'app' }),
+          manifest('Database', 'db', { ownerRef: { name: 'own' } }),
+          manifest('Grant', 'connect', { ...reader, ...named, privileges: ['CONNECT', 'CREATE'] }),
+          manifest('Grant', 'other', { ...reader, ...named, privileges: ['CREATE'] }),
+        ],
+        '',
+      ),
+    );
+  } finally {
+    await workspace.close();
+  }
+}
+
+test('what refers to other manifests is planned by their names, as it is applied', async () => {
+  const state = join(folder, 'referring.json');
+  const planned = async (edit: (resources: Managed[]) => void = () => {}): Promise<string[]> =>
+    await referring(state, async (workspace, resources) => {
+      edit(resources);
+      const plans = await workspace.plan(resources);
+      expect(plans.flatMap(({ problem }) => problem ?? [])).toEqual([]);
+      return plans.flatMap(({ statements }) => statements.map(({ text }) => text));
+    });
+  expect((await planned()).filter((text) => !text.startsWith('COMMENT'))).toEqual([
+    `CREATE ROLE "${referred}_own" WITH NOLOGIN`,
+    `CREATE ROLE "${referred}_app" WITH LOGIN`,
+    `GRANT "${referred}_own" TO "${referred}_app"`,
+    `CREATE DATABASE "${referred}_db" OWNER "${referred}_own"`,
+    `GRANT CREATE, CONNECT ON DATABASE "${referred}_db" TO "${referred}_app"`,
+    `GRANT CREATE ON DATABASE "${referred}_db" TO "${referred}_app"`,
+  ]);
+  await referring(state, async (workspace, resources) => await workspace.apply(resources));
+  expect(await planned()).toEqual([]);
+  await server.query(`ALTER DATABASE ${referred}_db OWNER TO ${server.adminUser}`);
+  expect(await planned()).toEqual([`ALTER DATABASE "${referred}_db" OWNER TO "${referred}_own"`]);
+  // The other Grant gives CREATE too.
+  const less = (resources: Managed[]): void => {
+    resources.find(({ metadata }) => metadata.name === 'connect')!.spec.forProvider['privileges'] = ['CONNECT'];
+  };
+  expect((await planned(less)).filter((text) => text.startsWith('REVOKE'))).toEqual([]);
+  await server.query(`DROP DATABASE ${referred}_db WITH (FORCE)`);
+});
 
 const DENIED = expect.objectContaining({ code: '42501' }) as unknown;
 
