@@ -28,6 +28,17 @@ const OWN_ROLE = `(SELECT substr(c, 6) FROM pg_db_role_setting s, pg_database d,
   WHERE s.setrole = (SELECT oid FROM pg_roles WHERE rolname = session_user) AND d.datname = current_database()
     AND s.setdatabase IN (0, d.oid) AND starts_with(c, 'role=') ORDER BY s.setdatabase DESC LIMIT 1)`;
 
+/** What changes answers of the catalog, or, from PostgreSQL 16 on, makes the administrator a member of what it makes. */
+const NEVER_OTHERS = [
+  'quote_all_identifiers',
+  'transform_null_equals',
+  'array_nulls',
+  'DateStyle',
+  'TimeZone',
+  'bytea_output',
+  'createrole_self_grant',
+];
+
 /**
  * Whoever owns a database may give its sessions any setting that is anybody's: make them read-only, end them after a
  * millisecond, or have them begin as another role. Those are not for us, and neither are objects in public that have a name
@@ -39,12 +50,9 @@ const SESSION_SETTINGS = [
   'SET search_path TO pg_catalog',
   `SELECT set_config('role', coalesce(${OWN_ROLE}, 'none'), false)`,
   `SELECT set_config(name, boot_val, false) FROM pg_settings
-    WHERE source = 'database' AND context = 'user' AND boot_val IS NOT NULL AND name NOT IN ('statement_timeout', 'search_path')`,
+    WHERE (source = 'database' AND context = 'user' OR name IN (${NEVER_OTHERS.map((name) => `'${name}'`).join(', ')}))
+      AND boot_val IS NOT NULL AND name NOT IN ('statement_timeout', 'search_path')`,
   'SET standard_conforming_strings TO on',
-  ...['quote_all_identifiers TO off', 'transform_null_equals TO off', 'array_nulls TO on'].map((one) => `SET ${one}`),
-  ...["DateStyle TO 'ISO, YMD'", 'TimeZone TO UTC', 'bytea_output TO hex'].map((one) => `SET ${one}`),
-  // PostgreSQL ≥16 would make the administrator a member of what it makes.
-  "SELECT set_config(name, '', false) FROM pg_settings WHERE name = 'createrole_self_grant'",
   `SET lock_timeout TO ${LOCK_TIMEOUT_MS}`,
   'SET idle_in_transaction_session_timeout TO 60000',
   'SET client_min_messages TO warning',
