@@ -128,6 +128,12 @@ export function namedRole(text: string, { accounts }: ServerInfo): { name: strin
   return at < 0 ? { name: text } : { name: text.slice(0, at), host: text.slice(at + 1) };
 }
 
+/** The shortest of the ways in which a role can be named, in which a server's answers name it. */
+export function shortestName(text: string, server: ServerInfo): string {
+  const { name, host } = namedRole(text, server);
+  return roleReference(name, host);
+}
+
 /** Without a password and without anything else to prove, an account would let in whoever asks. */
 export function refuseOpenAccount(spec: RoleParameters, hasPassword: boolean, server: ServerInfo): void {
   if (server.accounts === undefined || hasPassword || pluginInstead(spec, server) !== undefined) return;

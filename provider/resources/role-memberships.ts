@@ -7,7 +7,7 @@ import type { MembershipAuthority } from './grant-membership.ts';
 import type { Membership, RoleObserved } from './model/roles.ts';
 import type { Step } from './model/steps.ts';
 import type { PlanContext } from './planner.ts';
-import { namedRole } from './role-account.ts';
+import { namedRole, shortestName } from './role-account.ts';
 
 type Held = Membership & { grantor?: string };
 const OPTIONS = ['admin', 'inherit', 'set'] as const;
@@ -80,8 +80,9 @@ export async function leavingSteps(
 function wantedOf(spec: RoleParameters, name: string, { reader: { server } }: PlanContext): Map<string, Membership> {
   const hasOptions = server.major >= TRAITS[server.engine].membershipOptionsSince;
   const wanted = new Map<string, Membership>();
-  for (const { role, admin, inherit, set } of spec.memberOf ?? []) {
-    if (role === undefined) continue; // an optional reference that leads nowhere yet
+  for (const { role: written, admin, inherit, set } of spec.memberOf ?? []) {
+    if (written === undefined) continue; // an optional reference that leads nowhere yet
+    const role = shortestName(written, server);
     if (role === name)
       throw invalidSpec(`forProvider.memberOf: role ${JSON.stringify(name)} cannot be a member of itself`);
     if (!hasOptions && (inherit !== undefined || set !== undefined))

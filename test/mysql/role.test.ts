@@ -65,6 +65,8 @@ describe.each(servers)('roles on %s', (server) => {
     await expect(look()).rejects.toThrow('denied');
     await member.edit({ memberOf: [{ role: first, admin: true }] });
     expect(await look()).toEqual([]);
+    // One group in two words (B136).
+    expect(await member.edit({ memberOf: [{ role: first }, { role: `${first}@%`, admin: true }] })).toEqual([]);
     await member.edit({ memberOf: [] });
     await expect(look()).rejects.toThrow('denied');
     expect((await member.plan()).atProvider).toMatchObject({ memberOf: [] });
