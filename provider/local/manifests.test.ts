@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseManifests } from './manifests.ts';
+import type { KubeObject } from '../api/kind.ts';
+import { parseManifests, secretValues } from './manifests.ts';
 
 const names = (text: string): string[] =>
   parseManifests(text, 'f.yaml').map(({ apiVersion, kind, metadata }) => `${apiVersion} ${kind} ${metadata.name}`);
@@ -42,4 +43,23 @@ describe('a file', () => {
       expect(() => names(`apiVersion: v1\nkind: A\nmetadata:\n  ${text}\n`)).toThrow('render the template first');
     },
   );
+});
+
+const secret = (fields: object): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 's' },
+  ...fields,
+});
+
+test('a Secret is read as an API server reads it', () => {
+  expect(secretValues(secret({ data: { a: 'eA==', b: 'eA\n==\n' }, stringData: { b: 'y' } }))).toEqual({
+    a: 'x',
+    b: 'y',
+  });
+  for (const [fields, says] of [
+    [{ data: { password: 'hunter2!' } }, 'Secret s: data.password is not base64; plain text belongs in stringData'],
+    [{ stringData: { password: 1234 } }, 'Secret s: stringData.password is no text; in YAML, put it in quotes'],
+  ] as const)
+    expect(() => secretValues(secret(fields))).toThrow(says);
 });

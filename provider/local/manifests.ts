@@ -84,3 +84,22 @@ function isObject(value: unknown): value is KubeObject {
     typeof object.metadata?.name === 'string'
   );
 }
+
+/**
+ * What a Secret holds, by key.
+ * @throws ManifestError for what an API server would refuse; it names the key and never the value.
+ */
+export function secretValues(secret: KubeObject): Record<string, string> {
+  const values = (field: 'data' | 'stringData'): [string, string][] =>
+    Object.entries((secret[field] ?? {}) as Record<string, unknown>).map(([key, value]) => {
+      const path = `Secret ${secret.metadata.name}: ${field}.${key}`;
+      if (typeof value !== 'string') throw new ManifestError(`${path} is no text; in YAML, put it in quotes`);
+      if (field === 'stringData') return [key, value];
+      const text = value.replaceAll(/\s/g, '');
+      if (!BASE64.test(text)) throw new ManifestError(`${path} is not base64; plain text belongs in stringData`);
+      return [key, Buffer.from(text, 'base64').toString()];
+    });
+  return Object.fromEntries([...values('data'), ...values('stringData')]);
+}
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;

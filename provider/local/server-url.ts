@@ -17,6 +17,7 @@ const ENGINES: Record<string, { engine: EngineName; port: number; database: stri
     'cockroachdb:': { engine: 'cockroachdb', port: 26257, database: 'defaultdb', user: 'root', variable: 'PGUSER' },
   };
 
+const TLS_OPTIONS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey'];
 const TLS_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 
 function decoded(part: string): string {
@@ -46,6 +47,10 @@ export function parseServerUrl(text: string, environment: NodeJS.ProcessEnv): Co
         .join(' ')}`,
     );
   const options = url.searchParams;
+  // What is misspelt would leave the session less safe than was meant, or unable to say why it fails.
+  for (const name of options.keys())
+    if (/^(ssl|tls)/i.test(name) && !TLS_OPTIONS.includes(name))
+      throw new ServerUrlError(`--server: ${name} is not known; TLS is a matter of ${TLS_OPTIONS.join(', ')}`);
   const mode = options.get('sslmode') ?? 'verify-full';
   if (!TLS_MODES.includes(mode as (typeof TLS_MODES)[number]))
     throw new ServerUrlError(`--server: sslmode must be one of ${TLS_MODES.join(', ')}, not ${JSON.stringify(mode)}`);

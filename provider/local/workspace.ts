@@ -19,7 +19,7 @@ import { ManagedReconciler } from '../runtime/managed/reconciler.ts';
 import { Compositions } from './compositions.ts';
 import { expand } from './function-client.ts';
 import { type Imported, type ImportOptions, importServer } from './import.ts';
-import { ManifestError } from './manifests.ts';
+import { ManifestError, secretValues } from './manifests.ts';
 import { PlannedObjects, PlanningReader } from './planning-reader.ts';
 import { referencesIn, withNames } from './references.ts';
 import { siblingsOf } from './siblings.ts';
@@ -121,16 +121,7 @@ export class Workspace {
   }
 
   #addSecret(object: KubeObject): void {
-    const data = Object.fromEntries(
-      Object.entries((object['data'] ?? {}) as Record<string, string>).map(([k, v]) => [
-        k,
-        Buffer.from(v, 'base64').toString(),
-      ]),
-    );
-    this.#store.addSecret(object.metadata.namespace ?? 'default', object.metadata.name, {
-      ...data,
-      ...((object['stringData'] ?? {}) as Record<string, string>),
-    });
+    this.#store.addSecret(object.metadata.namespace ?? 'default', object.metadata.name, secretValues(object));
   }
 
   /**

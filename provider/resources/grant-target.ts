@@ -40,6 +40,8 @@ export function grantSubject(spec: GrantParameters, table: PrivilegeTable, serve
     throw invalidSpec(
       'databasePattern: with partial_revokes, the server takes _ and % for themselves; name each database in database',
     );
+  if (spec.databasePattern === '*')
+    throw invalidSpec('databasePattern: * is a database of that name; % is every database');
   const [field] = chosen;
   const type = typeOf(field, spec);
   if (table.ownerless === true && isEverything(spec, field)) return whole(spec, type, table, server);
