@@ -1,5 +1,6 @@
 /** Attributes, limits and settings of a role that is there: only what differs is sent. */
 import type { RoleParameters } from '../api/role.ts';
+import { invalidSpec } from '../common/errors.ts';
 import { defined } from './creation.ts';
 import type { RoleAttributes, RoleObserved } from './model/roles.ts';
 import type { Step } from './model/steps.ts';
@@ -18,7 +19,7 @@ export function alterationOf(spec: RoleParameters, observed: RoleObserved, befor
   for (const [attribute, value] of Object.entries(wanted) as [keyof RoleAttributes, boolean][])
     if (observed.attributes[attribute] !== value && !isFixed(attribute, observed)) attributes[attribute] = value;
   const connectionLimit = sessionLimitOf(spec) ?? (before.connectionLimit ? -1 : undefined);
-  const validUntil = spec.validUntil ?? (before.validUntil ? 'infinity' : undefined);
+  const validUntil = untilOf(spec) ?? (before.validUntil ? 'infinity' : undefined);
   const limits = defined({
     connectionLimit: connectionLimit === (observed.connectionLimit ?? -1) ? undefined : connectionLimit,
     validUntil: validUntil === undefined || isSameInstant(validUntil, observed.validUntil) ? undefined : validUntil,
@@ -33,6 +34,19 @@ export function alterationOf(spec: RoleParameters, observed: RoleObserved, befor
     ...limits,
     ...(account === undefined ? {} : { account }),
   };
+}
+
+/**
+ * Without a fraction, which servers round up and we would take for another second at each look.
+ * @throws ResourceError InvalidSpec for a day or a second that is in no calendar.
+ */
+export function untilOf({ validUntil }: RoleParameters): string | undefined {
+  if (validUntil === undefined || validUntil === 'infinity') return validUntil;
+  const [year = 0, month = 0, day = 0] = validUntil.slice(0, 10).split('-').map(Number);
+  const isDay = year > 0 && new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day;
+  if (!isDay || Number.isNaN(Date.parse(validUntil)))
+    throw invalidSpec(`forProvider.validUntil: ${JSON.stringify(validUntil)} is in no calendar`);
+  return validUntil.replace(/\.\d+/, '');
 }
 
 /** An attribute that the server knows nothing of, or cannot change. */

@@ -52,6 +52,15 @@ describe('a role that is not there', () => {
     await expect(plan(planner, spec, existing({}, { password }))).rejects.toMatchObject(refusal);
   });
 
+  test.each(['2030-02-31T00:00:00Z', '2030-12-31T23:59:60Z', '0000-01-01T00:00:00Z', '2030-13-01T00:00:00Z'])(
+    'is valid until a time that there is: %s is refused',
+    async (validUntil) => {
+      const refusal = { reason: 'InvalidSpec', message: `forProvider.validUntil: "${validUntil}" is in no calendar` };
+      await expect(plan(planner, { validUntil }, { externalName: 'app', password })).rejects.toMatchObject(refusal);
+      await expect(plan(planner, { validUntil }, existing({}, { password }))).rejects.toMatchObject(refusal);
+    },
+  );
+
   test('and is a group has no password', async () => {
     const made = await plan(planner, { privileges: { login: false } }, { externalName: 'readers', password });
     expect(made.steps).toEqual([{ kind: 'createRole', name: 'readers', attributes: { login: false }, mark: ours }]);

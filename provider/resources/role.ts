@@ -16,7 +16,7 @@ import {
   sessionLimitOf,
 } from './role-account.ts';
 import { dropSteps, reasonToStay } from './role-deletion.ts';
-import { alterationOf, settingSteps } from './role-differences.ts';
+import { alterationOf, settingSteps, untilOf } from './role-differences.ts';
 import { leavingSteps, type Memberships, planMemberships } from './role-memberships.ts';
 import { passwordSteps, refuseQuickRotation } from './role-password.ts';
 import { refuseNamesakes } from './role-namesakes.ts';
@@ -107,7 +107,7 @@ function create(
     attributes,
     ...defined({
       connectionLimit: sessionLimitOf(wanted),
-      validUntil: wanted.validUntil,
+      validUntil: untilOf(wanted),
       password,
       account: accountOptions(wanted),
       plugin: instead ?? (plugin === undefined ? undefined : { name: plugin.name }),

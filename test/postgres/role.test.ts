@@ -140,6 +140,8 @@ describe.each(circumstances)('a Role on PostgreSQL %i as %s', (major, admin) => 
     story.password = 'second';
     await story.edit({ validUntil: '2040-01-01T00:00:00Z' });
     expect(await logsIn(name, 'second')).toBe(true);
+    for (const validUntil of ['2040-02-29T23:59:59.999999999+05:30', '9999-12-31T23:59:59.5Z'])
+      expect(await story.edit({ validUntil })).toMatchObject([{ kind: 'alterRole' }]);
   });
 
   describe('settings', () => {
