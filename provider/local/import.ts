@@ -29,7 +29,7 @@ export async function importServer(engine: Engine, reader: Reader, options: Impo
     throw new Error(`${reader.server.product}: there is no import for this engine yet`);
   const found = await engine.discover();
   const names = new Names(options);
-  const notes: string[] = [];
+  const notes = (found.unread ?? []).map(({ name, why }) => `database ${JSON.stringify(name)} is left out: ${why}`);
   const manifests: Managed[] = [];
   const isOthers = (what: string, mark: { resource: string } | undefined): boolean => {
     if (mark !== undefined) notes.push(`${what} is managed by ${mark.resource} already: left out`);

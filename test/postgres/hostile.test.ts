@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ReadKind, Reads } from '../../provider/resources/model/reads.ts';
 import type { Step } from '../../provider/resources/model/steps.ts';
 import { Secret } from '../../provider/common/secret.ts';
-import { waitFor } from '../rig/process.ts';
 import { circumstances, Place } from './planned.ts';
 
 describe.each(circumstances)('a hostile owner of a database on PostgreSQL %i against a %s', (major, admin) => {
@@ -122,8 +121,15 @@ describe.each(circumstances)('a hostile owner of a database on PostgreSQL %i aga
     );
     for (const [kind, query] of readsIn(database())) await place.engine.read(kind, [query] as never);
     await place.engine.run(stepsIn(database()));
-    // Databases of other tests come and go.
-    await waitFor('all is found', async () => await place.engine.discover().catch(() => undefined));
+    await place.sql('CREATE DATABASE {shut}');
+    await place.sql('REVOKE ALL ON DATABASE {shut} FROM PUBLIC');
+    const found = await place.engine.discover();
+    expect(found.databases.map(({ name }) => name)).toContain(database());
+    // What the administrator may not look into keeps nobody from the rest.
+    const why = found.unread?.find(({ name }) => name === place.name('shut'))?.why;
+    if (place.isCloud) expect(why).toMatch('permission denied for database');
+    else expect(why).toBeUndefined();
+    await place.sql('DROP DATABASE {shut}');
     const login = {
       name: `xdatabase_run_${place.name('x').slice(2)}`,
       password: new Secret('pw'),

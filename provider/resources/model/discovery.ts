@@ -29,4 +29,6 @@ export interface Discovery {
   }[];
   /** On what belongs to no database. */
   rights: FoundRight[];
+  /** Databases that the administrator may not look into, and why. */
+  unread?: { name: string; why: string }[];
 }

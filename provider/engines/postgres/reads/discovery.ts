@@ -1,4 +1,5 @@
 /** Everything that people have made on a server: roles, databases, and inside them who may do what. */
+import { ResourceError } from '../../../common/errors.ts';
 import type { Discovery, FoundDefault, FoundRight } from '../../../resources/model/discovery.ts';
 import type { Grantee, ObjectTarget, ObjectType } from '../../../resources/model/objects.ts';
 import type { ServerInfo } from '../../../resources/model/server.ts';
@@ -25,14 +26,24 @@ const SCHEMAS = `SELECT n.nspname AS name FROM pg_namespace n, LATERAL (SELECT n
 const EXTENSIONS = `SELECT extname AS name, nspname AS schema FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace
   WHERE extname <> 'plpgsql' ORDER BY 1`;
 
+/** Of one database, and no reason to say nothing about the others; one that does not exist was dropped meanwhile. */
+const CLOSED: ReadonlySet<string> = new Set(['PermissionDenied', 'NotReady', 'DoesNotExist']);
+
 export async function discover(info: ServerInfo, ask: Ask): Promise<Discovery> {
   const names = async (query: string): Promise<string[]> =>
     await ask(undefined, async (session) => (await session.query(query, [])).map((row) => row['name'] as string));
   const [roles, databases] = [await names(ROLES), await names(DATABASES)];
   const known = new Set(roles);
   const found: Discovery = { roles: roles.map((name) => ({ name })), databases: [], rights: [] };
+  const unread: NonNullable<Discovery['unread']> = [];
   for (const name of databases)
-    found.databases.push({ name, ...(await ask(name, async (session) => await inside(session, name, info, known))) });
+    try {
+      found.databases.push({ name, ...(await ask(name, async (session) => await inside(session, name, info, known))) });
+    } catch (error) {
+      if (!(error instanceof ResourceError) || !CLOSED.has(error.reason)) throw error;
+      if (error.reason !== 'DoesNotExist') unread.push({ name, why: error.message });
+    }
+  if (unread.length > 0) found.unread = unread;
   found.rights = await ask(undefined, async (session) => {
     const rows = await session.query(rightsSql(shared(info.versionNumber), false), []);
     return rows.flatMap((row) => rightOf(row, undefined, known));
