@@ -29,13 +29,13 @@ test('projects run one after another, beside one that waits, and in the end by a
     { name: 'c', turns: 5 },
     { name: 'waits', turns: 12, waits: true },
   ]);
-  expect(lines).toEqual(['waits 3', 'waits+a 1', 'waits+b 1', 'c 3']);
+  expect(lines).toEqual(['waits 4', 'waits+a 2', 'waits+b 2', 'c 3']);
   expect(results).toEqual(['a', 'b', 'c', 'waits']);
 });
 
 test('those that are alone have all workers', async () => {
   expect((await noted([{ name: 'a', turns: 1 }])).lines).toEqual(['a 3']);
-  expect((await noted([{ name: 'waits', turns: 1, waits: true }])).lines).toEqual(['waits 3']);
+  expect((await noted([{ name: 'waits', turns: 1, waits: true }])).lines).toEqual(['waits 4']);
 });
 
 test('a failure of the run itself is not lost', async () => {

@@ -3,8 +3,8 @@
 /** What two cores bear, as a small build machine has them: workers wait for answers of servers much of the time. */
 const WORKERS = 3;
 
-/** Of a project beside those that wait. */
-const WORKERS_BESIDE = 1;
+/** Of a project that waits, and of one beside it. */
+const WORKERS_OF = { waiting: 4, beside: 2 };
 
 /** Tells vitest.config.ts how many test files of a project may run at one time. */
 export const WORKERS_VARIABLE = 'XDB_TEST_WORKERS';
@@ -31,12 +31,12 @@ export async function inLanes<P extends { waits?: boolean }, R>(
   const working = projects.filter(({ waits }) => waits !== true);
   let isWaiting = waiting.length > 0;
   const first = async (): Promise<void> => {
-    for (const project of waiting) results.set(project, await run(project, WORKERS, false));
+    for (const project of waiting) results.set(project, await run(project, WORKERS_OF.waiting, false));
     isWaiting = false;
   };
   const second = async (): Promise<void> => {
     for (const project of working)
-      results.set(project, await run(project, isWaiting ? WORKERS_BESIDE : WORKERS, waiting.length > 0));
+      results.set(project, await run(project, isWaiting ? WORKERS_OF.beside : WORKERS, waiting.length > 0));
   };
   await Promise.all([first(), second()]);
   return projects.map((project) => results.get(project)!);
