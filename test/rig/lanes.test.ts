@@ -22,19 +22,34 @@ async function noted(projects: readonly Work[]): Promise<{ lines: string[]; resu
   return { lines, results };
 }
 
-test('projects run one after another, beside one that waits, and in the end by all workers', async () => {
+test('projects run one after another, beside one that waits, and then from both ends, each once', async () => {
   const { lines, results } = await noted([
     { name: 'a', turns: 5 },
     { name: 'b', turns: 20 },
     { name: 'c', turns: 5 },
+    { name: 'd', turns: 30 },
     { name: 'waits', turns: 12, waits: true },
   ]);
-  expect(lines).toEqual(['waits 4', 'waits+a 2', 'waits+b 2', 'c 3']);
-  expect(results).toEqual(['a', 'b', 'c', 'waits']);
+  expect(lines).toEqual(['waits 4', 'waits+a 2', 'waits+b 2', 'b+d 2', 'd+c 2']);
+  expect(results).toEqual(['a', 'b', 'c', 'd', 'waits']);
+});
+
+test('those that wait come one after another', async () => {
+  const { lines } = await noted([
+    { name: 'a', turns: 5 },
+    { name: 'b', turns: 5 },
+    { name: 'waits', turns: 50, waits: true },
+    { name: 'waits too', turns: 5, waits: true },
+  ]);
+  expect(lines).toEqual(['waits 4', 'waits+a 2', 'waits+b 2', 'waits too 4']);
 });
 
 test('those that are alone have all workers', async () => {
-  expect((await noted([{ name: 'a', turns: 1 }])).lines).toEqual(['a 3']);
+  const two = [
+    { name: 'a', turns: 1 },
+    { name: 'b', turns: 1 },
+  ];
+  expect((await noted(two)).lines).toEqual(['a 3', 'b 3']);
   expect((await noted([{ name: 'waits', turns: 1, waits: true }])).lines).toEqual(['waits 4']);
 });
 

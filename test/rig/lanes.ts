@@ -3,7 +3,7 @@
 /** What two cores bear, as a small build machine has them: workers wait for answers of servers much of the time. */
 const WORKERS = 3;
 
-/** Of a project that waits, and of one beside it. */
+/** Of a project that waits, and of one that is tested beside another. */
 const WORKERS_OF = { waiting: 4, beside: 2 };
 
 /** Tells vitest.config.ts how many test files of a project may run at one time. */
@@ -17,8 +17,9 @@ export function workersOf(value: string | undefined): number {
 }
 
 /**
- * Runs the projects that wait one after another, and the others one after another beside them. Those have fewer
- * workers for as long as another lane is at work, so that the machine has no more to do than the tests can bear.
+ * Runs the projects that wait one after another, and the others one after another beside them; when no more of those that
+ * wait are left, the others from both ends. Each has fewer workers for as long as another is at work, so that the machine
+ * has no more to do than the tests can bear.
  *
  * @returns What `run` gave, in the order of `projects`.
  */
@@ -29,15 +30,20 @@ export async function inLanes<P extends { waits?: boolean }, R>(
   const results = new Map<P, R>();
   const waiting = projects.filter(({ waits }) => waits === true);
   const working = projects.filter(({ waits }) => waits !== true);
-  let isWaiting = waiting.length > 0;
+  const isBeside = waiting.length > 0;
+  let busy = 0;
+  const work = async (project: P, workers?: number): Promise<void> => {
+    busy += 1;
+    results.set(project, await run(project, workers ?? (busy > 1 ? WORKERS_OF.beside : WORKERS), isBeside));
+    busy -= 1;
+  };
   const first = async (): Promise<void> => {
-    for (const project of waiting) results.set(project, await run(project, WORKERS_OF.waiting, false));
-    isWaiting = false;
+    for (const project of waiting) await work(project, WORKERS_OF.waiting);
+    for (let last = working.pop(); last !== undefined; last = working.pop()) await work(last);
   };
   const second = async (): Promise<void> => {
-    for (const project of working)
-      results.set(project, await run(project, isWaiting ? WORKERS_OF.beside : WORKERS, waiting.length > 0));
+    for (let next = working.shift(); next !== undefined; next = working.shift()) await work(next);
   };
-  await Promise.all([first(), second()]);
+  await Promise.all(isBeside ? [first(), second()] : [second()]);
   return projects.map((project) => results.get(project)!);
 }
