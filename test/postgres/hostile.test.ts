@@ -5,7 +5,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ReadKind, Reads } from '../../provider/resources/model/reads.ts';
 import type { Step } from '../../provider/resources/model/steps.ts';
+import { ResourceError } from '../../provider/common/errors.ts';
 import { Secret } from '../../provider/common/secret.ts';
+import { openClient } from '../../provider/engines/postgres/connect.ts';
+import { discover } from '../../provider/engines/postgres/reads/discovery.ts';
+import { ClientSession } from '../../provider/engines/postgres/session.ts';
+import { settingsOf } from '../planning/settings.ts';
 import { circumstances, Place } from './planned.ts';
 
 describe.each(circumstances)('a hostile owner of a database on PostgreSQL %i against a %s', (major, admin) => {
@@ -123,7 +128,18 @@ describe.each(circumstances)('a hostile owner of a database on PostgreSQL %i aga
     await place.engine.run(stepsIn(database()));
     await place.sql('CREATE DATABASE {shut}');
     await place.sql('REVOKE ALL ON DATABASE {shut} FROM PUBLIC');
-    const found = await place.engine.discover();
+    const own = [database(), place.name('shut')];
+    const settings = settingsOf(place.server, { username: place.admin, password: new Secret(place.password) });
+    // Not into databases of other tests, which could not be dropped while we are there.
+    const found = await discover(await place.engine.info(), async (name, work) => {
+      if (name !== undefined && !own.includes(name)) throw new ResourceError('DoesNotExist', 'of another test');
+      const session = new ClientSession(await openClient(settings, name ?? 'postgres'), name ?? 'postgres');
+      try {
+        return await work(session);
+      } finally {
+        await session.end();
+      }
+    });
     expect(found.databases.map(({ name }) => name)).toContain(database());
     // What the administrator may not look into keeps nobody from the rest.
     const why = found.unread?.find(({ name }) => name === place.name('shut'))?.why;
