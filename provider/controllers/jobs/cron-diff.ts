@@ -1,6 +1,7 @@
 /** Whether a CronJob is as it should be: made from the same description, and not edited since by somebody else. */
 import { createHash } from 'node:crypto';
 import type { KubeObject } from '../../api/kind.ts';
+import { timestamp } from '../../common/timestamp.ts';
 
 const FINGERPRINT = 'xdatabase.dev/fingerprint';
 /** Since when it is due at the times that it says: a run of before, by another expression or suspended, was not missed. */
@@ -21,7 +22,7 @@ export function timed(object: KubeObject, there: KubeObject | undefined, now: Da
     Record<string, unknown>,
   ];
   const isSame = there !== undefined && TIMING.every((field) => covers(old?.[field], wanted[field]));
-  const since = isSame ? timedSince(there) : now.toISOString().replace(/\.\d{3}Z$/, 'Z');
+  const since = isSame ? timedSince(there) : timestamp(now);
   const annotations = { ...object.metadata.annotations, [TIMED_SINCE]: since };
   return { ...object, metadata: { ...object.metadata, annotations } };
 }

@@ -3,6 +3,7 @@ import { decodeResult, type RunResult } from '../../backup/contract.ts';
 import { RUNNER } from '../../backup/job-spec.ts';
 import { NOTE } from './names.ts';
 import { type ContainerStatus, endOf, type Job, type Pod } from './store.ts';
+import { timestamp } from '../../common/timestamp.ts';
 
 export interface Outcome {
   ok: boolean;
@@ -22,9 +23,7 @@ export interface Failure {
 
 /** A failure that is not the Job's own, as its annotation holds it. */
 export const failureNote = ({ reason, message }: Failure, now: Date): string =>
-  JSON.stringify({ reason, message, time: seconds(now) });
-
-const seconds = (time: Date): string => time.toISOString().replace(/\.\d{3}Z$/, 'Z');
+  JSON.stringify({ reason, message, time: timestamp(now) });
 
 const statusOf = (pod: Pod, container: string): ContainerStatus | undefined =>
   pod.status?.containerStatuses?.find(({ name }) => name === container);
@@ -118,7 +117,7 @@ export function outcomeOf(job: Job, pods: readonly Pod[], now: Date, waitedFor?:
   const result = lastResult(pods);
   const isComplete = end?.type === 'Complete';
   const startTime = job.status?.startTime;
-  const completionTime = job.status?.completionTime ?? end?.lastTransitionTime ?? late?.time ?? seconds(now);
+  const completionTime = job.status?.completionTime ?? end?.lastTransitionTime ?? late?.time ?? timestamp(now);
   const common = { startTime, completionTime, result };
   if (isComplete && late === undefined) return { ...common, ok: true, reason: '', message: '' };
   if (late !== undefined) return { ...common, ok: false, reason: late.reason, message: late.message };

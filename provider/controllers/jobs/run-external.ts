@@ -14,6 +14,7 @@ import { Removal, type RemovalOptions } from './removal.ts';
 import { finalStatus } from './stored.ts';
 import { isHeld, isReleased, type Job, type JobStore } from './store.ts';
 import type { Work, WorkServices } from './work.ts';
+import { timestamp } from '../../common/timestamp.ts';
 
 /** What the resource remembers of its run. */
 interface Record_ {
@@ -199,10 +200,7 @@ class RunExternal implements ExternalClient {
       reason: 'JobLost',
       message: `Job ${record.namespace}/${jobName(resource)} vanished before its outcome was seen; what it did is not known, so it is not run again`,
     };
-    const now = this.#options
-      .now()
-      .toISOString()
-      .replace(/\.\d{3}Z$/, 'Z');
+    const now = timestamp(this.#options.now());
     const atProvider = {
       phase: 'Failed',
       jobName: jobName(resource),

@@ -55,9 +55,6 @@ export const isCreating = (resource: Managed): boolean =>
   annotation(resource, ANNOTATION.createPending) !== undefined &&
   hasCreated(resource);
 
-/** Seconds precision, as crossplane-runtime writes and parses it. */
-export const timestamp = (now: Date): string => now.toISOString().replace(/\.\d{3}Z$/, 'Z');
-
 /**
  * Whether the record was written for another resource: this one is that one restored from a backup of the cluster, moved to
  * another cluster, or a copy. What it says may be true of this server or not, so it proves nothing.

@@ -1,5 +1,6 @@
 /** Conditions of managed resources, with crossplane-runtime's types and reasons. */
 import type { Condition, Managed } from '../../api/kind.ts';
+import { timestamp } from '../../common/timestamp.ts';
 
 /** The most that Kubernetes' own conditions hold (maxLength of metav1.Condition), in characters. */
 const LONGEST_MESSAGE = 32_768;
@@ -53,7 +54,7 @@ export function setConditions(resource: Managed, now: Date, ...conditions: NewCo
       lastTransitionTime:
         existing !== undefined && existing.status === wanted.status && existing.reason === wanted.reason
           ? existing.lastTransitionTime
-          : now.toISOString().replace(/\.\d{3}Z$/, 'Z'),
+          : timestamp(now),
     };
     if (wanted.message) next.message = shortened(wanted.message);
     if (resource.metadata.generation !== undefined) next.observedGeneration = resource.metadata.generation;

@@ -3,6 +3,7 @@ import type { Managed } from '../../api/kind.ts';
 import * as at from './annotations.ts';
 import type { Observation } from './external.ts';
 import type { MetadataPatch } from './store.ts';
+import { timestamp } from '../../common/timestamp.ts';
 
 /** How long after a create its success is recorded at the earliest: the looks before are those that the creation itself causes. */
 const SUCCESS_AFTER_MS = 20_000;
@@ -24,7 +25,7 @@ export function creation(resource: Managed, observation: Observation, now: Date)
     annotations: {
       ...patch.annotations,
       ...madeAs(resource, observation),
-      [at.ANNOTATION.createPending]: at.timestamp(now),
+      [at.ANNOTATION.createPending]: timestamp(now),
       // Both have seconds only: an earlier failure of the same second would speak against this attempt.
       ...(at.annotation(resource, at.ANNOTATION.createFailed) === undefined
         ? {}
@@ -38,7 +39,7 @@ export function creation(resource: Managed, observation: Observation, now: Date)
 export function failedCreation(resource: Managed, now: Date): MetadataPatch {
   const pending = Date.parse(at.annotation(resource, at.ANNOTATION.createPending) ?? '');
   const failed = new Date(Math.max(now.getTime(), Number.isNaN(pending) ? 0 : pending));
-  return { annotations: { [at.ANNOTATION.createFailed]: at.timestamp(failed) } };
+  return { annotations: { [at.ANNOTATION.createFailed]: timestamp(failed) } };
 }
 
 export const applied = (resource: Managed, observation: Observation, text: string | null): MetadataPatch =>

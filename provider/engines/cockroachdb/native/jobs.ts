@@ -2,6 +2,7 @@
 import type { JobState, NativeJob } from '../../native.ts';
 import { withInternals } from '../internals.ts';
 import type { Session } from '../../postgres/session.ts';
+import { timestamp } from '../../../common/timestamp.ts';
 
 /** `pause-requested` may still end well, and what is reverted will not. */
 const STATES: Readonly<Record<string, JobState>> = {
@@ -56,5 +57,5 @@ const oneLine = (error: unknown): string =>
 const timeOf = <K extends string>(key: K, value: unknown): { [P in K]?: string } => {
   const time = value instanceof Date ? value : typeof value === 'string' ? new Date(value) : undefined;
   if (time === undefined || Number.isNaN(time.getTime())) return {};
-  return { [key]: time.toISOString().replace(/\.\d{3}Z$/, 'Z') } as { [P in K]?: string };
+  return { [key]: timestamp(time) } as { [P in K]?: string };
 };

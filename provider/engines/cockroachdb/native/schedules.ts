@@ -1,6 +1,7 @@
 /** Schedules of backups, by their label. */
 import type { ScheduleObserved } from '../../native.ts';
 import type { Session } from '../../postgres/session.ts';
+import { timestamp } from '../../../common/timestamp.ts';
 
 const FIND = `SELECT id, label, schedule_status, next_run, state, recurrence, owner, on_previous_running, command
   FROM [SHOW SCHEDULES FOR BACKUP] WHERE label = $1 ORDER BY id`;
@@ -18,7 +19,7 @@ export async function findSchedules(session: Session, label: string): Promise<Sc
       owner: String(row['owner']),
       onPreviousRunning: previousOf(String(row['on_previous_running'])),
       command,
-      ...(nextRun instanceof Date ? { nextRun: nextRun.toISOString().replace(/\.\d{3}Z$/, 'Z') } : {}),
+      ...(nextRun instanceof Date ? { nextRun: timestamp(nextRun) } : {}),
     };
   });
 }

@@ -8,6 +8,7 @@ import type { ServerInfo } from '../../../resources/model/server.ts';
 import type { Session } from '../../postgres/session.ts';
 import { refuseRoleName } from '../names.ts';
 import { settingsOf, textArray, truth } from '../rows.ts';
+import { timestamp } from '../../../common/timestamp.ts';
 
 const ROLES = 'SELECT username, options FROM [SHOW ROLES] WHERE username = ANY($1::text[])';
 const MEMBERSHIPS = 'SELECT role_name, member, is_admin FROM [SHOW GRANTS ON ROLE]';
@@ -73,7 +74,7 @@ function observed(name: string, options: readonly string[], memberOf: Held[], se
 /** As specs write it; `2027-01-01 00:00:00+00:00` is how the server does. */
 function isoTime(text: string): string {
   const time = new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
-  return Number.isNaN(time.getTime()) ? text : time.toISOString().replace(/\.\d{3}Z$/, 'Z');
+  return Number.isNaN(time.getTime()) ? text : timestamp(time);
 }
 
 /** Of those names, the ones that are roles. */
